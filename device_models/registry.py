@@ -1,0 +1,202 @@
+"""What the company knows before a device speaks: devices, their owners, shops and offers.
+
+These are read from CSV, JSON and the API (``gateway import``), so they are pydantic models; a wrong
+field raises ``pydantic.ValidationError`` naming it.
+"""
+
+from datetime import datetime, time
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+from babel import Locale, UnknownLocaleError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from device_models.purpose import Purpose
+
+
+def _words(value: object) -> object:
+    """Split a CSV cell at white space; leave JSON's lists as they are."""
+    return value.split() if isinstance(value, str) else value
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"'{name}' is no IANA time zone, such as Europe/Berlin") from error
+    return name
+
+
+def _locale(tag: str) -> str:
+    try:
+        Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError) as error:
+        raise ValueError(f"'{tag}' is no BCP 47 locale, such as pt-BR") from error
+    return tag
+
+
+def _phone(number: str) -> str:
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException as error:
+        raise ValueError("is no phone number in E.164, such as +491511234567") from error
+    if not phonenumbers.is_possible_number(parsed):
+        raise ValueError("is no possible phone number; write it in E.164, such as +491511234567")
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _addresses(value: object) -> object:
+    """Read ``channel=id channel=id`` of a CSV cell."""
+    if not isinstance(value, str):
+        return value
+    pairs = [word.partition("=") for word in value.split()]
+    wrong = next((word for word, equals, address in pairs if not equals or not address), None)
+    if wrong is not None:
+        raise ValueError(f"'{wrong}' is not of the form channel=id, such as telegram=123456")
+    return {channel: address for channel, _, address in pairs}
+
+
+def _quiet_hours(value: str) -> str:
+    begins, dash, ends = value.partition("-")
+    try:
+        if not dash or time.fromisoformat(begins) == time.fromisoformat(ends):
+            raise ValueError
+    except ValueError as error:
+        raise ValueError(f"'{value}' is not of the form 22:00-07:00") from error
+    return value
+
+
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s/+#][^\n\r\t]*$")]
+OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Words = Annotated[frozenset[str], BeforeValidator(_words)]
+
+
+class Record(BaseModel):
+    """What all records share: unknown columns are errors, empty CSV cells are absent, values do not change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, data: Any) -> Any:
+        return {k: v for k, v in data.items() if v != "" and v is not None} if isinstance(data, dict) else data
+
+
+class Device(Record):
+    """A product in the field, by the id that its topics carry."""
+
+    id: Id
+    profile: str = "generic"
+    """Name of the ``DeviceProfile``."""
+    customer_id: OptionalText = None
+    """The owner; None opens cases for staff only."""
+    name: OptionalText = None
+    """The customer's own name for it: "Garage freezer"."""
+    model: OptionalText = None
+    serial: OptionalText = None
+    firmware: OptionalText = None
+    site: OptionalText = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.name or self.model or self.id
+
+
+class Customer(Record):
+    """A person who owns devices and how they want to be reached."""
+
+    id: Id
+    name: Text
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    """ISO 3166-1 alpha-2."""
+    locale: Annotated[str, AfterValidator(_locale)] = "en"
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)] | None = None
+    phone: Annotated[str, AfterValidator(_phone)] | None = None
+    preferred_channel: OptionalText = None
+    addresses: Annotated[dict[str, str], BeforeValidator(_addresses)] = Field(default_factory=dict)
+    """Address by channel, beyond e-mail and phone: ``{"whatsapp": "+49…", "telegram": "123"}``."""
+    quiet_hours: Annotated[str, AfterValidator(_quiet_hours)] | None = None
+    """``22:00-07:00`` in ``timezone``."""
+    consents: Annotated[frozenset[Purpose], BeforeValidator(_words)] = frozenset()
+    """Purposes agreed to; only offer and news need it."""
+    objections: Annotated[frozenset[Purpose], BeforeValidator(_words)] = frozenset()
+    """Purposes objected to (STOP); they win over ``consents``."""
+    consent_source: OptionalText = None
+    consented_at: AwareDatetime | None = None
+
+    def allows(self, purpose: Purpose) -> bool:
+        """Tell whether this person may be contacted for ``purpose`` at all."""
+        if purpose in self.objections:
+            return False
+        return purpose in self.consents or not purpose.needs_opt_in
+
+    def address(self, channel: str) -> str | None:
+        """Return where ``channel`` reaches this person, None if it does not."""
+        if channel in self.addresses:
+            return self.addresses[channel]
+        return {"email": self.email, "sms": self.phone, "whatsapp": None, "voice": self.phone}.get(channel)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Their time zone."""
+        return ZoneInfo(self.timezone)
+
+
+class Shop(Record):
+    """A place that sells or repairs."""
+
+    id: Id
+    name: Text
+    latitude: Latitude
+    longitude: Longitude
+    radius_m: Annotated[float, Field(gt=0, le=50_000)] = 150.0
+    opening_hours: OptionalText = None
+    """OpenStreetMap's ``opening_hours`` syntax, in the shop's own zone; None: always open."""
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    address: OptionalText = None
+    phone: OptionalText = None
+    url: OptionalText = None
+    services: Words = frozenset()
+
+
+class Offer(Record):
+    """Something worth telling a customer who is near a shop."""
+
+    id: Id
+    title: Text
+    text: Text
+    locale: Annotated[str, AfterValidator(_locale)] = "en"
+    shops: Words = frozenset()
+    """Ids of the shops it holds in; empty: all."""
+    profiles: Words = frozenset()
+    """Profiles of the devices it is for; empty: all."""
+    occasion: OptionalText = None
+    """Why now: ``maintenance_due``, ``consumable_low``, ``accessory``, ``after_fault``; None needs the purpose *news*."""
+    valid_from: AwareDatetime | None = None
+    valid_until: AwareDatetime | None = None
+    codes: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    """Single-use codes; empty: none is printed."""
+    budget: Annotated[int, Field(ge=0)] | None = None
+    """How many may be sent in all; None: no bound."""
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.valid_from and self.valid_until and self.valid_until <= self.valid_from:
+            raise ValueError("valid_until is not after valid_from")
+        return self
+
+    def valid_at(self, at: datetime) -> bool:
+        """Tell whether the offer holds at ``at``."""
+        return (self.valid_from is None or self.valid_from <= at) and (self.valid_until is None or at < self.valid_until)
