@@ -1,0 +1,275 @@
+"""What changes the store besides devices: people, providers and timers. Each is an input of the one writer.
+
+The web, the outbox and the scheduler submit commands and wait for the commit; they never edit rows themselves.
+``by`` is the user's name, ``customer`` for the customer's own page, or the part of the gateway that acts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from device_models.purpose import Purpose
+
+
+class CommandRefused(Exception):
+    """Nothing was changed; the message says why and what to do instead. Its catcher shows it (409)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """An agent has seen the case and takes it on; ``assignee`` defaults to them."""
+
+    case_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Hand the case to ``assignee``, None to nobody."""
+
+    case_id: int
+    assignee: str | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddNote:
+    """An internal note, never shown to the customer."""
+
+    case_id: int
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Close the case; ``tell_customer`` sends the closing notice if they had been told of the fault."""
+
+    case_id: int
+    by: str
+    resolution: str = ""
+    tell_customer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Open a resolved case again."""
+
+    case_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An agent's answer; it goes where the customer last wrote, else on their channel of choice."""
+
+    case_id: int
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Let a waiting message go; ``text`` replaces the template's wording."""
+
+    notification_id: int
+    by: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Never send this message: one that waits for approval, is held, or is a dead letter."""
+
+    notification_id: int
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """Try a dead or unknown message again, by a person's decision."""
+
+    notification_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Stop (or release) all that goes out at once. ``discard`` drops what was kept instead of sending it."""
+
+    on: bool
+    by: str
+    discard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerWrote:
+    """A message from a customer: by webhook, mail or their page. Deduped by (provider, provider_id)."""
+
+    provider: str
+    provider_id: str
+    channel: str
+    address: str
+    """The sender's address on ``channel``; for the page the customer's id."""
+    text: str
+    case_id: int | None = None
+    """Known where they answered on a case's page."""
+    customer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAnswered:
+    """ "done" resets the plan and closes the notice; "later" mutes it for a week."""
+
+    case_id: int
+    answer: Literal["done", "later"]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetConsent:
+    """STOP (``granted=False``) or START for purposes; heeded before anything else is handed over."""
+
+    customer_id: str
+    purposes: tuple[Purpose, ...]
+    granted: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptArrived:
+    """A provider reports on a message it accepted. Deduped; may only move the message forward."""
+
+    provider: str
+    provider_id: str
+    state: str
+    error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The outbox is about to send: consent, expiry and hold are checked again in this very transaction."""
+
+    notification_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider took the message."""
+
+    notification_id: int
+    provider: str
+    provider_id: str
+    state: str = "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class SendFailed:
+    """The provider refused, did not answer clearly, or asked to wait."""
+
+    notification_id: int
+    outcome: Literal["try_later", "unknown", "undeliverable"]
+    reason: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A periodic look at every device for due services."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """Import records: ``kind`` is devices | customers | shops | offers, ``records`` JSON-ready by id."""
+
+    kind: Literal["devices", "customers", "shops", "offers"]
+    records: tuple[Mapping[str, Any], ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutRulesLive:
+    """Swap the rule set; the states of rules that stay are kept."""
+
+    ruleset: Any
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveUser:
+    """Create a user or set their password and role."""
+
+    name: str
+    password_hash: str
+    role: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSession:
+    """Log a user in; or out, with ``expires_at`` None."""
+
+    token_hash: str
+    user_name: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveApiToken:
+    """Store a hashed API token."""
+
+    token_hash: str
+    name: str
+    role: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetMeta:
+    """Store a small fact of the installation, such as the demo's clock."""
+
+    key: str
+    value: Any = field(default=None)
+
+
+Command = (
+    Acknowledge
+    | Assign
+    | AddNote
+    | Resolve
+    | Reopen
+    | Reply
+    | Approve
+    | Discard
+    | Resend
+    | Hold
+    | CustomerWrote
+    | ServiceAnswered
+    | SetConsent
+    | ReceiptArrived
+    | HandOver
+    | Sent
+    | SendFailed
+    | Sweep
+    | Upsert
+    | PutRulesLive
+    | SaveUser
+    | SaveSession
+    | SaveApiToken
+    | SetMeta
+)
+
+
+class Commands(Protocol):
+    """Where commands go in; the pipeline is one."""
+
+    async def submit(self, command: Command) -> Any:
+        """Run ``command`` in the next transaction and return its result once that has committed.
+
+        Raises CommandRefused where it cannot be done as things stand.
+        """
+        ...

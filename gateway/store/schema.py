@@ -1,0 +1,362 @@
+"""The tables. SQLite and PostgreSQL share them; what differs between the two lives in ``dialect.py``."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, Table
+from sqlalchemy.engine import Dialect
+
+metadata = sa.MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+)
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """An aware UTC time; SQLite keeps it as sortable text, PostgreSQL as ``timestamptz``."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time here rather than store whose clock nobody knows."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        at = value.astimezone(UTC)
+        return at.replace(tzinfo=None) if dialect.name == "sqlite" else at
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Give back an aware UTC time whatever the dialect made of it."""
+        if value is None:
+            return None
+        at: datetime = value
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+# BIGINT on PostgreSQL; SQLite numbers rows by itself only in an INTEGER primary key.
+RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", sa.Text, primary_key=True),
+    Column("value", sa.JSON, nullable=False),
+)
+"""Small facts of the installation: the clock, the hold switch, the company's name."""
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("partition", sa.Integer, primary_key=True),
+    Column("sequence", sa.BigInteger, nullable=False),
+    Column("version", sa.BigInteger, nullable=False),
+)
+"""How far the log has had its effect. Each commit compares and sets both, also when only a timer moved."""
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    Column("profile", sa.Text, nullable=False),
+    Column("customer_id", sa.Text, index=True),
+    Column("name", sa.Text),
+    Column("model", sa.Text),
+    Column("serial", sa.Text, index=True),
+    Column("firmware", sa.Text),
+    Column("site", sa.Text, index=True),
+    Column("latitude", sa.Float),
+    Column("longitude", sa.Float),
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    Column("name", sa.Text, nullable=False),
+    Column("country", sa.Text),
+    Column("locale", sa.Text, nullable=False),
+    Column("timezone", sa.Text, nullable=False),
+    Column("email", sa.Text, index=True),
+    Column("phone", sa.Text, index=True),
+    Column("preferred_channel", sa.Text),
+    Column("addresses", sa.JSON, nullable=False),
+    Column("quiet_hours", sa.Text),
+    Column("consents", sa.JSON, nullable=False),
+    Column("objections", sa.JSON, nullable=False),
+    Column("consent_source", sa.Text),
+    Column("consented_at", UtcTime),
+)
+
+shops = Table(
+    "shops",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    Column("name", sa.Text, nullable=False),
+    Column("latitude", sa.Float, nullable=False),
+    Column("longitude", sa.Float, nullable=False),
+    Column("radius_m", sa.Float, nullable=False),
+    Column("opening_hours", sa.Text),
+    Column("country", sa.Text),
+    Column("address", sa.Text),
+    Column("phone", sa.Text),
+    Column("url", sa.Text),
+    Column("services", sa.JSON, nullable=False),
+)
+
+offers = Table(
+    "offers",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    Column("title", sa.Text, nullable=False),
+    Column("text", sa.Text, nullable=False),
+    Column("locale", sa.Text, nullable=False),
+    Column("shops", sa.JSON, nullable=False),
+    Column("profiles", sa.JSON, nullable=False),
+    Column("occasion", sa.Text),
+    Column("valid_from", UtcTime),
+    Column("valid_until", UtcTime),
+    Column("codes", sa.JSON, nullable=False),
+    Column("budget", sa.Integer),
+)
+
+unknown_devices = Table(
+    "unknown_devices",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    Column("ecosystem", sa.Text, nullable=False),
+    Column("topic", sa.Text, nullable=False),
+    Column("first_heard_at", UtcTime, nullable=False),
+    Column("last_heard_at", UtcTime, nullable=False),
+    Column("messages", sa.BigInteger, nullable=False),
+)
+"""Devices that speak and that nobody registered, under the policy *quarantine*."""
+
+device_states = Table(
+    "device_states",
+    metadata,
+    Column("device_id", sa.Text, primary_key=True),
+    Column("state", sa.LargeBinary, nullable=False),
+    Column("due_at", UtcTime, index=True),
+    Column("heard_at", UtcTime),
+)
+"""``rules.state.DeviceState`` as JSON bytes: twin, presence and the state of each rule."""
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("sequence", sa.BigInteger, nullable=False),
+    Column("device_id", sa.Text, nullable=False),
+    Column("rule", sa.Text, nullable=False),
+    Column("fault", sa.Text, nullable=False),
+    Column("state", sa.Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("committed_at", UtcTime, nullable=False),
+    Column("severity", sa.Text, nullable=False),
+    Column("purpose", sa.Text, nullable=False),
+    Column("on_arrival", sa.Boolean, nullable=False),
+    Column("shadow", sa.Boolean, nullable=False),
+    Column("case_id", sa.BigInteger),
+    Column("explanation", sa.JSON, nullable=False),
+    Index("ix_transitions_device_id_at", "device_id", "at"),
+    Index("ix_transitions_case_id", "case_id"),
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("sequence", sa.BigInteger, nullable=False),
+    Column("topic", sa.Text, nullable=False),
+    Column("reason", sa.Text, nullable=False),
+    Column("first_bytes", sa.LargeBinary, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+)
+"""The newest few thousand; the count of all is a metric and in ``meta``."""
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False),
+    Column("dedupe_key", sa.Text, nullable=False, index=True),
+    Column("rule", sa.Text, nullable=False),
+    Column("fault", sa.Text, nullable=False),
+    Column("kind", sa.Text, nullable=False),
+    Column("device_id", sa.Text, nullable=False, index=True),
+    Column("customer_id", sa.Text, index=True),
+    Column("severity", sa.Text, nullable=False),
+    Column("purpose", sa.Text, nullable=False),
+    Column("state", sa.Text, nullable=False),
+    Column("on_arrival", sa.Boolean, nullable=False),
+    Column("explanation", sa.JSON, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("response_due_at", UtcTime),
+    Column("first_response_at", UtcTime),
+    Column("acknowledged_at", UtcTime),
+    Column("assignee", sa.Text),
+    Column("needs_reply", sa.Boolean, nullable=False),
+    Column("resolved_at", UtcTime),
+    Column("resolved_by", sa.Text),
+    Column("resolution", sa.Text),
+    Column("reopened", sa.Integer, nullable=False),
+    Column("previous_case_id", sa.BigInteger),
+    Column("version", sa.Integer, nullable=False),
+    Index("ix_cases_state_updated_at", "state", "updated_at"),
+)
+"""``state``: open | resolved. ``on_arrival`` cases stand in their own list and message nobody.
+
+``explanation`` is the opening (or latest reopening) transition's; ``resolved_by`` is ``telemetry`` or a user's name.
+"""
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("case_id", sa.BigInteger, nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("kind", sa.Text, nullable=False),
+    Column("author", sa.Text, nullable=False),
+    Column("body", sa.JSON, nullable=False),
+    Column("notification_id", sa.BigInteger),
+)
+"""One line each. ``kind``: opened reopened firing recovered resolved acknowledged assigned note message_out message_in
+withheld. ``author``: ``gateway``, ``customer`` or a user's name."""
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("key", sa.Text, nullable=False, unique=True),
+    Column("case_id", sa.BigInteger, index=True),
+    Column("customer_id", sa.Text, nullable=False, index=True),
+    Column("device_id", sa.Text),
+    Column("purpose", sa.Text, nullable=False),
+    Column("severity", sa.Text, nullable=False),
+    Column("template", sa.Text, nullable=False),
+    Column("facts", sa.JSON, nullable=False),
+    Column("text", sa.Text),
+    Column("state", sa.Text, nullable=False),
+    Column("reason", sa.Text),
+    Column("channel", sa.Text),
+    Column("address", sa.Text),
+    Column("why", sa.JSON, nullable=False),
+    Column("tried", sa.JSON, nullable=False),
+    Column("not_before", UtcTime),
+    Column("expires_at", UtcTime),
+    Column("attempts", sa.Integer, nullable=False),
+    Column("provider", sa.Text),
+    Column("provider_id", sa.Text),
+    Column("subject", sa.Text),
+    Column("body", sa.Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("approved_by", sa.Text),
+    Column("handed_over_at", UtcTime),
+    Column("accepted_at", UtcTime),
+    Column("delivered_at", UtcTime),
+    Column("read_at", UtcTime),
+    Column("updated_at", UtcTime, nullable=False),
+    Index("ix_notifications_state_not_before", "state", "not_before"),
+    Index("ix_notifications_provider_provider_id", "provider", "provider_id"),
+)
+"""The outbox. ``state``: awaiting_approval | queued | handed_over | accepted | delivered | read | unknown | dead | withheld
+| discarded | cancelled | expired.
+
+``text`` is an agent's own wording, put in place of the template's; ``reason`` says why it stands where it does;
+``subject`` and ``body`` are what was handed over; ``tried`` lists channels that failed before.
+"""
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("provider", sa.Text, nullable=False),
+    Column("provider_id", sa.Text, nullable=False),
+    Column("state", sa.Text, nullable=False),
+    Column("error_code", sa.Text),
+    Column("received_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("provider", "provider_id", "state"),
+)
+
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("provider", sa.Text, nullable=False),
+    Column("provider_id", sa.Text, nullable=False),
+    Column("channel", sa.Text, nullable=False),
+    Column("customer_id", sa.Text),
+    Column("case_id", sa.BigInteger),
+    Column("text", sa.Text, nullable=False),
+    Column("intent", sa.Text, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("provider", "provider_id"),
+)
+
+offer_decisions = Table(
+    "offer_decisions",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("customer_id", sa.Text, index=True),
+    Column("device_id", sa.Text, nullable=False, index=True),
+    Column("rule", sa.Text, nullable=False),
+    Column("shop_id", sa.Text, nullable=False),
+    Column("offer_id", sa.Text),
+    Column("code", sa.Text),
+    Column("reason", sa.Text),
+    Column("explanation", sa.JSON, nullable=False),
+    Column("at", UtcTime, nullable=False, index=True),
+)
+"""Each visit and what came of it: ``offer_id`` where an offer was sent, else the ``reason`` it was withheld."""
+
+consent_log = Table(
+    "consent_log",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("customer_id", sa.Text, nullable=False, index=True),
+    Column("purpose", sa.Text, nullable=False),
+    Column("granted", sa.Boolean, nullable=False),
+    Column("source", sa.Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", sa.Text, primary_key=True),
+    Column("password_hash", sa.Text, nullable=False),
+    Column("role", sa.Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("disabled", sa.Boolean, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", sa.Text, primary_key=True),
+    Column("user_name", sa.Text, nullable=False, index=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("token_hash", sa.Text, primary_key=True),
+    Column("name", sa.Text, nullable=False),
+    Column("role", sa.Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("at", UtcTime, nullable=False),
+    Column("who", sa.Text, nullable=False),
+    Column("action", sa.Text, nullable=False),
+    Column("subject", sa.Text, nullable=False),
+    Column("detail", sa.JSON, nullable=False),
+)
