@@ -1,0 +1,74 @@
+"""What SQLite and PostgreSQL do differently, in one place."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Engine, make_url
+
+
+def create_writer(url: str) -> Engine:
+    """Create the engine of the one writer."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = sa.create_engine(parsed, poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False})
+        # BEGIN IMMEDIATE takes the write lock at once: a transaction that reads first and writes later could
+        # otherwise fail half-way with "database is locked". FULL: a message that was handed over must still be
+        # known as such after a power cut, else it would be sent twice.
+        _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", pragmas=("synchronous=FULL", "busy_timeout=10000"))
+        return engine
+    return sa.create_engine(_psycopg(parsed), pool_size=1, max_overflow=0)
+
+
+def create_reader(url: str) -> Engine:
+    """Create the engine that everybody else reads through."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = sa.create_engine(parsed, pool_size=4, max_overflow=4, connect_args={"check_same_thread": False})
+        _prepare_sqlite(engine, begin="BEGIN", pragmas=("query_only=ON", "busy_timeout=10000"))
+        return engine
+    engine = sa.create_engine(_psycopg(parsed), pool_size=4, max_overflow=8)
+    return engine.execution_options(postgresql_readonly=True)
+
+
+def _psycopg(url: URL) -> URL:
+    """Name the driver, so that a user may write plain ``postgresql://``."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
+
+
+def _prepare_sqlite(engine: Engine, begin: str, pragmas: Sequence[str]) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        # The driver's own transaction handling would begin late and deferred; we say BEGIN ourselves.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert ``rows``, or update every other column where the primary key is there already."""
+    if not rows:
+        return
+    insert = _insert(connection)(table)
+    keys = [column.name for column in table.primary_key]
+    changes = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any], unique: Sequence[str]) -> bool:
+    """Insert ``row`` unless one with the same ``unique`` columns is there; tell whether it was new."""
+    insert = _insert(connection)(table).values(dict(row)).on_conflict_do_nothing(index_elements=list(unique))
+    return connection.execute(insert).rowcount == 1
+
+
+def _insert(connection: sa.Connection) -> Any:
+    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

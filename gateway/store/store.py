@@ -1,0 +1,64 @@
+"""The store's door: opening with migrations, one writing transaction at a time, reading beside it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+
+from gateway.store import dialect
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class StoreError(Exception):
+    """The store cannot be opened; the message says what to do."""
+
+
+class Store:
+    """SQLite (WAL) or PostgreSQL behind one writer and several readers. Its methods block: call them in a thread."""
+
+    def __init__(self, url: str) -> None:
+        """Open the store at an SQLAlchemy URL (``sqlite:///path`` or ``postgresql://…``) and migrate it.
+
+        Raises StoreError where the database cannot be reached or is newer than this version.
+        """
+        self._writer = dialect.create_writer(url)
+        self._reader = dialect.create_reader(url)
+        try:
+            with self._writer.connect() as connection:
+                _migrate(connection)
+        except sa.exc.OperationalError as error:
+            where = sa.make_url(url).render_as_string(hide_password=True)
+            raise StoreError(f"store: cannot open {where}: {error.orig}") from error
+        except CommandError as error:
+            raise StoreError(
+                f"store: its tables were made by a newer version ({error}); install that version, or restore a backup"
+            ) from error
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Open the one writing transaction; it commits at the end and rolls back on an exception."""
+        with self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Open a consistent view for reading; it never waits for the writer."""
+        with self._reader.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+def _migrate(connection: sa.Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
