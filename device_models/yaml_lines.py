@@ -1,0 +1,233 @@
+"""YAML that remembers where each value stood, so that an error can name file, line, column and field.
+
+The dialect is YAML 1.2's core schema, not the YAML 1.1 that PyYAML reads by default: ``22:30`` is text and not
+1,350, ``no`` is text and not false, ``017`` is text and not 15, ``2026-01-01`` is text. Mapping keys are always
+text, just as written, so that an error code ``1.10`` is not ``1.1``. Merge keys (``<<``) are not supported.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+MAX_DEPTH = 64
+"""Deeper nesting is refused: no rule or profile needs it, and unbounded recursion would end the process."""
+
+Location = tuple[str | int, ...]
+"""A path into the data, in the form of pydantic's ``loc``: ``("rules", 0, "for")``."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class FileError:
+    """One thing wrong in a file, where a person can find it."""
+
+    file: str
+    line: int
+    """From 1."""
+    column: int
+    """From 1."""
+    field: str
+    """Dotted path such as ``rules.0.for``; empty where the error is not about one field."""
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}"
+        return f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
+
+
+class InvalidFileError(ValueError):
+    """A file that cannot be used; ``errors`` holds all that was found wrong, in the order of the lines."""
+
+    def __init__(self, errors: list[FileError]) -> None:
+        self.errors = tuple(sorted(errors, key=lambda error: (error.line, error.column)))
+        super().__init__("\n".join(map(str, self.errors)))
+
+
+class Document:
+    """The data of one YAML document and where each part of it stands."""
+
+    def __init__(self, filename: str, data: Any, root: yaml.Node | None) -> None:
+        self.filename = filename
+        self.data = data
+        self._root = root
+
+    def mark(self, loc: Location) -> tuple[int, int]:
+        """Return (line, column), both from 1, of the value at ``loc``.
+
+        Parts that are not in the file are passed over (the tag of a union, a field that is missing), so a missing
+        field is reported at the mapping that lacks it. A mapping or list below a key is marked at its key.
+        """
+        if self._root is None:
+            return 1, 1
+        node, mark = self._root, self._root.start_mark
+        for part in loc:
+            step = _child(node, part)
+            if step is not None:
+                node, mark = step
+        return mark.line + 1, mark.column + 1
+
+    def error(self, loc: Location, message: str) -> FileError:
+        """Make the error that ``message`` is about the value at ``loc``."""
+        line, column = self.mark(loc)
+        return FileError(self.filename, line, column, ".".join(map(str, loc)), message)
+
+    def errors_of(self, error: ValidationError, prefix: Location = ()) -> list[FileError]:
+        """Translate pydantic's errors about the part of the data at ``prefix``."""
+        return [self.error(prefix + detail["loc"], _sentence(detail)) for detail in error.errors(include_url=False)]
+
+    def validate(self, model: type[_Model]) -> _Model:
+        """Read the whole document as ``model``; raises InvalidFileError with every error."""
+        try:
+            return model.model_validate(self.data)
+        except ValidationError as error:
+            raise InvalidFileError(self.errors_of(error)) from error
+
+
+def load_yaml(text: str, filename: str) -> Document:
+    """Read one YAML document.
+
+    ``filename`` is only named in errors. Raises InvalidFileError for a syntax error, a duplicate key, a second
+    document, a tag that is not of the core schema, a recursive alias or nesting beyond ``MAX_DEPTH``.
+    """
+    try:
+        root = _compose(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise InvalidFileError([FileError(filename, line, column, "", error.problem or str(error))]) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
+        raise InvalidFileError([FileError(filename, line, 1, "", message)]) from error
+    except RecursionError as error:
+        raise InvalidFileError([FileError(filename, 1, 1, "", f"is nested deeper than {MAX_DEPTH} levels")]) from error
+    if root is None:
+        return Document(filename, None, None)
+    reader = _Reader(filename)
+    data = reader.read(root, ())
+    if reader.errors:
+        raise InvalidFileError(reader.errors)
+    return Document(filename, data, root)
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes with the implicit tags of YAML 1.2's core schema (YAML 1.2.2 §10.3.2)."""
+
+    # Replaced, not extended: the inherited table holds YAML 1.1's.
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  PyYAML's own shape
+
+
+def _resolve(kind: str, pattern: str, first: str) -> None:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(pattern), list(first))
+
+
+# PyYAML files the empty scalar under the first character "".
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_resolve("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF")
+_resolve("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789")
+_resolve(
+    "float",
+    r"^(?:[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+    "-+0123456789.",
+)
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "null": lambda _: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": int,
+    "float": lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")),
+    "str": str,
+}
+
+
+def _compose(text: str) -> yaml.Node | None:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+class _Reader:
+    """Turns nodes into data, collecting errors instead of stopping at the first."""
+
+    def __init__(self, filename: str) -> None:
+        self.errors: list[FileError] = []
+        self._filename = filename
+        # Each node is read once, however often aliases repeat it: nested aliases would otherwise grow exponentially.
+        self._read: dict[int, Any] = {}
+        self._open: set[int] = set()
+
+    def read(self, node: yaml.Node, path: Location) -> Any:
+        if id(node) in self._read:
+            return self._read[id(node)]
+        if id(node) in self._open:
+            return self._wrong(node, path, "an alias must not contain itself")
+        if len(path) > MAX_DEPTH:
+            return self._wrong(node, path[:3], f"is nested deeper than {MAX_DEPTH} levels")
+        self._open.add(id(node))
+        value = self._value(node, path)
+        self._open.discard(id(node))
+        self._read[id(node)] = value
+        return value
+
+    def _value(self, node: yaml.Node, path: Location) -> Any:
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        if isinstance(node, yaml.MappingNode) and kind == "map":
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode) and kind == "seq":
+            return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and kind in _SCALARS:
+            try:
+                return _SCALARS[kind](node.value)
+            except ValueError:
+                return self._wrong(node, path, f"'{node.value[:40]}' is no {kind}")
+        return self._wrong(node, path, f"the tag {node.tag} is not supported")
+
+    def _mapping(self, node: yaml.MappingNode, path: Location) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._wrong(key, path, "a key must be plain text")
+            elif key.value in mapping:
+                self._wrong(key, (*path, key.value), "stands here a second time")
+            else:
+                mapping[key.value] = self.read(value, (*path, key.value))
+        return mapping
+
+    def _wrong(self, node: yaml.Node, path: Location, message: str) -> None:
+        mark = node.start_mark
+        field = ".".join(map(str, path))
+        self.errors.append(FileError(self._filename, mark.line + 1, mark.column + 1, field, message))
+
+
+def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Mark] | None:
+    if isinstance(node, yaml.SequenceNode):
+        if isinstance(part, int) and 0 <= part < len(node.value):
+            return node.value[part], node.value[part].start_mark
+        return None
+    for key, value in _pairs(node):
+        if key.value == str(part):
+            return value, value.start_mark if isinstance(value, yaml.ScalarNode) else key.start_mark
+    return None
+
+
+def _pairs(node: yaml.Node) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        yield from ((key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode))
+
+
+def _sentence(detail: Any) -> str:
+    """Say pydantic's error in this project's words where they are clearer."""
+    if detail["type"] == "missing":
+        return "is missing"
+    if detail["type"] == "extra_forbidden":
+        return "is no field known here"
+    # pydantic prefixes what a validator raised; the sentence itself is enough.
+    message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return message[:1].lower() + message[1:] if message.startswith(("Input ", "String ")) else message
