@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -33,6 +33,8 @@ class FieldSpec(_Model):
     maximum: float | None = None
     nominal: float | None = None
     decimals: int = Field(default=1, ge=0, le=6)
+    type: Literal["number", "text", "bool"] | None = None
+    """What ``rules check`` compares with; None: a number where there is a unit or a bound, otherwise unknown."""
     aliases: tuple[str, ...] = ()
     """Other names the same value arrives under, such as ``DS18B20.Temperature``."""
 
