@@ -1,0 +1,42 @@
+"""One provider a module: its wire format, its errors and its receipts, and no other I/O."""
+
+from typing import Protocol
+
+from notifiers.message import Accepted, Outgoing
+from notifiers.receipts import SendState
+
+
+class Transport(Protocol):
+    """Hands messages over to one provider."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name, as receipts and logs carry it."""
+        ...
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """The channels it serves: ``email``, ``sms``, ``whatsapp``, …"""
+        ...
+
+    @property
+    def reports(self) -> frozenset[SendState]:
+        """The states it can report after accepting; empty means silence says nothing, and no ladder may wait on it."""
+        ...
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        """Hand one message over, at most once a call.
+
+        Raises:
+            TryLater: it was surely not accepted; the same message may be sent again.
+            Unknown: it may have been accepted; sending it again may tell the customer twice.
+            Undeliverable: trying again cannot help.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; no send may follow."""
+        ...
+
+
+__all__ = ["Transport"]

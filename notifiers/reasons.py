@@ -1,0 +1,72 @@
+"""Why a message goes this way, now, or not at all: a code and its facts as data, and the sentence staff read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_CHANNEL_NAMES = {
+    "email": "e-mail",
+    "sms": "SMS",
+    "whatsapp": "WhatsApp",
+    "telegram": "Telegram",
+    "line": "LINE",
+    "push": "push",
+    "webhook": "the company's app",
+    "voice": "a call",
+}
+
+_SENTENCES = {
+    "consent.objected": "{name} objected to messages about {purpose}.",
+    "consent.missing": "{name} has not agreed to messages about {purpose}, which need it.",
+    "consent.given": "{name} agreed to messages about {purpose}{source}.",
+    "consent.not_needed": "Messages about {purpose} are sent unless objected to, and {name} has not objected.",
+    "channel.no_address": "{name} has no address on {channel}.",
+    "channel.no_transport": "{channel} is not set up here.",
+    "channel.unverified": "{name}'s address on {channel} is not verified yet.",
+    "channel.preferred": "{name} prefers {channel} (own choice).",
+    "channel.learned": "{name} has answered best on {channel} ({evidence}).",
+    "channel.not_enough_data": "There is not enough data yet on what {name} answers to.",
+    "channel.country": "People in {country} mostly prefer {channel} ({share}; {source}, {year}).",
+    "channel.configured": "{channel} comes next in the company's order.",
+    "channel.none": "No channel reaches {name}.",
+    "quiet_hours.hold": "It is {local_time} for {name}; their quiet hours ({hours}) end at {ends_at}.",
+    "quiet_hours.default_hold": "It is {local_time} for {name}; the company's quiet hours ({hours}) end at {ends_at}.",
+    "quiet_hours.broken": "Sent within quiet hours ({hours}) because it is {urgency}.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One step of a decision."""
+
+    code: str
+    """``area.what``; one of ``CODES``."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """JSON-ready."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as the store keeps it."""
+        return {"code": self.code, **self.facts}
+
+    def sentence(self, name: str) -> str:
+        """Say it to staff, in English; ``name`` is the customer's."""
+        shown = {key: _shown(key, value) for key, value in self.facts.items()}
+        said = _SENTENCES[self.code].format_map({"name": name, "source": "", "evidence": "", **shown})
+        return said[:1].upper() + said[1:]
+
+
+CODES = frozenset(_SENTENCES)
+"""Every code there is."""
+
+
+def _shown(key: str, value: object) -> str:
+    if key == "channel":
+        return channel_name(str(value))
+    if key == "share":
+        return f"{float(str(value)):.0%}"
+    return str(value)
+
+
+def channel_name(channel: str) -> str:
+    """Name a channel as people do."""
+    return _CHANNEL_NAMES.get(channel, channel)

@@ -1,0 +1,138 @@
+"""What a customer's short answer means; anything longer than a keyword is for a person to read."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from device_models.purpose import Purpose
+from notifiers import reply_words as words
+
+
+class Intent(StrEnum):
+    """What is asked of us."""
+
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+    DONE = "done"
+    LATER = "later"
+    YES = "yes"
+    NO = "no"
+    TEXT = "text"
+    """Their own words: a person reads them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One inbound message, read."""
+
+    intent: Intent
+    text: str
+    """As written, trimmed."""
+    purposes: frozenset[Purpose] = frozenset()
+    """What a STOP or START names: ``STOP OFFERS``; empty where it names none."""
+    everything: bool = False
+    """``STOP ALL``."""
+    number: int | None = None
+    """The choice where the whole message is one number, in whatever digits."""
+
+    @property
+    def purpose(self) -> Purpose | None:
+        """The one purpose named, None for none or several."""
+        return next(iter(self.purposes)) if len(self.purposes) == 1 else None
+
+
+Phrase = tuple[str, ...]
+
+_LONGEST = 10
+"""Words; a keyword with courtesies around it is shorter, and a longer text says something of its own."""
+
+
+def read_reply(text: str, options: Sequence[Intent] = ()) -> Reply:
+    """Read one inbound message.
+
+    A keyword counts only when it is the whole message, save courtesies and a purpose ("Please stop the offers"):
+    "it does not stop beeping" is no STOP. Never raises.
+
+    Args:
+        text: as received.
+        options: what the numbers of the message it answers stood for: 1 is the first.
+    """
+    text = text.strip()
+    tokens = _tokens(text)
+    if not tokens or len(tokens) > _LONGEST:
+        return Reply(Intent.TEXT, text)
+    if len(tokens) == 1 and tokens[0].isdecimal():
+        number = int(tokens[0][:6])
+        chosen = options[number - 1] if 1 <= number <= len(options) else Intent.TEXT
+        return Reply(chosen, text, number=number)
+    # The bare word first: "si" alone is a yes, though elsewhere it could be dropped.
+    for intent, phrases in _ALONE.items():
+        if tokens in phrases:
+            return Reply(intent, text)
+    return _with_courtesies(tokens, text)
+
+
+def _with_courtesies(tokens: Phrase, text: str) -> Reply:
+    core = _without(tokens, _POLITE)
+    for intent, phrases in _ALONE.items():
+        if core in phrases:
+            return Reply(intent, text)
+    for intent, phrases in _PER_PURPOSE.items():
+        # A keyword may hold a courtesy's word ("plus de"), so it is looked for with and without them.
+        for left in (tokens, core):
+            purposes = frozenset(p for p, names in _PURPOSES.items() if any(_holds(left, name) for name in names))
+            everything = any(_holds(left, name) for name in _EVERYTHING)
+            rest = _without(left, {name for names in _PURPOSES.values() for name in names} | _EVERYTHING)
+            if (purposes or everything) and rest in phrases:
+                return Reply(intent, text, purposes, everything and not purposes)
+    return Reply(Intent.TEXT, text)
+
+
+def _tokens(text: str) -> Phrase:
+    """Split into words as people mean them: no case, accents, Arabic vowel signs or punctuation."""
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    plain = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Cf") and c != "ـ")
+    return tuple(re.findall(r"\w+", plain.translate(_ARABIC)))
+
+
+_ARABIC = str.maketrans("ةى", "هي")
+"""Endings that are typed either way."""
+
+
+def _phrases(text: str) -> frozenset[Phrase]:
+    return frozenset(_tokens(phrase) for line in text.splitlines() for phrase in line.split("|") if phrase.strip())
+
+
+def _holds(tokens: Phrase, phrase: Phrase) -> bool:
+    return any(tokens[i : i + len(phrase)] == phrase for i in range(len(tokens)))
+
+
+def _without(tokens: Phrase, phrases: Iterable[Phrase]) -> Phrase:
+    """Drop each occurrence of any of ``phrases``, the longer first."""
+    longest_first = sorted(phrases, key=len, reverse=True)
+    kept: list[str] = []
+    i = 0
+    while i < len(tokens):
+        dropped = next((p for p in longest_first if tokens[i : i + len(p)] == p), ())
+        if not dropped:
+            kept.append(tokens[i])
+        i += len(dropped) or 1
+    return tuple(kept)
+
+
+_POLITE = _phrases(words.POLITE)
+_EVERYTHING = _phrases(words.EVERYTHING)
+_PURPOSES = {purpose: _phrases(names) for purpose, names in words.PURPOSES.items()}
+_ALONE = {
+    Intent.STOP: _phrases(words.STOP) | _phrases(words.STOP_ALONE),
+    Intent.START: _phrases(words.START),
+    Intent.HELP: _phrases(words.HELP),
+    Intent.DONE: _phrases(words.DONE),
+    Intent.LATER: _phrases(words.LATER),
+    Intent.YES: _phrases(words.YES),
+    Intent.NO: _phrases(words.NO),
+}
+_PER_PURPOSE = {Intent.STOP: _phrases(words.STOP), Intent.START: _phrases(words.START)}
