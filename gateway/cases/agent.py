@@ -1,0 +1,201 @@
+"""What support staff do to a case and its messages."""
+
+import sqlalchemy as sa
+
+from device_models.purpose import Purpose, Severity
+from gateway.cases.record import load_case
+from gateway.cases.timeline import add_entry, touch
+from gateway.commands import (
+    Acknowledge,
+    AddNote,
+    Approve,
+    Assign,
+    CommandRefused,
+    Discard,
+    Hold,
+    Reopen,
+    Reply,
+    Resend,
+    Resolve,
+)
+from gateway.outbox.queue import enqueue, load_notification, set_state, withdraw
+from gateway.store import schema
+from gateway.transaction import Transaction
+from rules.respond import Notify
+
+_HELD_BACK = ("awaiting_approval", "queued")
+
+
+def acknowledge(tx: Transaction, command: Acknowledge) -> None:
+    """Take a case on."""
+    case = _case(tx, command.case_id)
+    values = {} if case["acknowledged_at"] else {"acknowledged_at": tx.now}
+    touch(tx, case["id"], assignee=case["assignee"] or command.by, **values)
+    add_entry(tx, case["id"], "acknowledged", command.by)
+    tx.audit(command.by, "case.acknowledge", str(case["id"]))
+
+
+def assign(tx: Transaction, command: Assign) -> None:
+    """Hand a case to somebody, or to nobody."""
+    case = _case(tx, command.case_id)
+    if case["assignee"] == command.assignee:
+        return
+    touch(tx, case["id"], assignee=command.assignee)
+    add_entry(tx, case["id"], "assigned", command.by, assignee=command.assignee)
+    tx.audit(command.by, "case.assign", str(case["id"]), assignee=command.assignee)
+
+
+def add_note(tx: Transaction, command: AddNote) -> None:
+    """Keep an internal note."""
+    case = _case(tx, command.case_id)
+    add_entry(tx, case["id"], "note", command.by, text=_words(command.text))
+
+
+def resolve(tx: Transaction, command: Resolve) -> None:
+    """Close a case by a person's word."""
+    case = _case(tx, command.case_id)
+    if case["state"] == "resolved":
+        raise CommandRefused(f"case {case['id']} is resolved already")
+    told = _told(tx, case)
+    touch(
+        tx,
+        case["id"],
+        state="resolved",
+        resolved_at=tx.now,
+        resolved_by=command.by,
+        resolution=command.resolution or None,
+        needs_reply=False,
+    )
+    add_entry(tx, case["id"], "resolved", command.by, resolution=command.resolution)
+    withdraw(tx, case["id"], "the case was resolved first")
+    tx.audit(command.by, "case.resolve", str(case["id"]))
+    if told and command.tell_customer and case["customer_id"]:
+        _tell(tx, case, "fault_resolved", f"case:{case['id']}:fault_resolved:{case['reopened']}:{case['version']}")
+
+
+def reopen(tx: Transaction, command: Reopen) -> None:
+    """Open a resolved case again, unless its fault has a newer open one."""
+    case = _case(tx, command.case_id)
+    if case["state"] == "open":
+        raise CommandRefused(f"case {case['id']} is open already")
+    c = schema.cases
+    other = sa.select(c.c.id).where(c.c.dedupe_key == case["dedupe_key"], c.c.state == "open")
+    if (newer := tx.connection.execute(other).scalar()) is not None:
+        raise CommandRefused(f"case {newer} is open for the same fault; work there")
+    touch(tx, case["id"], state="open", resolved_at=None, resolved_by=None, resolution=None, assignee=command.by)
+    add_entry(tx, case["id"], "reopened", command.by)
+    tx.audit(command.by, "case.reopen", str(case["id"]))
+
+
+def reply(tx: Transaction, command: Reply) -> int | None:
+    """Answer the customer where they last wrote; return the message's id."""
+    case = _case(tx, command.case_id)
+    text = _words(command.text)
+    if not case["customer_id"] or case["customer_id"] not in tx.registry.customers:
+        raise CommandRefused(f"case {case['id']} has no customer to answer")
+    count = sa.select(sa.func.count()).where(schema.notifications.c.case_id == case["id"])
+    number = tx.connection.execute(count).scalar_one()
+    notification_id = enqueue(tx, _notify(case, "agent_reply", f"case:{case['id']}:reply:{number}"), text, _via(tx, case))
+    values = {} if case["first_response_at"] else {"first_response_at": tx.now}
+    touch(tx, case["id"], needs_reply=False, assignee=case["assignee"] or command.by, **values)
+    tx.audit(command.by, "case.reply", str(case["id"]))
+    return notification_id
+
+
+def approve(tx: Transaction, command: Approve) -> None:
+    """Let a waiting message go, in its own or the approver's words."""
+    row = _notification(tx, command.notification_id)
+    if row["state"] != "awaiting_approval":
+        raise CommandRefused(f"message {row['id']} does not wait for approval: it is {row['state']}")
+    text = _words(command.text) if command.text is not None else row["text"]
+    set_state(tx, row["id"], "queued", approved_by=command.by, text=text)
+    tx.audit(command.by, "message.approve", str(row["id"]), edited=command.text is not None)
+    if row["case_id"] is not None:
+        touch(tx, row["case_id"])
+
+
+def discard(tx: Transaction, command: Discard) -> None:
+    """Never send a message."""
+    row = _notification(tx, command.notification_id)
+    if row["state"] not in (*_HELD_BACK, "dead", "unknown"):
+        raise CommandRefused(f"message {row['id']} cannot be taken back: it is {row['state']}")
+    set_state(tx, row["id"], "discarded", reason=command.reason or f"discarded by {command.by}")
+    tx.audit(command.by, "message.discard", str(row["id"]))
+    if row["case_id"] is not None:
+        touch(tx, row["case_id"])
+
+
+def resend(tx: Transaction, command: Resend) -> None:
+    """Try a dead or unknown message again; a person takes the risk that it arrives twice."""
+    row = _notification(tx, command.notification_id)
+    if row["state"] not in ("dead", "unknown", "expired"):
+        raise CommandRefused(f"message {row['id']} need not be resent: it is {row['state']}")
+    values = {"tried": [], "attempts": 0, "not_before": None, "provider": None, "provider_id": None}
+    expires_at = tx.now + (row["expires_at"] - row["created_at"]) if row["expires_at"] else None
+    set_state(tx, row["id"], "queued", reason=f"resent by {command.by}", expires_at=expires_at, **values)
+    tx.audit(command.by, "message.resend", str(row["id"]))
+
+
+def hold(tx: Transaction, command: Hold) -> int:
+    """Stop, or let go of, all that goes out; return how many messages were kept and are now released or dropped."""
+    tx.set_meta("hold", command.on)
+    tx.audit(command.by, "outbox.hold" if command.on else "outbox.release", "all", discard=command.discard)
+    tx.changed("hold", command.on)
+    n = schema.notifications
+    kept = tx.connection.execute(sa.select(n.c.id).where(n.c.state == "queued")).scalars().all()
+    if not command.on and command.discard:
+        for notification_id in kept:
+            set_state(tx, notification_id, "discarded", reason=f"discarded by {command.by} with the hold")
+    return len(kept)
+
+
+def _words(text: str) -> str:
+    words = text.strip()
+    if not words:
+        raise CommandRefused("the text is empty")
+    return words[:10_000]
+
+
+def _case(tx: Transaction, case_id: int) -> sa.RowMapping:
+    row = load_case(tx, case_id)
+    if row is None:
+        raise CommandRefused(f"there is no case {case_id}")
+    return row
+
+
+def _notification(tx: Transaction, notification_id: int) -> sa.RowMapping:
+    row = load_notification(tx, notification_id)
+    if row is None:
+        raise CommandRefused(f"there is no message {notification_id}")
+    return row
+
+
+def _told(tx: Transaction, case: sa.RowMapping) -> bool:
+    n = schema.notifications
+    handed_over = sa.select(n.c.id).where(n.c.case_id == case["id"], n.c.handed_over_at.is_not(None)).limit(1)
+    return tx.connection.execute(handed_over).first() is not None
+
+
+def _via(tx: Transaction, case: sa.RowMapping) -> str | None:
+    """The channel they wrote on last in this case; an answer given on their page goes by their channel of choice."""
+    i = schema.inbound
+    last = sa.select(i.c.channel).where(i.c.case_id == case["id"]).order_by(i.c.id.desc()).limit(1)
+    channel: str | None = tx.connection.execute(last).scalar()
+    return channel if channel != "page" else None
+
+
+def _tell(tx: Transaction, case: sa.RowMapping, template: str, key: str) -> None:
+    enqueue(tx, _notify(case, template, key))
+
+
+def _notify(case: sa.RowMapping, template: str, key: str) -> Notify:
+    return Notify(
+        key=key,
+        template=template,
+        customer_id=case["customer_id"],
+        device_id=case["device_id"],
+        case_id=case["id"],
+        purpose=Purpose(case["purpose"]),
+        severity=Severity(case["severity"]),
+        facts={**case["explanation"], "case_id": case["id"], "severity": case["severity"]},
+    )

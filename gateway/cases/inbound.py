@@ -1,0 +1,168 @@
+"""What customers say: each message finds its customer and case; STOP is obeyed at once; a service answer moves the case."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+
+from device_models.purpose import Purpose
+from device_models.registry import Customer
+from gateway.cases.record import load_case
+from gateway.cases.timeline import add_entry, touch
+from gateway.commands import CommandRefused, CustomerWrote, SetConsent
+from gateway.outbox.queue import set_state
+from gateway.store import dialect, schema
+from gateway.transaction import Transaction
+from notifiers.replies import Intent, Reply, read_reply
+
+_ALL_BUT_SAFETY = frozenset(Purpose) - {Purpose.SAFETY}
+
+ServiceAnswer = Literal["done", "later"]
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What an inbound message came to."""
+
+    intent: Intent
+    customer_id: str | None
+    case_id: int | None
+    service_answer: ServiceAnswer | None = None
+    """Set where it answers a service notice: detection is told of it in the same transaction."""
+
+
+def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None:
+    """Take in one message; None where the provider sent it before."""
+    customer = _customer_of(tx, command)
+    case = load_case(tx, command.case_id) if command.case_id is not None else _case_of(tx, customer)
+    if case is not None and (customer is None or case["customer_id"] != customer.id):
+        # An answer joins a case only for the case's own customer, whoever knows its number.
+        case = None
+    reply = read_reply(command.text)
+    row = {
+        "provider": command.provider,
+        "provider_id": command.provider_id,
+        "channel": command.channel,
+        "customer_id": customer.id if customer else None,
+        "case_id": case["id"] if case else None,
+        "text": command.text[:10_000],
+        "intent": reply.intent.value,
+        "received_at": tx.now,
+    }
+    if not dialect.insert_new(tx.connection, schema.inbound, row, unique=["provider", "provider_id"]):
+        return None
+    tx.changed("inbound", command.provider_id)
+    if customer is not None and reply.intent in (Intent.STOP, Intent.START):
+        _stop_or_start(tx, customer, command, reply)
+    answer = _service_answer(case, reply)
+    if case is not None:
+        add_entry(
+            tx, case["id"], "message_in", "customer", text=command.text[:10_000], channel=command.channel,
+            intent=reply.intent.value,
+        )  # fmt: skip
+        needs_a_person = answer is None and reply.intent not in (Intent.STOP, Intent.START)
+        touch(tx, case["id"], needs_reply=case["needs_reply"] or needs_a_person)
+    return Understood(reply.intent, row["customer_id"], row["case_id"], answer)
+
+
+def set_consent(tx: Transaction, command: SetConsent) -> Customer:
+    """Write down a STOP or START for purposes; messages of a stopped purpose that still wait are withheld."""
+    customer = tx.registry.customers.get(command.customer_id)
+    if customer is None:
+        raise CommandRefused(f"there is no customer {command.customer_id}")
+    purposes = frozenset(command.purposes)
+    if command.granted:
+        update = {"objections": customer.objections - purposes, "consents": customer.consents | purposes}
+    else:
+        update = {"objections": customer.objections | purposes, "consents": customer.consents - purposes}
+    changed = customer.model_copy(update=update)
+    c = schema.customers
+    values = {name: sorted(purpose.value for purpose in value) for name, value in update.items()}
+    tx.connection.execute(sa.update(c).where(c.c.id == customer.id).values(**values))
+    entries = [
+        {"customer_id": customer.id, "purpose": p.value, "granted": command.granted, "source": command.source, "at": tx.now}
+        for p in sorted(purposes)
+    ]
+    if entries:
+        tx.connection.execute(sa.insert(schema.consent_log), entries)
+    # Within this transaction others must see it too, so the registry changes now and is put back if it fails.
+    _replace_customer(tx, changed)
+    if not command.granted:
+        _withhold_waiting(tx, customer.id, purposes)
+    tx.changed("customer", customer.id)
+    return changed
+
+
+def _replace_customer(tx: Transaction, customer: Customer) -> None:
+    before = tx.registry.customers[customer.id]
+    tx.registry.customers[customer.id] = customer
+    tx.on_rollback.append(_restore(tx, before))
+
+
+def _restore(tx: Transaction, before: Customer) -> Callable[[], None]:
+    return lambda: tx.registry.customers.update({before.id: before})
+
+
+def _withhold_waiting(tx: Transaction, customer_id: str, purposes: frozenset[Purpose]) -> None:
+    n = schema.notifications
+    waiting = sa.select(n.c.id).where(
+        n.c.customer_id == customer_id,
+        n.c.purpose.in_([p.value for p in purposes]),
+        n.c.state.in_(("awaiting_approval", "queued")),
+        n.c.template != "agent_reply",
+    )
+    for notification_id in tx.connection.execute(waiting).scalars().all():
+        set_state(tx, notification_id, "withheld", reason="consent.objected")
+
+
+def _stop_or_start(tx: Transaction, customer: Customer, command: CustomerWrote, reply: Reply) -> None:
+    purposes = reply.purposes or (_ALL_BUT_SAFETY if reply.everything else _last_purpose(tx, customer, command.channel))
+    source = f"{reply.intent.value} by {command.channel}"
+    set_consent(tx, SetConsent(customer.id, tuple(sorted(purposes)), reply.intent is Intent.START, source))
+
+
+def _last_purpose(tx: Transaction, customer: Customer, channel: str) -> frozenset[Purpose]:
+    """A bare STOP means what it answers: the purpose of the last message on that channel; offers and news go together."""
+    n = schema.notifications
+    query = (
+        sa.select(n.c.purpose)
+        .where(n.c.customer_id == customer.id, n.c.channel == channel, n.c.handed_over_at.is_not(None))
+        .order_by(n.c.handed_over_at.desc())
+        .limit(1)
+    )
+    last = tx.connection.execute(query).scalar()
+    if last is None:
+        return _ALL_BUT_SAFETY
+    return frozenset({Purpose.OFFER, Purpose.NEWS}) if Purpose(last).needs_opt_in else frozenset({Purpose(last)})
+
+
+def _service_answer(case: sa.RowMapping | None, reply: Reply) -> ServiceAnswer | None:
+    if case is None or case["kind"] != "maintenance" or case["state"] != "open":
+        return None
+    if reply.intent is Intent.DONE:
+        return "done"
+    return "later" if reply.intent is Intent.LATER else None
+
+
+def _customer_of(tx: Transaction, command: CustomerWrote) -> Customer | None:
+    if command.customer_id is not None:
+        return tx.registry.customers.get(command.customer_id)
+    # Not an index, since an address may be written in ``addresses``; a few thousand comparisons cost a millisecond.
+    found = [c for c in tx.registry.customers.values() if c.address(command.channel) == command.address]
+    return found[0] if len(found) == 1 else None
+
+
+def _case_of(tx: Transaction, customer: Customer | None) -> sa.RowMapping | None:
+    """The case they mean: the one they were last told of, open before resolved."""
+    if customer is None:
+        return None
+    c, n = schema.cases, schema.notifications
+    last_told = sa.select(sa.func.max(n.c.handed_over_at)).where(n.c.case_id == c.c.id).scalar_subquery()
+    query = (
+        sa.select(c)
+        .where(c.c.customer_id == customer.id, c.c.on_arrival.is_(False))
+        .order_by(c.c.state == "resolved", last_told.is_(None), last_told.desc(), c.c.id.desc())
+        .limit(1)
+    )
+    return tx.connection.execute(query).mappings().first()

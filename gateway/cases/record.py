@@ -1,0 +1,163 @@
+"""Load what response must know, and write what it decided."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from device_models.purpose import Purpose, Severity
+from gateway.cases.timeline import add_entry, touch
+from gateway.outbox.queue import enqueue, withdraw
+from gateway.store import schema
+from gateway.transaction import Transaction
+from rules.base import BaseRule
+from rules.respond import Action, AddToCase, CaseRecord, Notify, OpenCase, RecoverCase, ReopenCase, Withdraw, World
+from rules.transition import Transition
+
+_TOLD = ("handed_over", "accepted", "delivered", "read", "unknown")
+
+
+def load_world(tx: Transaction, rules: Mapping[str, BaseRule], transitions: Iterable[Transition]) -> World:
+    """Read the cases that ``transitions`` may touch; registry, rules and profiles are in memory already."""
+    cases = schema.cases
+    keys = sorted({transition.dedupe_key for transition in transitions})
+    newest = sa.select(sa.func.max(cases.c.id)).where(cases.c.dedupe_key.in_(keys)).group_by(cases.c.dedupe_key)
+    rows = tx.connection.execute(sa.select(cases).where(cases.c.id.in_(newest))).mappings().all()
+    last_id = tx.connection.execute(sa.select(sa.func.max(cases.c.id))).scalar()
+    return World(
+        rules=rules,
+        profiles=tx.profiles,
+        devices=tx.registry.devices,
+        customers=tx.registry.customers,
+        cases={row["dedupe_key"]: _record(row, _was_told(tx, row)) for row in rows},
+        next_case_id=(last_id or 0) + 1,
+    )
+
+
+def load_case(tx: Transaction, case_id: int) -> sa.RowMapping | None:
+    """Read one case's row."""
+    query = sa.select(schema.cases).where(schema.cases.c.id == case_id)
+    return tx.connection.execute(query).mappings().first()
+
+
+def _was_told(tx: Transaction, row: sa.RowMapping) -> bool:
+    """Whether the customer heard that this episode began; a reopening asks anew."""
+    n = schema.notifications
+    prefix = f"case:{row['id']}:%:{row['reopened']}:%"
+    query = sa.select(n.c.id).where(n.c.case_id == row["id"], n.c.key.like(prefix), n.c.state.in_(_TOLD)).limit(1)
+    return tx.connection.execute(query).first() is not None
+
+
+def _record(row: sa.RowMapping, told: bool) -> CaseRecord:
+    return CaseRecord(
+        id=row["id"],
+        dedupe_key=row["dedupe_key"],
+        rule=row["rule"],
+        device_id=row["device_id"],
+        customer_id=row["customer_id"],
+        kind=row["kind"],
+        purpose=Purpose(row["purpose"]),
+        severity=Severity(row["severity"]),
+        open=row["state"] == "open",
+        on_arrival=row["on_arrival"],
+        opened_at=row["opened_at"],
+        resolved_at=row["resolved_at"],
+        reopened=row["reopened"],
+        told=told,
+    )
+
+
+def record_transition(tx: Transaction, transition: Transition, case_id: int | None) -> None:
+    """Keep a transition: the evidence of a case, and the answer to "why"."""
+    tx.connection.execute(
+        sa.insert(schema.transitions).values(
+            sequence=tx.sequence,
+            device_id=transition.device_id,
+            rule=transition.rule,
+            fault=transition.fault,
+            state=transition.state.value,
+            at=transition.at,
+            committed_at=tx.now,
+            severity=transition.severity.value,
+            purpose=transition.purpose.value,
+            on_arrival=transition.on_arrival,
+            shadow=transition.shadow,
+            case_id=case_id,
+            explanation=dict(transition.explanation),
+        )
+    )
+
+
+def apply_actions(tx: Transaction, actions: Sequence[Action]) -> int | None:
+    """Write what response decided; return the case concerned, if any."""
+    case_id = None
+    for action in actions:
+        match action:
+            case OpenCase(case, transition, previous):
+                _open(tx, case, transition, previous)
+                case_id = case.id
+            case ReopenCase(case, transition):
+                _reopen(tx, case, transition)
+                case_id = case.id
+            case AddToCase(case, transition):
+                touch(tx, case.id, severity=case.severity.value, on_arrival=case.on_arrival)
+                add_entry(tx, case.id, "firing", at=transition.at.isoformat(), severity=case.severity.value)
+                case_id = case.id
+            case RecoverCase(case, transition):
+                values = {"resolved_at": transition.at, "resolved_by": "telemetry", "state": "resolved"}
+                touch(tx, case.id, needs_reply=False, **values)
+                add_entry(tx, case.id, "recovered", **_why(transition))
+                case_id = case.id
+            case Notify():
+                enqueue(tx, action)
+            case Withdraw(case_id=of_case, reason=reason):
+                withdraw(tx, of_case, reason)
+    return case_id
+
+
+def _open(tx: Transaction, case: CaseRecord, transition: Transition, previous_case_id: int | None) -> None:
+    tx.connection.execute(
+        sa.insert(schema.cases).values(
+            id=case.id,
+            dedupe_key=case.dedupe_key,
+            rule=case.rule,
+            fault=transition.fault,
+            kind=case.kind,
+            device_id=case.device_id,
+            customer_id=case.customer_id,
+            severity=case.severity.value,
+            purpose=case.purpose.value,
+            state="open",
+            on_arrival=case.on_arrival,
+            explanation=dict(transition.explanation),
+            opened_at=case.opened_at,
+            updated_at=tx.now,
+            response_due_at=None if case.on_arrival else tx.now + tx.config.cases.respond_within[case.severity],
+            needs_reply=False,
+            reopened=0,
+            previous_case_id=previous_case_id,
+            version=1,
+        )
+    )
+    add_entry(tx, case.id, "opened", **_why(transition))
+
+
+def _reopen(tx: Transaction, case: CaseRecord, transition: Transition) -> None:
+    touch(
+        tx,
+        case.id,
+        state="open",
+        resolved_at=None,
+        resolved_by=None,
+        resolution=None,
+        severity=case.severity.value,
+        on_arrival=case.on_arrival,
+        reopened=case.reopened,
+        explanation=dict(transition.explanation),
+        first_response_at=None,
+        response_due_at=tx.now + tx.config.cases.respond_within[case.severity],
+    )
+    add_entry(tx, case.id, "reopened", **_why(transition))
+
+
+def _why(transition: Transition) -> dict[str, object]:
+    return {"at": transition.at.isoformat(), "explanation": dict(transition.explanation)}

@@ -1,0 +1,325 @@
+"""The configuration: one TOML file, each key also an environment variable (``GATEWAY_STORE__URL``)."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from device_models.duration import Duration, parse_duration
+from device_models.purpose import Purpose, Severity
+
+_PREFIX = "GATEWAY_"
+_SIZES = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; the message has a line for each mistake, with file and line."""
+
+
+def parse_size(value: object) -> int:
+    """Read ``20 GB`` as bytes.
+
+    Raises ValueError for anything that is not a number with KB, MB, GB or TB.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]B)", str(value).strip())
+    if not match:
+        raise ValueError(f"'{value}' is no size; write it like 20 GB")
+    return int(float(match[1]) * _SIZES[match[2]])
+
+
+def _listen(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"'{value}' is not of the form 127.0.0.1:8080")
+    return value
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+Size = Annotated[int, BeforeValidator(parse_size)]
+Mode = Literal["off", "approve", "auto"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Login(_Section):
+    """One device's (or application's) login at the embedded broker."""
+
+    username: str
+    password: SecretStr
+    device_id: str | None = None
+    """It may publish below its own id only; None: to every topic (a hub, a test client)."""
+
+
+class Broker(_Section):
+    """The embedded broker."""
+
+    listen: Listen = "127.0.0.1:1883"
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    logins: tuple[Login, ...] = ()
+
+
+class Relay(_Section):
+    """A customer's own broker whose messages are carried into the log."""
+
+    url: str
+    username: str | None = None
+    password: SecretStr | None = None
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    client_id: str = "proactive-support-gateway"
+    topics: tuple[str, ...] = ("#",)
+
+
+class StreamSection(_Section):
+    """The log; without ``url`` the embedded one."""
+
+    url: str | None = None
+
+
+class StoreSection(_Section):
+    """The database; without ``url`` SQLite below ``data_dir``."""
+
+    url: str | None = None
+
+
+class HistorySection(_Section):
+    """The history store; without ``url`` an embedded table."""
+
+    url: str | None = None
+    token: SecretStr | None = None
+    org: str = ""
+    bucket: str = "devices"
+    query: Literal["flux", "influxql"] = "flux"
+
+
+class Web(_Section):
+    """Console, customer's page, API and webhooks."""
+
+    listen: Listen = "127.0.0.1:8080"
+    public_url: str | None = None
+    """What customers' links begin with; None: ``http://`` and ``listen``."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_tls_proxy: bool = False
+    """A reverse proxy in front ends TLS; without it an address beyond loopback needs ``tls_cert`` and ``tls_key``."""
+    map_tiles: str | None = None
+    """Tile URL template such as ``https://tiles.example.com/{z}/{x}/{y}.png``; None: a map without a base."""
+
+
+class Paths(_Section):
+    """Files beside the ones that come with the product."""
+
+    paths: tuple[Path, ...] = ()
+    builtin: bool = True
+    """Whether those that come with the product are used as well."""
+
+
+class DecoderSection(_Section):
+    """One ecosystem's decoder."""
+
+    topics: tuple[str, ...] | None = None
+    """MQTT topic filters; None: the decoder's usual ones."""
+    timezone: str | None = None
+    """Zone of stamps that name none; None: arrival time is used."""
+    unknown_devices: Literal["reject", "quarantine", "register"] = "quarantine"
+
+
+class Email(_Section):
+    """Mail by SMTP."""
+
+    url: SecretStr
+    sender: str
+
+
+class Twilio(_Section):
+    """SMS and WhatsApp by Twilio."""
+
+    account: str
+    token: SecretStr
+    sender: str
+    whatsapp_sender: str | None = None
+    base_url: str = "https://api.twilio.com"
+
+
+class Webhook(_Section):
+    """Messages handed to a system of your own, signed (Standard Webhooks)."""
+
+    url: str
+    secret: SecretStr
+
+
+class Notifiers(_Section):
+    """Reaching customers."""
+
+    mode: Mode = "approve"
+    """``off``: nobody is told; ``approve``: a person lets each message go; ``auto``: at once."""
+    modes: dict[Purpose, Mode] = Field(default_factory=dict)
+    """Mode by purpose, where it differs."""
+    channels: tuple[str, ...] = ("whatsapp", "sms", "email", "webhook")
+    """The company's order of preference, used when nothing better is known of a customer."""
+    email: Email | None = None
+    twilio: Twilio | None = None
+    webhook: Webhook | None = None
+    no_receipt_after: Duration = parse_duration("15m")
+
+
+class Brand(_Section):
+    """How messages and the customer's page name the company."""
+
+    name: str = "Your service team"
+    support_name: str = "the service team"
+
+
+class Cases(_Section):
+    """Cases and their clock."""
+
+    respond_within: dict[Severity, Duration] = Field(
+        default_factory=lambda: {
+            Severity.CRITICAL: parse_duration("15m"),
+            Severity.MAJOR: parse_duration("1h"),
+            Severity.MINOR: parse_duration("8h"),
+            Severity.INFO: parse_duration("24h"),
+        }
+    )
+    """Time to the first response (SLA) by severity."""
+
+
+class Log(_Section):
+    """The gateway's own log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+class Config(_Section):
+    """Everything that can be set, with its default."""
+
+    data_dir: Path = Path("data")
+    data_budget: Size = parse_size("20 GB")
+    broker: Broker = Field(default_factory=Broker)
+    relay: tuple[Relay, ...] = ()
+    stream: StreamSection = Field(default_factory=StreamSection)
+    store: StoreSection = Field(default_factory=StoreSection)
+    history: HistorySection = Field(default_factory=HistorySection)
+    web: Web = Field(default_factory=Web)
+    rules: Paths = Field(default_factory=Paths)
+    profiles: Paths = Field(default_factory=Paths)
+    decoders: dict[str, DecoderSection] = Field(default_factory=dict)
+    notifiers: Notifiers = Field(default_factory=Notifiers)
+    brand: Brand = Field(default_factory=Brand)
+    cases: Cases = Field(default_factory=Cases)
+    log: Log = Field(default_factory=Log)
+
+    @property
+    def public_url(self) -> str:
+        """Where customers and providers reach the web, without a slash at the end."""
+        scheme = "https" if self.web.tls_cert else "http"
+        return (self.web.public_url or f"{scheme}://{self.web.listen}").rstrip("/")
+
+    @property
+    def store_url(self) -> str:
+        """The database's SQLAlchemy URL."""
+        return self.store.url or f"sqlite:///{(self.data_dir / 'gateway.sqlite').absolute()}"
+
+
+def load_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the TOML file at ``path`` (None: defaults alone) and lay the environment over it.
+
+    Relative paths in the file are meant from the file's folder. Raises ConfigError naming file and line.
+    """
+    text = ""
+    if path is not None:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    overlaid = _overlay(data, environ)
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_describe(e, path, text, overlaid) for e in error.errors())) from error
+    return _beside(config, path.parent) if path else config
+
+
+def _overlay(data: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Write ``GATEWAY_A__B=value`` into ``data["a"]["b"]``; return which variable set which key."""
+    overlaid: dict[tuple[str, ...], str] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(_PREFIX):
+            continue
+        keys = tuple(variable.removeprefix(_PREFIX).lower().split("__"))
+        if keys[0] not in Config.model_fields:
+            raise ConfigError(f"environment: {variable} names no setting; see docs/configuration.md")
+        table = data
+        for key in keys[:-1]:
+            table = table.setdefault(key, {})
+        table[keys[-1]] = _parse_value(value)
+        overlaid[keys] = variable
+    return overlaid
+
+
+def _parse_value(value: str) -> Any:
+    """Read a value as TOML would (lists, numbers, true), else as the text it is."""
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _describe(error: Any, path: Path | None, text: str, overlaid: Mapping[tuple[str, ...], str]) -> str:
+    keys = tuple(str(part) for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "there is no such setting; see docs/configuration.md"
+    if keys in overlaid:
+        return f"environment {overlaid[keys]}: {message}"
+    return f"{path or 'configuration'}:{_line_of(text, error['loc'])}: {'.'.join(keys)}: {message}"
+
+
+def _line_of(text: str, loc: tuple[str | int, ...]) -> int:
+    """Find the line of a key, else of its table; tomllib keeps no positions. 1 where neither stands in the file."""
+    table: str | None = ""
+    seen: dict[str, int] = {}
+    names = [part for part in loc if isinstance(part, str)]
+    wanted_index = next((part for part in loc if isinstance(part, int)), 0)
+    best = 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if header := re.match(r"\[\[?\s*([^\]]+?)\s*\]\]?", stripped):
+            table = header[1]
+            seen[table] = seen.get(table, -1) + 1
+            if names and table == ".".join(names[: len(table.split("."))]) and seen[table] <= wanted_index:
+                best = number
+        elif key := re.match(r"([A-Za-z0-9_\-\"'.]+)\s*=", stripped):
+            here = [*(table.split(".") if table else []), key[1].strip("\"'")]
+            repeated = seen.get(table or "", 0)
+            if names[: len(here)] == here and repeated in (0, wanted_index):
+                return number
+    return best
+
+
+def _beside(config: Config, folder: Path) -> Config:
+    """Read relative paths from the configuration's own folder, so that it works from anywhere."""
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, Path):
+            return value if value.is_absolute() else folder / value
+        if isinstance(value, tuple):
+            return tuple(moved(part) for part in value)
+        if isinstance(value, BaseModel):
+            return value.model_copy(update={name: moved(getattr(value, name)) for name in type(value).model_fields})
+        return value
+
+    return Config.model_validate(moved(config)) if folder != Path() else config

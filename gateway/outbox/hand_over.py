@@ -1,0 +1,239 @@
+"""Handing a message over, and what comes of it.
+
+A message is handed over at most once a channel and key: it is marked before it is written to the provider, in a
+transaction that checks consent, expiry and the hold switch again. A crash in between leaves it *unknown*.
+"""
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from device_models.purpose import Purpose, Severity
+from device_models.registry import Customer
+from gateway.cases.timeline import add_entry, touch
+from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
+from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
+from gateway.store import dialect, schema
+from gateway.transaction import Transaction
+from gateway.web.links import LinkSigner
+from notifiers.message import Brand, Links, Outgoing, Rendered, Thread
+from notifiers.receipts import SendState, advance
+from notifiers.render import render
+
+MOST_ATTEMPTS = 12
+_FIRST_WAIT_S = 15.0
+_LONGEST_WAIT_S = 3600.0
+
+
+def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing | None:
+    """Mark a queued message as handed over and return it ready to send; None where it must not go (now)."""
+    row = load_notification(tx, command.notification_id)
+    if row is None or row["state"] != "queued" or is_held(tx):
+        return None
+    if row["expires_at"] is not None and row["expires_at"] <= tx.now:
+        set_state(tx, row["id"], "expired", reason="its time had run out")
+        return None
+    customer = tx.registry.customers.get(row["customer_id"])
+    if customer is None:
+        set_state(tx, row["id"], "cancelled", reason="the customer is gone")
+        return None
+    purpose, severity = Purpose(row["purpose"]), Severity(row["severity"])
+    choice = choose_now(tx, customer, purpose, severity, tuple(row["tried"]), row["facts"].get("via"))
+    if choice.withheld or choice.channel is None or choice.address is None:
+        set_state(tx, row["id"], "withheld", reason=choice.withheld, why=why_of(choice))
+        return None
+    if choice.not_before is not None and choice.not_before > tx.now:
+        set_state(tx, row["id"], "queued", not_before=choice.not_before, why=why_of(choice))
+        return None
+    rendered, message_links = render_row(tx, row, customer, choice.channel, links)
+    set_state(
+        tx,
+        row["id"],
+        "handed_over",
+        channel=choice.channel,
+        address=choice.address,
+        why=why_of(choice),
+        attempts=row["attempts"] + 1,
+        handed_over_at=tx.now,
+        subject=rendered.subject,
+        body=rendered.text,
+        reason=None,
+    )
+    return Outgoing(
+        key=f"{row['key']}:{choice.channel}",
+        channel=choice.channel,
+        address=choice.address,
+        rendered=rendered,
+        purpose=purpose,
+        now=tx.now,
+        expires_at=row["expires_at"],
+        links=message_links,
+        thread=_thread(tx, row),
+        status_callback_url=f"{tx.config.public_url}/webhooks/twilio/status",
+        automatic=row["text"] is None,
+    )
+
+
+def render_row(
+    tx: Transaction, row: sa.RowMapping, customer: Customer, channel: str, links: LinkSigner
+) -> tuple[Rendered, Links]:
+    """Put a row of the outbox into words as they would go out now on ``channel``."""
+    purpose = Purpose(row["purpose"])
+    stop_url = links.stop_url(customer.id, row["case_id"], purpose)
+    message_links = Links(links.page_url(customer.id, row["case_id"], purpose), stop_url, stop_url)
+    brand = Brand(tx.config.brand.name, tx.config.brand.support_name, tx.config.public_url)
+    facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {})}
+    template = "agent_reply" if row["text"] else row["template"]
+    return render(template, customer, facts, channel, brand, message_links, tx.now), message_links
+
+
+def record_sent(tx: Transaction, command: Sent) -> None:
+    """The provider took it; a receipt may even have come before this."""
+    row = load_notification(tx, command.notification_id)
+    if row is None or row["state"] not in ("handed_over", "unknown"):
+        return
+    values = {"provider": command.provider, "provider_id": command.provider_id, "accepted_at": tx.now}
+    state = _furthest(tx, command.provider, command.provider_id, SendState(command.state))
+    set_state(tx, row["id"], state.value, **values, **_times(tx, state))
+    if row["case_id"] is not None:
+        cases = schema.cases
+        answered = sa.select(cases.c.first_response_at).where(cases.c.id == row["case_id"])
+        first = {} if tx.connection.execute(answered).scalar() else {"first_response_at": tx.now}
+        touch(tx, row["case_id"], **first)
+
+
+def record_failure(tx: Transaction, command: SendFailed, chance: random.Random) -> None:
+    """Decide what a failed send comes to: later again, another channel, or a person's task."""
+    row = load_notification(tx, command.notification_id)
+    if row is None or row["state"] != "handed_over":
+        return
+    if command.outcome == "try_later":
+        if row["attempts"] >= MOST_ATTEMPTS:
+            _bury(tx, row, f"gave up after {row['attempts']} attempts: {command.reason}")
+            return
+        wait_s = command.retry_after_s or min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (row["attempts"] - 1))
+        # Half of the wait is chance, so that a provider that comes back is not met by everybody at once.
+        not_before = tx.now + timedelta(seconds=wait_s * (0.75 + 0.5 * chance.random()))
+        set_state(tx, row["id"], "queued", not_before=not_before, reason=command.reason)
+    elif command.outcome == "unknown":
+        set_state(tx, row["id"], "unknown", reason=command.reason)
+        _after_unknown(tx, row)
+    else:
+        _next_channel(tx, row, command.reason)
+
+
+def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
+    """Move a message forward by a provider's report; tell whether the report was new.
+
+    A report may come before the answer to the send itself; it is kept, and ``record_sent`` finds it.
+    """
+    row = {
+        "provider": command.provider,
+        "provider_id": command.provider_id,
+        "state": command.state,
+        "error_code": command.error_code,
+        "received_at": tx.now,
+    }
+    if not dialect.insert_new(tx.connection, schema.receipts, row, unique=["provider", "provider_id", "state"]):
+        return False
+    n = schema.notifications
+    query = sa.select(n).where(n.c.provider == command.provider, n.c.provider_id == command.provider_id)
+    found = tx.connection.execute(query).mappings().first()
+    if found is None or found["state"] not in SendState:
+        return True
+    state = advance(SendState(found["state"]), SendState(command.state))
+    if state is SendState.FAILED:
+        _next_channel(tx, found, f"{command.provider} reported a failure ({command.error_code or 'no code'})")
+    elif state.value != found["state"]:
+        set_state(tx, found["id"], state.value, **_times(tx, state))
+        if found["case_id"] is not None:
+            touch(tx, found["case_id"])
+    return True
+
+
+def mark_unknown_after_crash(tx: Transaction) -> int:
+    """At start: whatever was handed over without an answer being stored is unknown. Return how many."""
+    n = schema.notifications
+    rows = tx.connection.execute(sa.select(n).where(n.c.state == "handed_over")).mappings().all()
+    for row in rows:
+        set_state(tx, row["id"], "unknown", reason="the gateway stopped before the provider's answer was stored")
+        _after_unknown(tx, row)
+    return len(rows)
+
+
+def _after_unknown(tx: Transaction, row: sa.RowMapping) -> None:
+    """Safety and critical go on to the next channel at once and say that they may repeat; others wait for a person."""
+    if row["purpose"] == Purpose.SAFETY.value or row["severity"] == Severity.CRITICAL.value:
+        customer = tx.registry.customers.get(row["customer_id"])
+        tried = (*row["tried"], row["channel"])
+        choice = choose_now(tx, customer, Purpose(row["purpose"]), Severity(row["severity"]), tried) if customer else None
+        if choice is not None and choice.channel is not None and not choice.withheld:
+            copy = {
+                **{name: row[name] for name in row if name != "id"},
+                "key": f"{row['key']}+{choice.channel}",
+                "state": "queued",
+                "tried": list(tried),
+                "channel": choice.channel,
+                "address": choice.address,
+                "facts": {**row["facts"], "may_repeat": True},
+                "attempts": 0,
+                "handed_over_at": None,
+                "provider": None,
+                "provider_id": None,
+                "reason": "the channel before gave no clear answer",
+                "created_at": tx.now,
+                "updated_at": tx.now,
+            }
+            dialect.insert_new(tx.connection, schema.notifications, copy, unique=["key"])
+            return
+    if row["case_id"] is not None:
+        add_entry(tx, row["case_id"], "unknown", notification_id=row["id"], channel=row["channel"])
+
+
+def _next_channel(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
+    """This channel failed for good: go on to the next one the customer can be reached on, else a dead letter."""
+    customer = tx.registry.customers.get(row["customer_id"])
+    tried = [*row["tried"], row["channel"]]
+    if customer is not None:
+        choice = choose_now(tx, customer, Purpose(row["purpose"]), Severity(row["severity"]), tuple(tried))
+        if choice.channel is not None and not choice.withheld:
+            values = {"tried": tried, "channel": choice.channel, "address": choice.address, "attempts": 0}
+            set_state(tx, row["id"], "queued", not_before=None, provider=None, provider_id=None, reason=reason, **values)
+            return
+    _bury(tx, row, reason)
+
+
+def _bury(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
+    set_state(tx, row["id"], "dead", reason=reason)
+    if row["case_id"] is not None:
+        add_entry(tx, row["case_id"], "dead", notification_id=row["id"], reason=reason)
+
+
+def _furthest(tx: Transaction, provider: str, provider_id: str, state: SendState) -> SendState:
+    r = schema.receipts
+    query = sa.select(r.c.state).where(r.c.provider == provider, r.c.provider_id == provider_id)
+    for reported in tx.connection.execute(query).scalars():
+        state = advance(state, SendState(reported))
+    return state
+
+
+def _times(tx: Transaction, state: SendState) -> dict[str, Any]:
+    if state is SendState.DELIVERED:
+        return {"delivered_at": tx.now}
+    return {"read_at": tx.now} if state is SendState.READ else {}
+
+
+def _thread(tx: Transaction, row: sa.RowMapping) -> Thread | None:
+    """Mails of one case hang together: each answers the first."""
+    if row["case_id"] is None:
+        return None
+    n = schema.notifications
+    query = (
+        sa.select(n.c.provider_id)
+        .where(n.c.case_id == row["case_id"], n.c.channel == "email", n.c.provider_id.is_not(None))
+        .order_by(n.c.id)
+    )
+    earlier = tuple(tx.connection.execute(query).scalars())
+    return Thread(in_reply_to=earlier[-1], references=earlier[-10:]) if earlier else None

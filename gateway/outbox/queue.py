@@ -1,0 +1,171 @@
+"""Rows of the outbox: how a decision to tell someone becomes a message that waits, and how waiting ends early."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from device_models.purpose import Purpose, Severity
+from device_models.registry import Customer
+from gateway.cases.timeline import add_entry
+from gateway.store import dialect, schema
+from gateway.transaction import Transaction
+from notifiers.choice import Choice, choose
+from rules.respond import Notify
+
+_WAITING = ("awaiting_approval", "queued")
+
+_LIFETIME: Mapping[Purpose, timedelta] = {
+    Purpose.SAFETY: timedelta(hours=24),
+    Purpose.FAULT: timedelta(hours=48),
+    Purpose.MAINTENANCE: timedelta(days=14),
+    Purpose.OFFER: timedelta(minutes=30),
+    Purpose.NEWS: timedelta(days=2),
+}
+"""How long a message may wait (for approval, quiet hours or a provider) before it would tell yesterday's news."""
+
+
+def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str | None = None) -> int | None:
+    """Write one message to the outbox, or the reason why it is withheld; the same key never makes a second one.
+
+    Args:
+        tx: The transaction that also commits the cause.
+        notify: What is to be said, to whom.
+        text: An agent's own words instead of the template's.
+        via: The channel they last wrote on, which an answer goes back to.
+    Returns:
+        The row's id, or None where the key was there already.
+    """
+    customer = tx.registry.customers.get(notify.customer_id)
+    if customer is None:
+        return None
+    choice = choose_now(tx, customer, notify.purpose, notify.severity, via=via)
+    state, reason = _first_state(tx, notify, choice, written_by_a_person=text is not None)
+    row = {
+        "key": notify.key,
+        "case_id": notify.case_id,
+        "customer_id": customer.id,
+        "device_id": notify.device_id,
+        "purpose": notify.purpose.value,
+        "severity": notify.severity.value,
+        "template": notify.template,
+        "facts": {**notify.facts, **({"via": via} if via else {})},
+        "text": text,
+        "state": state,
+        "reason": reason,
+        "channel": choice.channel,
+        "address": choice.address,
+        "why": why_of(choice),
+        "tried": [],
+        "not_before": choice.not_before,
+        "expires_at": notify.expires_at or tx.now + _LIFETIME[notify.purpose],
+        "attempts": 0,
+        "created_at": tx.now,
+        "updated_at": tx.now,
+    }
+    if not dialect.insert_new(tx.connection, schema.notifications, row, unique=["key"]):
+        return None
+    n = schema.notifications
+    notification_id: int = tx.connection.execute(sa.select(n.c.id).where(n.c.key == notify.key)).scalar_one()
+    if notify.case_id is not None:
+        kind = "withheld" if state == "withheld" else "message_out"
+        body = {"template": notify.template, "reason": reason}
+        add_entry(tx, notify.case_id, kind, notification_id=notification_id, **body)
+    tx.changed("notification", notification_id)
+    return notification_id
+
+
+def withdraw(tx: Transaction, case_id: int, reason: str) -> None:
+    """Cancel what a case has not handed over yet."""
+    n = schema.notifications
+    waiting = sa.select(n.c.id).where(n.c.case_id == case_id, n.c.state.in_(_WAITING), n.c.template != "agent_reply")
+    for notification_id in tx.connection.execute(waiting).scalars().all():
+        set_state(tx, notification_id, "cancelled", reason=reason)
+
+
+def set_state(tx: Transaction, notification_id: int, state: str, **values: Any) -> None:
+    """Move a message to ``state``, with what belongs to it."""
+    n = schema.notifications
+    tx.connection.execute(
+        sa.update(n).where(n.c.id == notification_id).values(state=state, updated_at=tx.now, **values)
+    )
+    tx.changed("notification", notification_id)
+
+
+def load_notification(tx: Transaction, notification_id: int) -> sa.RowMapping | None:
+    """Read one message's row."""
+    query = sa.select(schema.notifications).where(schema.notifications.c.id == notification_id)
+    return tx.connection.execute(query).mappings().first()
+
+
+def choose_now(
+    tx: Transaction,
+    customer: Customer,
+    purpose: Purpose,
+    severity: Severity,
+    tried: tuple[str, ...] = (),
+    via: str | None = None,
+) -> Choice:
+    """Choose the channel as things stand now; ``tried`` failed before, ``via`` is where the customer wrote last."""
+    channels = [channel for channel in available_channels(tx) if channel not in tried]
+    if via in channels:
+        customer = customer.model_copy(update={"preferred_channel": via})
+    return choose(customer, purpose, severity, channels, tx.now)
+
+
+def available_channels(tx: Transaction) -> list[str]:
+    """Return the channels that have a provider, in the company's order."""
+    settings = tx.config.notifiers
+    has = {
+        "email": settings.email is not None,
+        "sms": settings.twilio is not None,
+        "whatsapp": settings.twilio is not None and settings.twilio.whatsapp_sender is not None,
+        "webhook": settings.webhook is not None,
+    }
+    return [channel for channel in settings.channels if has.get(channel, False)]
+
+
+def is_held(tx: Transaction) -> bool:
+    """Whether the switch that stops all that goes out is on."""
+    return bool(tx.get_meta("hold", False))
+
+
+def due_notifications(connection: sa.Connection, now: datetime, limit: int = 200) -> list[sa.RowMapping]:
+    """Read messages that may be handed over now, oldest first."""
+    n = schema.notifications
+    query = (
+        sa.select(n.c.id, n.c.customer_id)
+        .where(n.c.state == "queued", sa.or_(n.c.not_before.is_(None), n.c.not_before <= now))
+        .order_by(n.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query).mappings().all())
+
+
+def next_due(connection: sa.Connection) -> datetime | None:
+    """Return when the next message that waits for a time may go, None if none waits."""
+    n = schema.notifications
+    found: datetime | None = connection.execute(
+        sa.select(n.c.not_before).where(n.c.state == "queued").order_by(n.c.not_before).limit(1)
+    ).scalar()
+    return found
+
+
+def why_of(choice: Choice) -> list[dict[str, Any]]:
+    """Return the reasons of a choice as JSON, for "why this channel, why now"."""
+    return [reason.as_dict() for reason in choice.why]
+
+
+def _first_state(
+    tx: Transaction, notify: Notify, choice: Choice, *, written_by_a_person: bool
+) -> tuple[str, str | None]:
+    settings = tx.config.notifiers
+    mode = notify.mode or settings.modes.get(notify.purpose, settings.mode)
+    if settings.mode == "off" or (mode == "off" and not written_by_a_person):
+        return "withheld", "mode_off"
+    if choice.withheld:
+        return "withheld", choice.withheld
+    if mode == "approve" and not written_by_a_person:
+        return "awaiting_approval", None
+    return "queued", None

@@ -1,0 +1,100 @@
+"""The sender: carries out what the outbox holds. In order for each customer, in parallel across customers."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+import structlog
+
+from gateway.clock import Clock
+from gateway.commands import Commands, HandOver, SendFailed, Sent
+from gateway.outbox.queue import due_notifications, next_due
+from gateway.store.store import Store
+from notifiers.errors import NotifierError, TryLater, Undeliverable
+from notifiers.message import Outgoing
+from notifiers.transports import Transport
+
+log = structlog.get_logger()
+
+_LONGEST_IDLE_S = 5.0
+_PARALLEL = 16
+
+
+class Sender:
+    """Hands queued messages over to their providers, until cancelled."""
+
+    def __init__(self, store: Store, commands: Commands, clock: Clock, transports: Sequence[Transport]) -> None:
+        """``transports`` together serve the channels that are configured."""
+        self._store = store
+        self._commands = commands
+        self._clock = clock
+        self._by_channel: Mapping[str, Transport] = {c: t for t in transports for c in t.channels}
+        self._wake = asyncio.Event()
+        self._slots = asyncio.Semaphore(_PARALLEL)
+
+    def wake(self) -> None:
+        """Something may be due: look again soon. Only called on the event loop."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send what is due, wait for more, until cancelled. An unforeseen error ends it: the service restarts as a whole."""
+        while True:
+            self._wake.clear()
+            due = await asyncio.to_thread(self._due)
+            by_customer: defaultdict[str, list[int]] = defaultdict(list)
+            for row in due:
+                by_customer[row["customer_id"]].append(row["id"])
+            async with asyncio.TaskGroup() as group:
+                for ids in by_customer.values():
+                    group.create_task(self._send_in_order(ids))
+            if not due:
+                await self._idle()
+
+    def _due(self) -> list[sa.RowMapping]:
+        with self._store.read() as connection:
+            return due_notifications(connection, self._clock.now())
+
+    def _next_due(self) -> datetime | None:
+        with self._store.read() as connection:
+            return next_due(connection)
+
+    async def _idle(self) -> None:
+        due_at = await asyncio.to_thread(self._next_due)
+        seconds = _LONGEST_IDLE_S
+        if due_at is not None and due_at > self._clock.now():
+            seconds = min(seconds, self._clock.wall_seconds(due_at - self._clock.now()))
+        try:
+            await asyncio.wait_for(self._wake.wait(), timeout=max(seconds, 0.02))
+        except TimeoutError:
+            pass
+
+    async def _send_in_order(self, notification_ids: Sequence[int]) -> None:
+        async with self._slots:
+            for notification_id in notification_ids:
+                await self._send(notification_id)
+
+    async def _send(self, notification_id: int) -> None:
+        outgoing: Outgoing | None = await self._commands.submit(HandOver(notification_id))
+        if outgoing is None:
+            return
+        transport = self._by_channel[outgoing.channel]
+        try:
+            accepted = await transport.send(outgoing)
+        except NotifierError as error:
+            await self._failed(notification_id, transport, error)
+            return
+        log.info("notify.accepted", channel=outgoing.channel, provider=transport.name, notification_id=notification_id)
+        await self._commands.submit(Sent(notification_id, accepted.provider, accepted.provider_id, accepted.state))
+
+    async def _failed(self, notification_id: int, transport: Transport, error: NotifierError) -> None:
+        if isinstance(error, TryLater):
+            failed = SendFailed(notification_id, "try_later", error.advice, error.retry_after_s)
+        elif isinstance(error, Undeliverable):
+            failed = SendFailed(notification_id, "undeliverable", error.advice)
+        else:
+            failed = SendFailed(notification_id, "unknown", error.advice)
+        event = f"notify.{failed.outcome}"
+        log.warning(event, provider=transport.name, notification_id=notification_id, code=error.code)
+        await self._commands.submit(failed)

@@ -1,0 +1,87 @@
+"""The registry in memory: who owns what. Read at start, kept true by the commits that change it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from device_models.purpose import Purpose
+from device_models.registry import Customer, Device, Offer, Record, Shop
+from gateway.store import dialect, schema
+
+_TABLES: Mapping[str, tuple[sa.Table, type[Record]]] = {
+    "devices": (schema.devices, Device),
+    "customers": (schema.customers, Customer),
+    "shops": (schema.shops, Shop),
+    "offers": (schema.offers, Offer),
+}
+
+
+@dataclass(slots=True)
+class Registry:
+    """Devices, customers, shops and offers by id. Replaced values are new objects; readers may keep what they hold."""
+
+    devices: dict[str, Device] = field(default_factory=dict)
+    customers: dict[str, Customer] = field(default_factory=dict)
+    shops: dict[str, Shop] = field(default_factory=dict)
+    offers: dict[str, Offer] = field(default_factory=dict)
+
+    def of_kind(self, kind: str) -> dict[str, Any]:
+        """Return the records of ``devices`` | ``customers`` | ``shops`` | ``offers`` by id."""
+        return {"devices": self.devices, "customers": self.customers, "shops": self.shops, "offers": self.offers}[kind]
+
+    def owner(self, device_id: str) -> Customer | None:
+        """The customer a device belongs to, None where nobody owns it or it is unknown."""
+        device = self.devices.get(device_id)
+        return self.customers.get(device.customer_id) if device and device.customer_id else None
+
+    def may_use_location(self, device_id: str) -> bool:
+        """Whether the owner agreed to offers and with them to the use of where they are."""
+        owner = self.owner(device_id)
+        return owner is not None and owner.allows(Purpose.OFFER)
+
+
+def load_registry(connection: sa.Connection) -> Registry:
+    """Read everything."""
+    registry = Registry()
+    for kind, (table, model) in _TABLES.items():
+        records = registry.of_kind(kind)
+        for row in connection.execute(sa.select(table)).mappings():
+            records[row["id"]] = model.model_validate(dict(row))
+    return registry
+
+
+def upsert_records(
+    connection: sa.Connection, registry: Registry, kind: str, rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[Callable[[], None]], int, int]:
+    """Write records by id, never delete.
+
+    Objections that a customer raised since stay: an import may add consents, only the customer takes a STOP back.
+
+    Returns:
+        What to do to ``registry`` once the transaction has committed, how many were new, how many changed.
+    Raises pydantic.ValidationError for a row that is none of ``kind``.
+    """
+    table, model = _TABLES[kind]
+    known = registry.of_kind(kind)
+    records = [_keep_objections(known.get(str(row.get("id"))), model.model_validate(dict(row))) for row in rows]
+    dialect.upsert(connection, table, [_row(record) for record in records])
+    created = sum(record_id(record) not in known for record in records)
+    return [lambda: known.update({record_id(r): r for r in records})], created, len(records) - created
+
+
+def record_id(record: Record) -> str:
+    """Return a record's id; all four kinds have one."""
+    return str(record.model_dump(include={"id"})["id"])
+
+
+def _keep_objections(known: Record | None, record: Record) -> Record:
+    if isinstance(known, Customer) and isinstance(record, Customer) and known.objections:
+        return record.model_copy(update={"objections": known.objections | record.objections})
+    return record
+
+
+def _row(record: Record) -> dict[str, Any]:
+    row = record.model_dump()
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in row.items()}
