@@ -87,6 +87,8 @@ class Outgoing:
     """Where the provider posts receipts."""
     automatic: bool = True
     """False for an agent's own words: out-of-office replies to those are welcome (RFC 3834 §5)."""
+    session_open: bool = False
+    """The person wrote on this channel within the last 24 hours, which is when WhatsApp takes free text."""
 
 
 @dataclass(frozen=True, slots=True)
