@@ -8,7 +8,6 @@ from device_models.decoders.protocol import DecodeContext, Decoded, Decoder
 from device_models.decoders.topics import checked_filter
 from device_models.event import Message, Rejection
 
-
 _USUAL = DecodeContext()
 
 

@@ -151,7 +151,7 @@ def number(data: Mapping[str, Any], field: str, *, text_too: bool = False) -> fl
         raise UnusableError(f"{field}: is {kind_of(value)}, not a number")
     if not math.isfinite(value):
         raise UnusableError(f"{field}: is beyond the range of a number")
-    return value
+    return float(value)
 
 
 @lru_cache(maxsize=65_536)

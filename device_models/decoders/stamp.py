@@ -64,7 +64,8 @@ def _from_epoch(epoch: float) -> datetime | str:
 
 def _from_text(text: str, context: DecodeContext) -> datetime | str:
     try:
-        at = datetime.fromisoformat(text)
+        # RFC 3339 §5.6 allows t and z in lower case, fromisoformat does not.
+        at = datetime.fromisoformat(text.upper() if text[-1] == "z" else text)
     except ValueError:
         return f"{shown(text)} is no RFC 3339 time"
     if at.tzinfo is UTC:
