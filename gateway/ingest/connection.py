@@ -1,0 +1,83 @@
+"""The connection to NATS, as the log's reader and writers need it."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit, urlunsplit
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.protocol import parser
+
+from gateway.errors import StartRefused
+
+log = structlog.get_logger(__name__)
+
+# MQTT allows a vertical tab in a topic, nats-server passes it on, and nats-py's own pattern ([^\s]) takes it for the
+# end of the subject: the parser then fails on that message after every reconnect, so that one device could stop the
+# gateway for good. The protocol's delimiters are space and tab alone. tests/system/test_stream.py sends such a topic.
+parser.MSG_RE = re.compile(rb"\AMSG[ \t]+([^ \t\r\n]+)[ \t]+(\d+)[ \t]+(([^ \t\r\n]+)[ \t]+)?(\d+)\r\n")
+parser.HMSG_RE = re.compile(rb"\AHMSG[ \t]+([^ \t\r\n]+)[ \t]+(\d+)[ \t]+(([^ \t\r\n]+)[ \t]+)?(\d+)[ \t]+(\d+)\r\n")
+
+
+class Unreachable(StartRefused):
+    """NATS did not answer; trying again later may help."""
+
+
+async def connect(
+    url: str, name: str, on_reconnect: Callable[[], Awaitable[None]] | None = None, patience_s: float = 10.0
+) -> Client:
+    """Connect to NATS and stay connected: a lost connection is taken up again until ``close``.
+
+    Raises Unreachable where the first connection is not made within ``patience_s``; no message names a password.
+    """
+    client = Client()
+    last_error = "no answer"
+
+    async def lost() -> None:
+        if not client.is_closed:
+            log.warning("nats.connection_lost", connection=name)
+
+    async def back() -> None:
+        log.info("nats.connected_again", connection=name)
+        if on_reconnect:
+            await on_reconnect()
+
+    async def failed(error: Exception) -> None:
+        # Attempts to reconnect come here too, several each second; "nats.connection_lost" has said it.
+        nonlocal last_error
+        last_error = str(error) or type(error).__name__
+        log.debug("nats.error", connection=name, error=type(error).__name__)
+
+    try:
+        async with asyncio.timeout(patience_s):
+            await client.connect(
+                url,
+                name=name,
+                connect_timeout=5,
+                reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds, slept as they are
+                max_reconnect_attempts=-1,
+                ping_interval=10,
+                max_outstanding_pings=2,
+                pending_size=16 * 1024**2,
+                disconnected_cb=lost,
+                reconnected_cb=back,
+                error_cb=failed,
+            )
+    except (NatsError, OSError, TimeoutError) as error:
+        await client.close()
+        raise Unreachable(f"{redacted(url)}: {last_error}") from error
+    return client
+
+
+def redacted(url: str) -> str:
+    """Return a URL without the credentials in it, for logs and errors."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""
+    return urlunsplit((parts.scheme, host + port, parts.path, "", ""))

@@ -1,0 +1,56 @@
+"""QoS 0 publishes at the embedded broker, carried into the log.
+
+nats-server stores only QoS 1 and 2 publishes where the log is (log_stream). QoS 0 asks for no guarantee, so a plain
+subscription hears those and writes them on: in order, at most once, while the gateway runs.
+"""
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError, OutboundBufferLimitError
+
+from gateway.ingest.connection import connect
+from gateway.ingest.topics import QOS0_PREFIX, log_address, topic_of
+
+log = structlog.get_logger(__name__)
+
+_QOS_HEADER = "Nmqtt-Pub"
+"""nats-server sets it to the QoS on what comes from an MQTT client (README-MQTT)."""
+
+
+class Qos0Carrier:
+    """Listens to all topics and writes the QoS 0 messages into the log."""
+
+    def __init__(self, nats_url: str) -> None:
+        self._url = nats_url
+        self._client: Client | None = None
+        self.carried = 0
+        self.dropped = 0
+        """Messages lost because NATS was away; QoS 0 allows it."""
+
+    async def start(self) -> None:
+        """Begin to listen. Raises Unreachable."""
+        self._client = await connect(self._url, "gateway-qos0")
+        await self._client.subscribe(">", cb=self._carry, pending_msgs_limit=0, pending_bytes_limit=64 * 1024**2)
+        await self._client.flush()
+
+    async def stop(self) -> None:
+        """Stop listening once what was heard is written."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        if client.is_connected:
+            await client.drain()
+        else:
+            await client.close()
+
+    async def _carry(self, msg: Msg) -> None:
+        # The copy of a QoS 1 or 2 publish is in the log already; what has no header is no device's.
+        if msg.headers is None or msg.headers.get(_QOS_HEADER) != "0" or self._client is None:
+            return
+        subject, headers = log_address(QOS0_PREFIX, topic_of(msg.subject))
+        try:
+            await self._client.publish(subject, msg.data, headers=headers or None)
+            self.carried += 1
+        except (ConnectionClosedError, OutboundBufferLimitError):
+            self.dropped += 1
