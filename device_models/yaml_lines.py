@@ -71,6 +71,27 @@ class Document:
                 node, mark = step
         return mark.line + 1, mark.column + 1
 
+    def mark_inside(self, loc: Location, offset: int) -> tuple[int, int]:
+        """Return (line, column) of the character ``offset`` of the text at ``loc``.
+
+        Exact for a text on one line and for one behind ``|``; of a folded text, its first line is named.
+        """
+        node = self._root
+        for part in loc:
+            step = _child(node, part) if node is not None else None
+            node = step[0] if step else node
+        line, column = self.mark(loc)
+        if not isinstance(node, yaml.ScalarNode):
+            return line, column
+        if node.style == "|":
+            before = node.value[:offset].split("\n")
+            first = node.start_mark.buffer.split("\n")[line] if node.start_mark.buffer else ""
+            indent = len(first) - len(first.lstrip(" "))
+            return line + len(before), indent + len(before[-1]) + 1
+        if node.start_mark.line != node.end_mark.line:
+            return line, column
+        return line, column + offset + (1 if node.style in ("'", '"') else 0)
+
     def error(self, loc: Location, message: str) -> FileError:
         """Make the error that ``message`` is about the value at ``loc``."""
         line, column = self.mark(loc)

@@ -1,1 +1,1 @@
-"""When to act. Detection knows one device and emits transitions; response knows people and turns them into help. Pure."""
+"""When to act: detection knows one device and emits transitions, response turns them into help for people. Pure."""

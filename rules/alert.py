@@ -101,7 +101,7 @@ def sample(
             if alert is None:
                 return Alert(AlertState.INACTIVE, at, at), []
             return alert, []
-        opened = Alert(AlertState.PENDING, at, at, on_arrival=arriving)
+        opened = Alert(AlertState.PENDING, at, at, on_arrival=arriving and alert is None)
         if timing.hold:
             return opened, [Change(AlertState.PENDING, at)]
         return replace(opened, state=AlertState.FIRING, fired_at=at), [Change(AlertState.FIRING, at)]

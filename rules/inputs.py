@@ -16,6 +16,8 @@ class DeviceContext:
     profile: DeviceProfile
     location_consent: bool = False
     """Whether its owner agreed to be met near shops; without it no fix is kept or evaluated."""
+    listening_since: datetime | None = None
+    """Since when its broker can be heard without a break; silence before is no fault of the device. None: always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +49,10 @@ class Snoozed:
 
 Input = Event | Tick | Sweep | Serviced | Snoozed
 """All that moves a device's state."""
+
+
+def acts_at(item: Input) -> datetime:
+    """Return when an input reaches us, in our time."""
+    if isinstance(item, Event):
+        return item.received_at
+    return item.due_at if isinstance(item, Tick) else item.at

@@ -63,6 +63,6 @@ class Visit:
     shop_id: str
     at: datetime
     withheld: str | None = None
-    """None: the visit counts. Otherwise a reason's name: ``accuracy``, ``speed``, ``no_consent``, ``closed``, ``dwell`` …"""
+    """None: the visit counts. Otherwise a reason's name: ``accuracy``, ``speed``, ``no_consent``, ``closed``, …"""
     explanation: Mapping[str, Any] = field(default_factory=dict)
-    """``distance_m`` (geodesic where it decided), ``method`` ("haversine"|"geodesic"), ``radius_m``, ``accuracy_m``, ``speed_m_s`` …"""
+    """``distance_m`` (geodesic where it decided), ``method`` ("haversine"|"geodesic"), ``radius_m``, ``accuracy_m``…"""

@@ -1,0 +1,79 @@
+"""From what a device said to what its profile means: the profile's names and units, plausible values only."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from device_models.event import Event, Value
+from device_models.profile import DeviceProfile
+
+MAX_NAMES = 4096
+"""Names remembered per profile; a device that invents names without end must not fill the memory."""
+
+
+class Reading(NamedTuple):
+    """What one event says about the fields of a profile."""
+
+    values: Mapping[str, Value]
+    """In the profile's names and units; names that it does not know are kept as they are."""
+    implausible: tuple[str, ...] = ()
+    """Fields left out: outside the physical bounds, no finite number, or in a unit that does not convert."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How one name in one unit is read."""
+
+    field: str
+    plain: bool = True
+    """Neither conversion nor bounds: the value is taken as it is."""
+    convert: Callable[[float], float] | None = None
+    convertible: bool = True
+    minimum: float = -math.inf
+    maximum: float = math.inf
+
+
+class FieldReader:
+    """Reads events for one profile. Remembers how each name is read, so that most values cost one look-up."""
+
+    def __init__(self, profile: DeviceProfile) -> None:
+        self._profile = profile
+        self._aliases = {alias: name for name, spec in profile.fields.items() for alias in spec.aliases}
+        self._plans: dict[tuple[str, str], _Plan] = {}
+
+    def read(self, event: Event) -> Reading:
+        """Return the event's values by the profile's fields."""
+        values: dict[str, Value] = {}
+        implausible: list[str] = []
+        units, plans = event.units, self._plans
+        for name, value in event.values.items():
+            key = (name, units.get(name, "")) if units else (name, "")
+            plan = plans.get(key) or self._plan(key)
+            if plan.plain or type(value) is str or type(value) is bool:
+                values[plan.field] = value
+                continue
+            number = plan.convert(value) if plan.convert and not isinstance(value, str) else value
+            if plan.convertible and plan.minimum <= number <= plan.maximum:  # type: ignore[operator]  # text went above
+                values[plan.field] = number
+            else:
+                implausible.append(plan.field)
+        return Reading(values, tuple(implausible)) if implausible else Reading(values)
+
+    def _plan(self, key: tuple[str, str]) -> _Plan:
+        name = key[0]
+        field = name if name in self._profile.fields else self._aliases.get(name, name)
+        spec = self._profile.fields.get(field)
+        if spec is None:
+            plan = _Plan(field)
+        else:
+            plan = _Plan(
+                field,
+                plain=False,
+                minimum=-math.inf if spec.minimum is None else spec.minimum,
+                maximum=math.inf if spec.maximum is None else spec.maximum,
+            )
+        if len(self._plans) >= MAX_NAMES:
+            self._plans.clear()
+        self._plans[key] = plan
+        return plan

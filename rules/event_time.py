@@ -1,0 +1,66 @@
+"""Whose clock says when, what is late by it, and what waits for what may still come before it.
+
+One watermark per device and clock: a device with a wrong clock makes nobody else late, and a message that had to be
+stamped on arrival does not make the device's own stamps late.
+"""
+
+from bisect import insort
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from device_models.event import Event, EventKind, TimeSource
+from rules.state import DeviceState
+
+MAX_HELD = 1000
+"""Events held back per device; beyond it the oldest are let go early, so that memory stays bounded."""
+
+
+def clock_of(event: Event) -> str:
+    """Name the clock of an event's stamp. Fixes are stamped by GPS, apart from what the device's own clock stamps."""
+    clock = event.time_source.value
+    return f"{clock}.fix" if event.kind is EventKind.LOCATION else clock
+
+
+def lag_of(event: Event) -> timedelta:
+    """Return how far the log's time is ahead of the event's own stamp; negative for a device whose clock is fast."""
+    return event.received_at - event.observed_at if event.time_source is TimeSource.DEVICE else timedelta(0)
+
+
+def is_late(state: DeviceState, event: Event) -> bool:
+    """Tell whether something later was taken in already by the same clock: then the event is history only."""
+    watermark = state.watermarks.get(clock_of(event))
+    return watermark is not None and event.observed_at < watermark
+
+
+def rule_time(state: DeviceState, event: Event) -> datetime:
+    """Return the time at which an event acts on rules: the device's, and never backwards.
+
+    What was stamped on arrival, such as a will, is brought into the time of a device that stamps the rest itself:
+    otherwise a clock that is an hour slow would see its timers end an hour early.
+    """
+    at = event.observed_at
+    if event.time_source is TimeSource.ARRIVAL and TimeSource.DEVICE.value in state.watermarks:
+        at -= state.wait
+    return at if state.rule_time is None or at > state.rule_time else state.rule_time
+
+
+def hold(draft: DeviceState, event: Event, lateness: timedelta, take: Callable[[Event], None]) -> None:
+    """Keep an event back and take those that are older than the newest by ``lateness``; a tick takes the others."""
+    held = list(draft.held)
+    insort(held, event, key=_order)
+    draft.held = tuple(held)
+    let_go(draft, held[-1].observed_at - lateness, take)
+    while len(draft.held) > MAX_HELD:
+        let_go(draft, draft.held[0].observed_at, take)
+
+
+def let_go(draft: DeviceState, until: datetime, take: Callable[[Event], None]) -> None:
+    """Take the held events observed at or before ``until``, in the order of their stamps."""
+    while draft.held and draft.held[0].observed_at <= until:
+        event = draft.held[0]
+        draft.held = draft.held[1:]
+        take(event)
+
+
+def _order(event: Event) -> datetime:
+    return event.observed_at

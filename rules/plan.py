@@ -1,0 +1,90 @@
+"""Which rules an event wakes: the rules of one profile, made ready and indexed by what they look at."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from device_models.event import Event, EventKind, Value
+from device_models.profile import DeviceProfile
+from device_models.reading import FieldReader
+from rules.base import BaseRule
+from rules.evaluator import Clock, Evaluator, Wake
+from rules.kinds.absent import AbsentEvaluator, AbsentRule
+from rules.kinds.condition import ConditionEvaluator, ConditionRule
+from rules.kinds.error_code import ErrorCodeEvaluator, ErrorCodeRule
+from rules.kinds.maintenance import MaintenanceEvaluator, MaintenanceRule
+from rules.spatial_index import ShopIndex
+
+MAX_SHAPES = 1024
+"""Shapes of events remembered per profile, so that which rules an event wakes is looked up and not worked out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """What an event of one shape wakes."""
+
+    evaluators: tuple[Evaluator, ...]
+    hearing: tuple[Evaluator, ...]
+    """Those that any event wakes while they want it."""
+    variables: tuple[tuple[str, str], ...]
+    """(field, CEL variable) of all their expressions."""
+
+
+class Plan:
+    """The rules of one profile."""
+
+    def __init__(self, rules: Iterable[BaseRule], profile: DeviceProfile, shops: ShopIndex | None) -> None:
+        self.reader = FieldReader(profile)
+        self.evaluators = {r.id: evaluator_for(r, profile, shops) for r in rules if r.applies_to(profile.name)}
+        every = tuple(self.evaluators.values())
+        self.on_arrival = tuple(e for e in every if e.clock is Clock.ARRIVAL)
+        """Those in arrival time, which look at presence alone."""
+        self.on_sweep = tuple(e for e in every if Wake.SWEEP in e.wakes)
+        self.variables = _variables(every)
+        self._on_event = tuple(e for e in every if e.clock is Clock.EVENT)
+        self._shapes: dict[tuple[EventKind, bool, tuple[str, ...]], Woken] = {}
+
+    def woken(self, event: Event, values: Mapping[str, Value]) -> Woken:
+        """Return what an event that brings these values wakes."""
+        shape = (event.kind, event.position is not None, tuple(values))
+        woken = self._shapes.get(shape)
+        if woken is None:
+            if len(self._shapes) >= MAX_SHAPES:
+                self._shapes.clear()
+            woken = self._shapes[shape] = self._wakes(event, values)
+        return woken
+
+    def _wakes(self, event: Event, values: Iterable[str]) -> Woken:
+        names = set(values)
+        names |= {f"{name.rpartition('.')[0]}.*" for name in names if name.rpartition(".")[2].isdigit()}
+        evaluators = tuple(
+            e
+            for e in self._on_event
+            if (Wake.VALUES in e.wakes and not names.isdisjoint(e.reads))
+            or (Wake.FIX in e.wakes and event.position is not None)
+        )
+        hearing = tuple(e for e in self._on_event if Wake.HEARD in e.wakes and e not in evaluators)
+        return Woken(evaluators, hearing, _variables(evaluators))
+
+
+def evaluator_for(rule: BaseRule, profile: DeviceProfile, shops: ShopIndex | None) -> Evaluator:
+    """Make a rule ready for the devices of one profile."""
+    match rule:
+        case ConditionRule():
+            return ConditionEvaluator(rule, profile)
+        case AbsentRule():
+            return AbsentEvaluator(rule, profile)
+        case ErrorCodeRule():
+            return ErrorCodeEvaluator(rule, profile)
+        case MaintenanceRule():
+            return MaintenanceEvaluator(rule, profile)
+        case _:
+            raise TypeError(f"{type(rule).__name__} is no kind of rule that detection knows")
+
+
+def _variables(evaluators: Iterable[Evaluator]) -> tuple[tuple[str, str], ...]:
+    pairs: dict[tuple[str, str], Any] = {}
+    for evaluator in evaluators:
+        for expression in evaluator.expressions:
+            pairs |= dict.fromkeys(expression.variables)
+    return tuple(pairs)

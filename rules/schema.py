@@ -1,0 +1,135 @@
+"""Rule files: YAML into rules, every mistake with its line and column."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from device_models.yaml_lines import Document, FileError, InvalidFileError, Location, load_yaml
+from rules.base import BaseRule
+from rules.kinds.absent import AbsentRule
+from rules.kinds.condition import ConditionRule
+from rules.kinds.error_code import ErrorCodeRule
+from rules.kinds.maintenance import MaintenanceRule
+
+AnyRule = Annotated[ConditionRule | AbsentRule | ErrorCodeRule | MaintenanceRule, Field(discriminator="kind")]
+"""The union of all kinds; its JSON Schema is what editors complete by."""
+
+KINDS: Mapping[str, type[BaseRule]] = {
+    model.model_fields["kind"].default: model for model in (ConditionRule, AbsentRule, ErrorCodeRule, MaintenanceRule)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Rules of one or several files."""
+
+    rules: tuple[BaseRule, ...] = ()
+    version: str = ""
+    """Digest of what the rules say; the same rules have the same version whatever files they stand in."""
+    places: Mapping[str, tuple[Document, int]] | None = None
+    """Where each rule stands, by id: its document and its index under ``rules``; None for rules made in code."""
+
+    @classmethod
+    def of(cls, rules: Iterable[BaseRule], places: Mapping[str, tuple[Document, int]] | None = None) -> "RuleSet":
+        """Make a set of rules; raises ValueError where two have one id."""
+        rules = tuple(rules)
+        ids = [rule.id for rule in rules]
+        twice = next((rule_id for rule_id in ids if ids.count(rule_id) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two rules have the id '{twice}'")
+        digest = hashlib.blake2b(digest_size=8)
+        for rule in rules:
+            digest.update(rule.model_dump_json(by_alias=True).encode() + b"\n")
+        return cls(rules, digest.hexdigest(), places)
+
+    def __getitem__(self, rule_id: str) -> BaseRule:
+        """Return the rule with this id; raises KeyError."""
+        for rule in self.rules:
+            if rule.id == rule_id:
+                return rule
+        raise KeyError(rule_id)
+
+    def error(self, rule: BaseRule, field: str, message: str, offset: int = 0) -> FileError:
+        """Make the error that ``message`` is about ``field`` of ``rule``, ``offset`` characters into its text."""
+        if self.places is None or rule.id not in self.places:
+            return FileError("<rules>", 1, 1, f"{rule.id}.{field}", message)
+        document, index = self.places[rule.id]
+        return _error_at(document, ("rules", index, field), message, offset)
+
+
+def parse_rules(text: str, filename: str) -> RuleSet:
+    """Read one rule file: a mapping with the list ``rules``.
+
+    Raises InvalidFileError with every error found, each with file, line, column and field.
+    """
+    return merge_rules([(text, filename)])
+
+
+def merge_rules(files: Iterable[tuple[str, str]]) -> RuleSet:
+    """Read several rule files, each (text, filename), as one set.
+
+    Raises InvalidFileError with the errors of all files; an id that is used twice names both places.
+    """
+    errors: list[FileError] = []
+    rules: list[BaseRule] = []
+    places: dict[str, tuple[Document, int]] = {}
+    for text, filename in files:
+        try:
+            document = load_yaml(text, filename)
+        except InvalidFileError as error:
+            errors.extend(error.errors)
+            continue
+        for index, item in enumerate(_items(document, errors)):
+            rule = _rule(document, index, item, errors)
+            if rule is None:
+                continue
+            if rule.id in places:
+                other, at = places[rule.id]
+                line, column = other.mark(("rules", at, "id"))
+                message = f"'{rule.id}' is already the id of the rule at {other.filename}:{line}:{column}"
+                errors.append(document.error(("rules", index, "id"), message))
+                continue
+            places[rule.id] = (document, index)
+            rules.append(rule)
+    if errors:
+        raise InvalidFileError(errors)
+    return RuleSet.of(rules, places)
+
+
+def _items(document: Document, errors: list[FileError]) -> list[Any]:
+    data = document.data
+    if data is None:
+        return []
+    if not isinstance(data, dict) or not isinstance(data.get("rules"), list):
+        errors.append(document.error(("rules",), "a rule file is a mapping with the list 'rules'"))
+        return []
+    errors.extend(document.error((key,), "is no field known here") for key in data if key not in ("rules", "tests"))
+    return list(data["rules"])
+
+
+def _rule(document: Document, index: int, item: Any, errors: list[FileError]) -> BaseRule | None:
+    loc: Location = ("rules", index)
+    if not isinstance(item, dict):
+        errors.append(document.error(loc, "a rule is a mapping with id and kind"))
+        return None
+    kind = item.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        said = "is missing" if kind is None else f"'{kind}' is no kind of rule"
+        errors.append(document.error((*loc, "kind"), f"{said}; there are {', '.join(KINDS)}"))
+        return None
+    try:
+        return KINDS[kind].model_validate(item)
+    except ValidationError as error:
+        for made, detail in zip(document.errors_of(error, loc), error.errors(include_url=False), strict=True):
+            offset = detail.get("ctx", {}).get("offset", 0)
+            errors.append(_error_at(document, loc + detail["loc"], made.message, offset) if offset else made)
+        return None
+
+
+def _error_at(document: Document, loc: Location, message: str, offset: int) -> FileError:
+    error = document.error(loc, message)
+    line, column = document.mark_inside(loc, offset)
+    return FileError(error.file, line, column, error.field, message)
