@@ -1,0 +1,1 @@
+"""The simulated products: physics, the people who use them, and what their electronics report in which dialect."""
