@@ -177,9 +177,10 @@ class SendFailed:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A periodic look at every device for due services."""
+    """The periodic look at some devices for due services; the scheduler sends the fleet in parts."""
 
     at: datetime
+    device_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

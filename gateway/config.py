@@ -11,12 +11,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
+from gateway.errors import StartRefused
 
 _PREFIX = "GATEWAY_"
 _SIZES = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
-class ConfigError(Exception):
+class ConfigError(StartRefused):
     """The configuration is wrong; the message has a line for each mistake, with file and line."""
 
 

@@ -1,0 +1,26 @@
+"""The command line: ``gateway``."""
+
+import typer
+
+from gateway.cli import accounts, demo, doctor, hold, init, run, watch
+
+app = typer.Typer(
+    name="gateway",
+    help="Turns what connected products say over MQTT into help that arrives before the customer asks for it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,  # locals hold secrets and customers' addresses
+)
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("init")(init.init)
+app.command("doctor")(doctor.doctor)
+app.command("hold")(hold.hold)
+app.command("watch")(watch.watch)
+app.add_typer(accounts.app, name="users")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -5,6 +5,7 @@ transaction that checks consent, expiry and the hold switch again. A crash in be
 """
 
 import random
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -77,7 +78,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
 
 
 def render_row(
-    tx: Transaction, row: sa.RowMapping, customer: Customer, channel: str, links: LinkSigner
+    tx: Transaction, row: Mapping[str, Any], customer: Customer, channel: str, links: LinkSigner
 ) -> tuple[Rendered, Links]:
     """Put a row of the outbox into words as they would go out now on ``channel``."""
     purpose = Purpose(row["purpose"])

@@ -1,14 +1,17 @@
 """The registry in memory: who owns what. Read at start, kept true by the commits that change it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from device_models.purpose import Purpose
 from device_models.registry import Customer, Device, Offer, Record, Shop
 from gateway.store import dialect, schema
+
+if TYPE_CHECKING:
+    from gateway.transaction import Transaction
 
 _TABLES: Mapping[str, tuple[sa.Table, type[Record]]] = {
     "devices": (schema.devices, Device),
@@ -52,23 +55,30 @@ def load_registry(connection: sa.Connection) -> Registry:
     return registry
 
 
-def upsert_records(
-    connection: sa.Connection, registry: Registry, kind: str, rows: Sequence[Mapping[str, Any]]
-) -> tuple[list[Callable[[], None]], int, int]:
-    """Write records by id, never delete.
+def upsert_records(tx: "Transaction", kind: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """Write records by id, never delete; return how many were new and how many were there.
 
     Objections that a customer raised since stay: an import may add consents, only the customer takes a STOP back.
-
-    Returns:
-        What to do to ``registry`` once the transaction has committed, how many were new, how many changed.
     Raises pydantic.ValidationError for a row that is none of ``kind``.
     """
     table, model = _TABLES[kind]
-    known = registry.of_kind(kind)
+    known = tx.registry.of_kind(kind)
     records = [_keep_objections(known.get(str(row.get("id"))), model.model_validate(dict(row))) for row in rows]
-    dialect.upsert(connection, table, [_row(record) for record in records])
-    created = sum(record_id(record) not in known for record in records)
-    return [lambda: known.update({record_id(r): r for r in records})], created, len(records) - created
+    dialect.upsert(tx.connection, table, [_row(record) for record in records])
+    before = {record_id(record): known.get(record_id(record)) for record in records}
+    # What follows in this transaction must see it, so memory changes now and is put back if the commit fails.
+    known.update({record_id(record): record for record in records})
+    tx.on_rollback.append(lambda: _put_back(known, before))
+    created = sum(record is None for record in before.values())
+    return created, len(before) - created
+
+
+def _put_back(known: dict[str, Any], before: Mapping[str, Record | None]) -> None:
+    for identity, record in before.items():
+        if record is None:
+            known.pop(identity, None)
+        else:
+            known[identity] = record
 
 
 def record_id(record: Record) -> str:

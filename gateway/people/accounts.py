@@ -1,0 +1,45 @@
+"""Staff accounts, their sessions and the tokens of other programs, as rows. Secrets arrive hashed."""
+
+import sqlalchemy as sa
+
+from gateway.commands import SaveApiToken, SaveSession, SaveUser
+from gateway.store import dialect, schema
+from gateway.transaction import Transaction
+
+
+def save_user(tx: Transaction, command: SaveUser) -> None:
+    """Create a user, or set password and role; a changed password ends their sessions."""
+    u = schema.users
+    known = tx.connection.execute(sa.select(u).where(u.c.name == command.name)).mappings().first()
+    row = {
+        "name": command.name,
+        "password_hash": command.password_hash,
+        "role": command.role,
+        "created_at": known["created_at"] if known else tx.now,
+        "disabled": False,
+    }
+    dialect.upsert(tx.connection, u, [row])
+    if known is not None and known["password_hash"] != command.password_hash:
+        tx.connection.execute(sa.delete(schema.sessions).where(schema.sessions.c.user_name == command.name))
+    tx.audit(command.by, "user.save", command.name, role=command.role)
+
+
+def save_session(tx: Transaction, command: SaveSession) -> None:
+    """Log in, or out where ``expires_at`` is None; sessions that ended are dropped on the way."""
+    s = schema.sessions
+    tx.connection.execute(sa.delete(s).where(sa.or_(s.c.expires_at <= tx.now, s.c.token_hash == command.token_hash)))
+    if command.expires_at is not None:
+        row = {
+            "token_hash": command.token_hash,
+            "user_name": command.user_name,
+            "created_at": tx.now,
+            "expires_at": command.expires_at,
+        }
+        tx.connection.execute(sa.insert(s).values(row))
+
+
+def save_api_token(tx: Transaction, command: SaveApiToken) -> None:
+    """Store a token's hash."""
+    row = {"token_hash": command.token_hash, "name": command.name, "role": command.role, "created_at": tx.now}
+    dialect.upsert(tx.connection, schema.api_tokens, [row])
+    tx.audit(command.by, "token.save", command.name, role=command.role)

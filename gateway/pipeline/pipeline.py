@@ -1,0 +1,172 @@
+"""The loop of the one writer: commands and messages in, commits out, one after the other, until cancelled."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+import structlog
+
+from device_models.event import Message
+from gateway.clock import Clock
+from gateway.commands import Command, CommandRefused
+from gateway.live import LiveFeed
+from gateway.pipeline.commit import Committer, Outcome, Work
+from gateway.pipeline.metrics import Metrics
+
+log = structlog.get_logger()
+
+_MOST_COMMANDS = 200
+_TICK_GRACE = timedelta(seconds=1)
+"""Wall time a timer waits beyond its due time, so that a sample on its way that would stop it arrives first."""
+_LONGEST_IDLE_S = 5.0
+_RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class MessageBatch(Protocol):
+    """What the stream hands over; ``gateway.ingest.stream.Batch`` is one."""
+
+    @property
+    def messages(self) -> list[Message]:
+        """In the log's order."""
+        ...
+
+    @property
+    def last_sequence(self) -> int:
+        """How far the log was read."""
+        ...
+
+    @property
+    def at_end(self) -> bool:
+        """Whether that is all there is for now."""
+        ...
+
+
+Batches = Callable[[int], AsyncIterator[MessageBatch]]
+"""Reads the log from behind a sequence on."""
+
+
+class Pipeline:
+    """Carries messages from the log, and commands from people, into the store."""
+
+    def __init__(self, committer: Committer, batches: Batches, clock: Clock, live: LiveFeed, metrics: Metrics) -> None:
+        """``committer`` is opened already; ``batches`` reads the log."""
+        self._committer = committer
+        self._batches = batches
+        self._clock = clock
+        self._live = live
+        self._metrics = metrics
+        self._commands: deque[tuple[Command, asyncio.Future[Any]]] = deque()
+        self._arrived: asyncio.Queue[MessageBatch] = asyncio.Queue(maxsize=1)
+        self._wake = asyncio.Event()
+        self._at_end = False
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+        self.on_commit: Callable[[Outcome], None] = lambda outcome: None
+        """Called on the event loop after each commit."""
+
+    @property
+    def sequence(self) -> int:
+        """How far the log has had its effect."""
+        return self._committer.sequence
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the log is read to its end."""
+        return self._at_end and self._arrived.empty()
+
+    async def submit(self, command: Command) -> Any:
+        """Run ``command`` in the next commit and return its result.
+
+        Raises CommandRefused where it cannot be done, or whatever went wrong in doing it.
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._commands.append((command, future))
+        self._wake.set()
+        return await future
+
+    async def run(self) -> None:
+        """Commit what arrives, until cancelled; raises StaleWriter where another process took over."""
+        reader = asyncio.create_task(self._read(), name="pipeline.read")
+        try:
+            while True:
+                await self._wait(reader)
+                await self._step()
+        finally:
+            reader.cancel()
+            for _, future in self._commands:
+                future.cancel()
+            self._writer.shutdown(wait=True)
+
+    async def _read(self) -> None:
+        async for batch in self._batches(self._committer.sequence):
+            await self._arrived.put(batch)
+            self._wake.set()
+
+    async def _wait(self, reader: asyncio.Task[None]) -> None:
+        """Return when there is something to do: a command, messages or a timer."""
+        while not self._commands and self._arrived.empty() and not self._timer_due():
+            self._wake.clear()
+            if reader.done():
+                reader.result()
+                raise RuntimeError("the log ended, which it never does")
+            try:
+                await asyncio.wait_for(self._wake.wait(), timeout=self._idle_s())
+            except TimeoutError:
+                return
+
+    def _ticks_until(self) -> datetime | None:
+        return self._clock.now() - _TICK_GRACE * self._clock.speed if self.at_end else None
+
+    def _timer_due(self) -> bool:
+        due, until = self._committer.states.next_due(), self._ticks_until()
+        return due is not None and until is not None and due <= until
+
+    def _idle_s(self) -> float:
+        due = self._committer.states.next_due()
+        if due is None or not self.at_end:
+            return _LONGEST_IDLE_S
+        left = self._clock.wall_seconds(due - self._clock.now()) + _TICK_GRACE.total_seconds()
+        return min(_LONGEST_IDLE_S, max(left, 0.01))
+
+    async def _step(self) -> None:
+        taken = [self._commands.popleft() for _ in range(min(len(self._commands), _MOST_COMMANDS))]
+        work = Work(commands=[command for command, _ in taken])
+        if not self._arrived.empty():
+            batch = self._arrived.get_nowait()
+            work.messages, work.last_sequence = batch.messages, batch.last_sequence
+            self._at_end = batch.at_end
+        work.ticks_until = self._ticks_until()
+        if not (taken or work.messages or work.last_sequence > self._committer.sequence or self._timer_due()):
+            return
+        outcome = await self._commit(work)
+        for (_, future), result in zip(taken, outcome.results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, BaseException):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        self._live.publish(outcome.changes)
+        self._metrics.committed(outcome, work, self._clock.now())
+        self.on_commit(outcome)
+
+    async def _commit(self, work: Work) -> Outcome:
+        """Commit, and where the database cannot be written (disk full, gone) try again until it can: nothing is skipped."""
+        attempt = 0
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._writer, self._committer.run, work, self._clock.now()
+                )
+            except sa.exc.OperationalError as error:
+                wait_s = _RETRY_S[min(attempt, len(_RETRY_S) - 1)]
+                attempt += 1
+                self._metrics.commit_failed()
+                log.error("store.cannot_write", reason=str(error.orig), attempt=attempt, retry_after_s=wait_s)
+                await asyncio.sleep(wait_s)
+
+
+__all__ = ["CommandRefused", "MessageBatch", "Pipeline"]

@@ -1,0 +1,140 @@
+"""Rule and profile files: read at start, watched, and put live when they change and are right."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from device_models.profile import GENERIC, DeviceProfile
+from device_models.profile_files import parse_profile
+from device_models.registry import Shop
+from device_models.yaml_lines import FileError, InvalidFileError
+from gateway.commands import Commands, PutRulesLive
+from gateway.config import Config
+from rules.detect import Detector
+from rules.schema import RuleSet, merge_rules
+from rules.spatial_index import ShopIndex
+
+log = structlog.get_logger()
+
+_LOOK_EVERY_S = 1.0
+
+
+@dataclass(slots=True)
+class RuleStatus:
+    """What the console shows of the rules in force."""
+
+    digest: str = ""
+    rules: int = 0
+    files: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    """Of the newest attempt; while there are any, the rules before it stay in force."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "ok": not self.errors,
+            "digest": self.digest,
+            "rules": self.rules,
+            "files": list(self.files),
+            "errors": list(self.errors),
+        }
+
+
+def load_profiles(config: Config) -> dict[str, DeviceProfile]:
+    """Read the profiles that come with the product and the configured ones; a later file of the same name wins.
+
+    Raises InvalidFileError.
+    """
+    profiles: dict[str, DeviceProfile] = {GENERIC.name: GENERIC}
+    errors: list[FileError] = []
+    for path in _yaml_files("device_models", "profiles", config.profiles.builtin, config.profiles.paths):
+        try:
+            profile = parse_profile(path.read_text(encoding="utf-8"), str(path))
+        except InvalidFileError as error:
+            errors.extend(error.errors)
+        else:
+            profiles[profile.name] = profile
+    if errors:
+        raise InvalidFileError(errors)
+    return profiles
+
+
+def rule_paths(config: Config) -> list[Path]:
+    """Return the rule files in force, those that come with the product first."""
+    return _yaml_files("rules", "examples", config.rules.builtin, config.rules.paths)
+
+
+def load_rules(config: Config) -> RuleSet:
+    """Read and check the rule files. Raises InvalidFileError."""
+    return merge_rules((path.read_text(encoding="utf-8"), str(path)) for path in rule_paths(config))
+
+
+def make_detector(config: Config, profiles: Mapping[str, DeviceProfile], shops: Iterable[Shop]) -> Detector:
+    """Compile the rules in the files. Raises InvalidFileError."""
+    return Detector(load_rules(config), profiles, ShopIndex(shops))
+
+
+def _yaml_files(package: str, folder: str, builtin: bool, paths: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    if builtin:
+        found.extend(sorted(Path(str(resources.files(package) / folder)).glob("*.yaml")))
+    for path in paths:
+        found.extend(sorted(path.glob("*.y*ml")) if path.is_dir() else [path])
+    return found
+
+
+class RuleWatcher:
+    """Looks at the files, and at the shops, and puts a changed rule set live; a wrong one is refused loudly."""
+
+    def __init__(
+        self, config: Config, profiles: Mapping[str, DeviceProfile], shops: Mapping[str, Shop], commands: Commands
+    ) -> None:
+        self._config = config
+        self._profiles = profiles
+        self._shops = shops
+        self._commands = commands
+        self._seen = self._fingerprint()
+        self.status = RuleStatus()
+
+    def describe(self, detector: Detector) -> None:
+        """Show ``detector`` as what is in force."""
+        self.status.digest = detector.version
+        self.status.rules = len(detector.rules)
+        self.status.files = [path.name for path in rule_paths(self._config)]
+        self.status.errors = []
+
+    async def run(self) -> None:
+        """Look each second, until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            fingerprint = await asyncio.to_thread(self._fingerprint)
+            if fingerprint != self._seen:
+                self._seen = fingerprint
+                await self.reload()
+
+    async def reload(self) -> None:
+        """Read the files anew and put them live, or say what is wrong with them."""
+        try:
+            detector = await asyncio.to_thread(
+                make_detector, self._config, self._profiles, list(self._shops.values())
+            )
+        except (InvalidFileError, OSError) as error:
+            self.status.errors = str(error).splitlines()
+            for line in self.status.errors:
+                log.error("rules.refused", error=line, in_force=self.status.digest)
+            return
+        await self._commands.submit(PutRulesLive(detector, by="files"))
+        self.describe(detector)
+        log.info("rules.put_live", digest=self.status.digest, rules=self.status.rules)
+
+    def _fingerprint(self) -> tuple[object, ...]:
+        files = tuple(
+            (str(path), path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else (str(path), 0, 0)
+            for path in rule_paths(self._config)
+        )
+        return (*files, tuple(map(id, self._shops.values())))
