@@ -11,19 +11,23 @@ from datetime import datetime, timedelta
 from device_models.event import Event, EventKind, TimeSource
 from rules.state import DeviceState
 
+DEVICE, DEVICE_FIX, ARRIVAL, ARRIVAL_FIX = "device", "device.fix", "arrival", "arrival.fix"
+"""The clocks, as ``DeviceState.watermarks`` names them."""
 MAX_HELD = 1000
 """Events held back per device; beyond it the oldest are let go early, so that memory stays bounded."""
+_NONE = timedelta(0)
 
 
 def clock_of(event: Event) -> str:
     """Name the clock of an event's stamp. Fixes are stamped by GPS, apart from what the device's own clock stamps."""
-    clock = event.time_source.value
-    return f"{clock}.fix" if event.kind is EventKind.LOCATION else clock
+    if event.time_source is TimeSource.DEVICE:
+        return DEVICE_FIX if event.kind is EventKind.LOCATION else DEVICE
+    return ARRIVAL_FIX if event.kind is EventKind.LOCATION else ARRIVAL
 
 
 def lag_of(event: Event) -> timedelta:
     """Return how far the log's time is ahead of the event's own stamp; negative for a device whose clock is fast."""
-    return event.received_at - event.observed_at if event.time_source is TimeSource.DEVICE else timedelta(0)
+    return event.received_at - event.observed_at if event.time_source is TimeSource.DEVICE else _NONE
 
 
 def is_late(state: DeviceState, event: Event) -> bool:
@@ -39,7 +43,7 @@ def rule_time(state: DeviceState, event: Event) -> datetime:
     otherwise a clock that is an hour slow would see its timers end an hour early.
     """
     at = event.observed_at
-    if event.time_source is TimeSource.ARRIVAL and TimeSource.DEVICE.value in state.watermarks:
+    if event.time_source is TimeSource.ARRIVAL and DEVICE in state.watermarks:
         at -= state.wait
     return at if state.rule_time is None or at > state.rule_time else state.rule_time
 

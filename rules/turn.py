@@ -52,15 +52,17 @@ class Turn:
         if event.retained:
             self._seed(event)
             return
-        self._release(arrival_until=event.received_at)
+        due = self._state.arrival_due_at
+        if due is not None and due < event.received_at:
+            self._release(arrival_until=event.received_at)
         draft = self._draft()
         if draft.first_seen_at is None:
             draft.first_seen_at = event.received_at
         was_online = draft.presence.online
         draft.presence = draft.presence.after(event)
         moment: Moment | None = None
+        turned = was_online is not draft.presence.online
         for evaluator in self._plan.on_arrival:
-            turned = was_online is not draft.presence.online
             if turned or evaluator.wants_heard(draft.rules.get(evaluator.rule.id)):
                 moment = moment or self._moment(event.received_at)
                 self._step(evaluator, moment)
@@ -128,8 +130,9 @@ class Turn:
         for name in reading.implausible:
             self._count(f"implausible.{name}")
         rule_time = event_time.rule_time(draft, event)
-        self._release(event_until=rule_time)
-        if event.time_source is TimeSource.DEVICE or TimeSource.DEVICE.value not in draft.watermarks:
+        if draft.event_due_at is not None and draft.event_due_at < rule_time:
+            self._release(event_until=rule_time)
+        if event.time_source is TimeSource.DEVICE or event_time.DEVICE not in draft.watermarks:
             draft.wait = self._context.profile.lateness + event_time.lag_of(event)
         draft.watermarks = {**draft.watermarks, clock: at}
         draft.twin = draft.twin.after(reading.values, at)
@@ -197,20 +200,17 @@ class Turn:
         self, arrival_until: datetime | None, event_until: datetime | None, inclusive: bool
     ) -> tuple[Evaluator, datetime] | None:
         state = self.finished()
-        limits = {Clock.ARRIVAL: arrival_until, Clock.EVENT: event_until}
-
-        def acts(due: datetime | None, clock: Clock) -> bool:
-            until = limits[clock]
-            return due is not None and until is not None and (due < until or (inclusive and due == until))
-
-        if not acts(state.event_due_at, Clock.EVENT) and not acts(state.arrival_due_at, Clock.ARRIVAL):
-            return None
         found: list[tuple[datetime, str, Evaluator, datetime]] = []
         for rule_id, rule_state in state.rules.items():
-            evaluator, due = self._plan.evaluators[rule_id], rule_state.due_at
-            if due is not None and acts(due, evaluator.clock):
-                ours = due + state.wait if evaluator.clock is Clock.EVENT else due
-                found.append((ours, rule_id, evaluator, due))
+            if (due := rule_state.due_at) is None:
+                continue
+            evaluator = self._plan.evaluators[rule_id]
+            on_event = evaluator.clock is Clock.EVENT
+            until = event_until if on_event else arrival_until
+            if until is not None and (due < until or (inclusive and due == until)):
+                found.append((due + state.wait if on_event else due, rule_id, evaluator, due))
+        if not found:
+            return None
         _, _, evaluator, due = min(found, key=lambda entry: entry[:2])
         return evaluator, due
 
