@@ -1,0 +1,286 @@
+"""A message in the customer's language and the form of its channel, from facts and templates.
+
+A message template (``templates/<name>.j2``) is plain text in blocks; nothing in it is markup. Each block is rendered
+once, and a layout of the channel arranges the results: only ``mail.html.j2`` knows HTML, and it escapes all it is
+given. Companies may put their own templates and translations before these.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import jinja2
+from jinja2.sandbox import SandboxedEnvironment
+
+from device_models.purpose import Purpose, Severity
+from device_models.registry import Customer
+from notifiers.catalogue import SOURCE_LANGUAGE, load_catalogues
+from notifiers.message import Brand, Direction, Links, Rendered
+from notifiers.segments import MOST, segments, thrifty
+from notifiers.view import View, Words, view
+
+TEMPLATES: dict[str, Purpose | None] = {
+    "agent_reply": None,
+    "check": None,
+    "fault_opened": Purpose.FAULT,
+    "fault_resolved": Purpose.FAULT,
+    "fault_update": Purpose.FAULT,
+    "help": None,
+    "maintenance_confirmed": Purpose.MAINTENANCE,
+    "maintenance_due": Purpose.MAINTENANCE,
+    "offer": Purpose.OFFER,
+    "start_confirmed": None,
+    "stop_confirmed": None,
+    "test": None,
+    "welcome": None,
+}
+"""Every message there is, with its purpose where the facts name none."""
+
+_LAYOUTS = {"email": "layouts/mail.txt.j2", "sms": "layouts/sms.txt.j2"}
+"""By channel; chat serves the rest."""
+_GAP = re.compile(r"\n{3,}")
+
+Tone = Literal["critical", "major", "minor", ""]
+
+
+class UnknownTemplate(KeyError):  # noqa: N818 - a programming error, named like KeyError's kind
+    """There is no message of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message's parts, as plain text; empty where the template leaves one out. Layouts arrange them."""
+
+    language: str
+    direction: Direction
+    subject: str
+    sentence: str
+    """What is true, first."""
+    message: list[str]
+    """A person's own words, or what else must not be left out: paragraphs."""
+    note: list[str]
+    """What reassures; a short form goes without."""
+    details: list[tuple[str, str]]
+    """(label, value)."""
+    steps: list[str]
+    """What the customer can do, in order."""
+    extra: str
+    """What only short forms say in a sentence, since they show no details."""
+    action: str
+    """What the link to the page does."""
+    answer: str
+    """How to answer, where the answer matters."""
+    hint: str
+    """That one may answer."""
+    signature: str
+    stop_reply: str
+    stop_link: str
+    why: str
+    severity: str
+    tone: Tone
+
+
+class Renderer:
+    """Templates and catalogues, read once."""
+
+    def __init__(self, templates: Sequence[Path] = (), translations: Sequence[Path] = ()) -> None:
+        """Put a company's own directories before what ships here.
+
+        Args:
+            templates: with files such as ``fault_opened.j2`` or ``layouts/mail.html.j2``.
+            translations: with files such as ``de.po``.
+        Raises ValueError for a catalogue that cannot be read.
+        """
+        self._catalogues = load_catalogues(translations)
+        shipped = jinja2.PackageLoader("notifiers", "templates")
+        self._environment = SandboxedEnvironment(
+            loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader([str(path) for path in templates]), shipped]),
+            undefined=jinja2.StrictUndefined,
+            autoescape=lambda name: name is not None and name.endswith(".html.j2"),
+            extensions=["jinja2.ext.i18n"],
+            keep_trailing_newline=False,
+        )
+        # One environment for all languages: the catalogue comes with the context of each render.
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined] # the i18n extension adds it
+            _gettext, _ngettext, newstyle=True
+        )
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages there are catalogues for."""
+        return frozenset(self._catalogues)
+
+    def render(
+        self,
+        template: str,
+        customer: Customer,
+        facts: Mapping[str, Any],
+        channel: str,
+        brand: Brand,
+        links: Links,
+        now: datetime,
+    ) -> Rendered:
+        """Render one message.
+
+        Args:
+            template: one of ``TEMPLATES``.
+            customer: whose language, country and zone it is for.
+            facts: see ``notifiers.facts.Facts``; whatever is absent or odd is left out of the text.
+            channel: ``email`` gives text and HTML, ``sms`` the short form, any other paragraphs of text.
+            brand: who speaks.
+            links: those outside ``brand.public_url`` are left out and noted in ``missing``.
+            now: aware; what "today" is.
+        Raises:
+            UnknownTemplate: there is none of that name.
+            jinja2.TemplateError: a company's own template is broken; what ships here never raises it.
+        """
+        if template not in TEMPLATES:
+            raise UnknownTemplate(template)
+        language = self._language(customer.locale)
+        words = Words(self._catalogues[language])
+        if language not in (customer.locale, customer.locale.split("-")[0]):
+            words.missing.append(f"catalogue:{customer.locale}")
+        links = _only_ours(links, brand, words)
+        purpose = _purpose(facts) or TEMPLATES[template]
+        seen = view(facts, customer, purpose, words, now)
+        context = {"view": seen, "brand": brand, "words": words}
+        content = self._content(template, seen, context)
+        layout = context | {"links": links}
+        text = self._text(channel, content, layout)
+        html = self._layout("layouts/mail.html.j2", content, layout) if channel == "email" else None
+        return Rendered(
+            subject=content.subject,
+            text=text,
+            html=html,
+            language=language,
+            direction=content.direction,
+            missing=tuple(dict.fromkeys(words.missing)),
+            segments=segments(text) if channel == "sms" else None,
+        )
+
+    def _language(self, locale: str) -> str:
+        """The catalogue for a locale: its own, its language's, English."""
+        for tag in (locale, locale.split("-")[0]):
+            if tag in self._catalogues:
+                return tag
+        return SOURCE_LANGUAGE
+
+    def _content(self, template: str, seen: View, context: Mapping[str, Any]) -> Content:
+        blocks = self._blocks(template, context)
+        footer = self._blocks("partials/footer", context)
+
+        def lines(name: str) -> list[str]:
+            return [one for one in blocks.get(name, "").split("\n") if one.strip()]
+
+        def text(name: str) -> str:
+            return " ".join(blocks.get(name, "").split("\n")).strip()
+
+        stops = "stop_line" not in blocks
+        return Content(
+            language=seen.language,
+            direction=seen.direction,
+            subject=text("subject"),
+            sentence=text("sentence"),
+            message=lines("message"),
+            note=lines("note"),
+            details=[(label, value) for label, _, value in (row.partition("\t") for row in lines("details"))],
+            steps=lines("steps"),
+            extra=text("extra"),
+            action=text("action"),
+            answer=text("answer"),
+            hint=text("hint"),
+            signature=text("signature"),
+            stop_reply=footer["stop_reply"] if stops else "",
+            stop_link=footer["stop_link"] if stops else "",
+            why=text("why") or footer["why"],
+            severity=footer["severity"] if template == "fault_opened" else "",
+            tone=_tone(seen),
+        )
+
+    def _blocks(self, name: str, context: Mapping[str, Any]) -> dict[str, str]:
+        template = self._environment.get_template(f"{name}.j2")
+        scope = template.new_context(dict(context))
+        # Runs the imports at its head, whose names the blocks then find.
+        for _ in template.root_render_func(scope):
+            pass
+        return {block: "".join(render(scope)).strip() for block, render in template.blocks.items()}
+
+    def _text(self, channel: str, content: Content, layout: Mapping[str, Any]) -> str:
+        name = _LAYOUTS.get(channel, "layouts/chat.txt.j2")
+        text = self._layout(name, content, layout)
+        if channel != "sms":
+            return text
+        text = thrifty(text)
+        if segments(text).count > MOST and content.steps:
+            # The steps are on the page as well; what has happened, the link and STOP are not to be lost.
+            text = thrifty(self._layout(name, replace(content, steps=[]), layout))
+        return text
+
+    def _layout(self, name: str, content: Content, layout: Mapping[str, Any]) -> str:
+        text = self._environment.get_template(name).render({**layout, "content": content})
+        return _GAP.sub("\n\n", text).strip()
+
+
+def _purpose(facts: Mapping[str, Any]) -> Purpose | None:
+    value = facts.get("purpose")
+    return Purpose(value) if isinstance(value, str) and value in Purpose.__members__.values() else None
+
+
+def _tone(seen: View) -> Tone:
+    if seen.purpose == Purpose.SAFETY or seen.severity == Severity.CRITICAL:
+        return "critical"
+    if seen.severity == Severity.MAJOR:
+        return "major"
+    return "minor" if seen.severity == Severity.MINOR else ""
+
+
+def _only_ours(links: Links, brand: Brand, words: Words) -> Links:
+    """Drop links that leave ``public_url``: whatever went wrong before, no customer is led elsewhere."""
+    kept: dict[str, str | None] = {}
+    for name in ("page_url", "stop_url", "unsubscribe_post_url"):
+        url = getattr(links, name)
+        ours = url is None or _within(url, brand.public_url)
+        kept[name] = url if ours else None
+        if not ours:
+            words.missing.append(f"link:{name}")
+    return Links(**kept)
+
+
+def _within(url: str, public_url: str) -> bool:
+    try:
+        link, home = urlsplit(url), urlsplit(public_url)
+    except ValueError:
+        return False
+    clean = url.isascii() and url.isprintable() and " " not in url
+    same = clean and (link.scheme, link.netloc) == (home.scheme, home.netloc) and link.scheme in ("http", "https")
+    folder = home.path.rstrip("/")
+    return same and (link.path == folder or link.path.startswith(f"{folder}/"))
+
+
+@cache
+def _shipped() -> Renderer:
+    return Renderer()
+
+
+def render(
+    template: str, customer: Customer, facts: Mapping[str, Any], channel: str, brand: Brand, links: Links, now: datetime
+) -> Rendered:
+    """Render with what ships here; see ``Renderer.render``."""
+    return _shipped().render(template, customer, facts, channel, brand, links, now)
+
+
+@jinja2.pass_context
+def _gettext(context: jinja2.runtime.Context, msgid: str) -> str:
+    words: Words = context["words"]
+    return words.gettext(msgid)
+
+
+@jinja2.pass_context
+def _ngettext(context: jinja2.runtime.Context, singular: str, plural: str, count: int) -> str:
+    words: Words = context["words"]
+    return words.ngettext(singular, plural, count)

@@ -1,0 +1,187 @@
+"""What a template sees: each fact as the words, figures and times of one customer, or empty where there is none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from device_models.purpose import Purpose, Severity
+from device_models.registry import Customer
+from notifiers import facts as read
+from notifiers.bidi import direction_of, isolate
+from notifiers.catalogue import Catalogue
+from notifiers.formats import Formats
+from notifiers.message import Direction
+from notifiers.units import TEMPERATURES
+
+
+@dataclass(slots=True)
+class Words:
+    """One language, noting what it has no translation for."""
+
+    catalogue: Catalogue
+    missing: list[str] = field(default_factory=list)
+
+    def gettext(self, msgid: str) -> str:
+        """Translate."""
+        self._note(msgid)
+        return self.catalogue.gettext(msgid)
+
+    def ngettext(self, singular: str, plural: str, count: int) -> str:
+        """Translate in the form ``count`` takes."""
+        self._note(singular)
+        return self.catalogue.ngettext(singular, plural, count)
+
+    def localized(self, value: object, what: str) -> str:
+        """Pick a fact's text in this language, noting ``what`` where it fell back."""
+        text, found = read.localized(value, self.catalogue.language)
+        if not found:
+            self.missing.append(f"{what}:{self.catalogue.language}")
+        return text
+
+    def _note(self, msgid: str) -> None:
+        if not self.catalogue.has(msgid):
+            self.missing.append(f"msgid:{msgid}")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Ready to print: texts are clean single lines unless a list, isolated where they run against the sentence."""
+
+    language: str
+    direction: Direction
+    purpose: str
+    severity: str
+    kind: str
+    product: str
+    """What the profile calls it: "freezer"."""
+    name: str
+    """What the customer calls it; empty where that is the product's name too."""
+    title: str
+    plan: str
+    advice: list[str]
+    quantity: str
+    """What was measured: "temperature"."""
+    value: str
+    limit: str
+    direction_word: str
+    """``above``, ``below`` or empty."""
+    is_temperature: bool
+    since: str
+    code: str
+    due_date: str
+    due_short: str
+    due_days: int | None
+    """Days until it is due, negative when overdue; None without a date."""
+    case: str
+    shop: str
+    shop_address: str
+    distance: str
+    offer_title: str
+    offer_text: list[str]
+    offer_code: str
+    valid_until: str
+    text: list[str]
+    agent: str
+    answer: str
+    check_code: str
+    expires_at: str
+    customer: str
+
+
+def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, words: Words, now: datetime) -> View:
+    """Read ``facts`` for one customer. Never raises, whatever they hold."""
+    language = words.catalogue.language
+    direction = direction_of(language)
+    formats = Formats.of(customer, language, now)
+
+    def own(text: str) -> str:
+        return isolate(text, direction)
+
+    product = read.name(words.localized(read.part(facts, "device").get("product"), "product"))
+    name = read.name(read.part(facts, "device").get("name"))
+    title = read.line(words.localized(facts.get("title"), "title"))
+    field_name = facts.get("field") if isinstance(facts.get("field"), str) else None
+    unit, value, limit = _reading(facts, field_name, formats, words)
+    due_at, valid_until = read.moment(facts.get("due_at")), read.moment(read.part(facts, "offer").get("valid_until"))
+    expires_at = read.moment(facts.get("expires_at"))
+    shop, offer = read.part(facts, "shop"), read.part(facts, "offer")
+    distance_m = read.number(shop.get("distance_m"))
+    return View(
+        language=language,
+        direction=direction,
+        purpose=purpose.value if purpose else "",
+        severity=_one_of(facts.get("severity"), [severity.value for severity in Severity]),
+        kind=read.line(facts.get("kind")),
+        product=own(product),
+        name=own(name) if name.casefold() != product.casefold() else "",
+        title=own(title),
+        plan=own(read.line(words.localized(facts.get("plan"), "plan")) or title),
+        advice=[own(one) for one in read.paragraphs(words.localized(facts.get("advice"), "advice"))],
+        quantity=own(read.line(words.localized(facts.get("field_title"), "field_title"))),
+        value=value,
+        limit=limit,
+        direction_word=_one_of(facts.get("direction"), ["above", "below"]),
+        is_temperature=unit in TEMPERATURES,
+        since=_since(read.moment(facts.get("last_heard_at")) or read.moment(facts.get("since")), formats, words),
+        code=own(read.name(_as_text(facts.get("code")))),
+        due_date=formats.long_date(due_at) if due_at else "",
+        due_short=formats.short_date(due_at) if due_at else "",
+        due_days=formats.days_until(due_at) if due_at else None,
+        case=own(read.name(_as_text(facts.get("case")))),
+        shop=own(read.name(shop.get("name"))),
+        shop_address=own(read.line(shop.get("address"))),
+        distance=formats.distance(distance_m) if distance_m is not None and distance_m >= 0 else "",
+        offer_title=own(read.line(words.localized(offer.get("title"), "offer"))),
+        offer_text=[own(one) for one in read.paragraphs(words.localized(offer.get("text"), "offer"))],
+        offer_code=own(read.name(_as_text(offer.get("code")))),
+        valid_until=formats.long_date(valid_until) if valid_until else "",
+        text=[own(one) for one in read.paragraphs(facts.get("text"))],
+        agent=own(read.name(facts.get("agent"))),
+        answer=_one_of(facts.get("answer"), ["done", "later"]),
+        check_code=own(read.name(_as_text(facts.get("check_code")))),
+        expires_at=formats.time(expires_at) if expires_at else "",
+        customer=own(read.name(customer.name)),
+    )
+
+
+def _reading(facts: Mapping[str, Any], field_name: str | None, formats: Formats, words: Words) -> tuple[str, str, str]:
+    """Unit, value and limit of the field that the rule is about; a rule that names none and read one is about that."""
+    values = read.part(facts, "values")
+    if field_name is None and len(values) == 1:
+        field_name = next(iter(values))
+    if not isinstance(field_name, str):
+        return "", "", ""
+    unit = read.part(facts, "units").get(field_name)
+    unit = unit if isinstance(unit, str) else ""
+    decimals = read.number(read.part(facts, "decimals").get(field_name))
+    places = min(max(int(decimals), 0), 6) if decimals is not None else 1
+    return (
+        unit,
+        _shown(values.get(field_name), unit, places, formats, words),
+        (_shown(read.number(facts.get("limit")), unit, places, formats, words)),
+    )
+
+
+def _shown(value: object, unit: str, places: int, formats: Formats, words: Words) -> str:
+    if isinstance(value, bool):
+        return words.gettext("yes") if value else words.gettext("no")
+    as_number = read.number(value)
+    if as_number is not None:
+        return formats.quantity(as_number, unit, places)
+    return isolate(read.name(value), direction_of(words.catalogue.language))
+
+
+def _since(at: datetime | None, formats: Formats, words: Words) -> str:
+    if at is None:
+        return ""
+    day, time = formats.moment(at)
+    return time if day is None else words.gettext("%(day)s, %(time)s") % {"day": day, "time": time}
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _one_of(value: object, allowed: list[str]) -> str:
+    return value if isinstance(value, str) and value in allowed else ""
