@@ -1,0 +1,1 @@
+"""Offers: what became of each visit to a shop."""

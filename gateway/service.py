@@ -1,0 +1,371 @@
+"""The service: every part started in order, joined to the others, watched, and stopped in order."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from device_models.decoders.dispatch import Dispatcher
+from device_models.event import Event, Message, Rejection
+from device_models.profile import GENERIC, DeviceProfile, PositionOf
+from gateway.clock import Clock
+from gateway.commands import PutRulesLive, Sweep
+from gateway.config import Config
+from gateway.control import serve_control
+from gateway.data_lock import lock_data
+from gateway.decoders import make_dispatcher
+from gateway.history import History
+from gateway.history.embedded import EmbeddedHistory
+from gateway.history.influxdb import InfluxHistory
+from gateway.history.recorder import Recorder
+from gateway.ingest.broker import EmbeddedBroker
+from gateway.ingest.log_stream import EMBEDDED
+from gateway.ingest.server_config import DeviceLogin
+from gateway.ingest.stream import Stream
+from gateway.live import LiveFeed
+from gateway.outbox.preview import preview
+from gateway.outbox.sender import Sender
+from gateway.outbox.transports import make_transports
+from gateway.people.registry import Registry, load_registry
+from gateway.pipeline.commit import Committer, Outcome
+from gateway.pipeline.explaining import explain_device
+from gateway.pipeline.metrics import Metrics
+from gateway.pipeline.pipeline import MessageBatch, Pipeline
+from gateway.rule_files import RuleWatcher, load_profiles, make_detector
+from gateway.scheduler import Scheduler
+from gateway.secrets_file import load_secrets
+from gateway.status import Status
+from gateway.store import schema
+from gateway.store.store import Store
+from gateway.web.app import create_app
+from gateway.web.deps import SimulatorControl, WebDeps
+from gateway.web.links import LinkSigner
+from gateway.web.listener import web_listener
+
+log = structlog.get_logger()
+
+_SWEEP_EVERY = timedelta(hours=1)
+_SWEEP_PART = 500
+_FORGET_EVERY = timedelta(minutes=5)
+_LOG_SHARE = 0.3
+_HISTORY_SHARE = 0.6
+_REPLAY_SHARE = 0.5
+"""Of the log's size: what lies behind every reader and is kept to replay rules over."""
+
+
+class Service:
+    """A running gateway. ``start`` brings it up, ``run`` watches it, ``stop`` takes it down in order."""
+
+    def __init__(self, config: Config, clock: Clock | None = None, simulator: SimulatorControl | None = None) -> None:
+        """``clock``: None takes the one kept in the store, else the wall clock."""
+        self.config = config
+        self.clock = clock or Clock()
+        self._simulator = simulator
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.registry = Registry()
+        self.live = LiveFeed()
+        self.metrics = Metrics()
+        self.mqtt_url = ""
+        self.web_url = ""
+        self.store: Store
+        self.pipeline: Pipeline
+        self.history: History
+
+    async def start(self) -> None:
+        """Start everything; raises StartRefused, having stopped what was started."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def run(self) -> None:
+        """Return when a part ends, which only happens by a fault: it is raised."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+            raise RuntimeError(f"{task.get_name()} ended")
+
+    async def stop(self) -> None:
+        """Stop in the reverse order of starting: nothing new comes in, what was begun is finished."""
+        await self._stack.aclose()
+
+    def _spawn(self, name: str, work: Awaitable[None]) -> asyncio.Task[None]:
+        async def runner() -> None:
+            await work
+
+        task = asyncio.create_task(runner(), name=name)
+        self._tasks.append(task)
+
+        async def end() -> None:
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+        self._stack.push_async_callback(end)
+        return task
+
+    async def _start(self) -> None:
+        config, clock = self.config, self.clock
+        self._stack.enter_context(lock_data(config.data_dir))
+        profiles = load_profiles(config)
+        dispatcher = make_dispatcher(
+            {name: {"topics": d.topics, "timezone": d.timezone} for name, d in config.decoders.items()}
+        )
+        transports = make_transports(config)
+        for transport in transports:
+            self._stack.push_async_callback(transport.close)
+        self.store = await asyncio.to_thread(Store, config.store_url)
+        self._stack.callback(self.store.close)
+        self.registry = await asyncio.to_thread(self._load_registry)
+        detector = make_detector(config, profiles, self.registry.shops.values())
+        keys = load_secrets(config.data_dir)
+        links = LinkSigner(keys.link_keys, keys.current_link_key, clock.now, config.public_url)
+
+        stream, broker = await self._open_log()
+        committer = Committer(
+            self.store, dispatcher.decode, detector, profiles, self.registry, config, links
+        )
+        unknown = await asyncio.to_thread(committer.open, clock.now())
+        if unknown:
+            log.warning("outbox.unknown_after_crash", messages=unknown)
+        self.pipeline = Pipeline(committer, self._batches(stream), clock, self.live, self.metrics)
+        self.history = await self._open_history()
+        self._stack.push_async_callback(self.history.close)
+        recorder = Recorder(_Log(stream, clock), _decode(dispatcher), self.history, self._keep_position(profiles))
+        sender = Sender(self.store, self.pipeline, clock, transports)
+        watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline)
+        watcher.describe(detector)
+        self.pipeline.on_commit = lambda outcome: _wake(sender, outcome)
+
+        self._spawn("pipeline", self.pipeline.run())
+        await self._put_live_at_start(detector)
+        self._spawn("recorder", recorder.run())
+        self._spawn("outbox", sender.run())
+        self._stack.push_async_callback(sender.stop)
+        self._spawn("rules", watcher.run())
+        relays = self._start_relays(stream)
+        status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher)
+        self._spawn("status", status.run())
+        self._start_scheduler(stream, profiles)
+        await self._stack.enter_async_context(serve_control(config.data_dir, self.pipeline))
+        await self._start_web(committer, links, keys.web, profiles, status)
+        log.info("gateway.started", console=self.web_url, mqtt=self.mqtt_url, rules=watcher.status.digest)
+
+    def _load_registry(self) -> Registry:
+        with self.store.read() as connection:
+            return load_registry(connection)
+
+    async def _open_log(self) -> tuple[Stream, EmbeddedBroker | None]:
+        config, broker, settings = self.config, None, EMBEDDED
+        url = config.stream.url
+        if url is None:
+            broker = EmbeddedBroker(
+                config.data_dir,
+                config.broker.listen,
+                tls_cert=config.broker.tls_cert,
+                tls_key=config.broker.tls_key,
+                logins=tuple(
+                    DeviceLogin(login.username, login.password.get_secret_value(), login.device_id)
+                    for login in config.broker.logins
+                ),
+                log_bytes=int(config.data_budget * _LOG_SHARE),
+            )
+            addresses = await broker.start()
+            self._stack.push_async_callback(broker.stop)
+            self.mqtt_url, url, settings = addresses.mqtt_url, addresses.nats_url, broker.log_settings
+        stream = await Stream.open(url, settings)
+        self._stack.push_async_callback(stream.close)
+        return stream, broker
+
+    def _batches(self, stream: Stream) -> Callable[[int], AsyncIterator[MessageBatch]]:
+        return lambda after: _Log(stream, self.clock).batches(after)
+
+    async def _open_history(self) -> History:
+        section = self.config.history
+        if section.url is None:
+            budget = int(self.config.data_budget * _HISTORY_SHARE)
+            return await EmbeddedHistory.open(self.config.data_dir / "history.sqlite", budget)
+        return InfluxHistory(
+            section.url,
+            token=section.token.get_secret_value() if section.token else None,
+            org=section.org,
+            bucket=section.bucket,
+            progress_path=self.config.data_dir / "history-progress.sqlite",
+            query=section.query,
+        )
+
+    def _keep_position(self, profiles: Mapping[str, DeviceProfile]) -> Callable[[str], bool]:
+        """A person's position is kept nowhere; a thing's where its owner agreed to its use."""
+
+        def keep(device_id: str) -> bool:
+            device = self.registry.devices.get(device_id)
+            profile = profiles.get(device.profile, GENERIC) if device else GENERIC
+            return profile.position_of is PositionOf.THING and self.registry.may_use_location(device_id)
+
+        return keep
+
+    async def _put_live_at_start(self, detector: Any) -> None:
+        def live_version() -> str | None:
+            with self.store.read() as connection:
+                query = sa.select(schema.meta.c.value).where(schema.meta.c.key == "rules_version")
+                found: str | None = connection.execute(query).scalar()
+                return found
+
+        if await asyncio.to_thread(live_version) != detector.version:
+            await self.pipeline.submit(PutRulesLive(detector, by="start"))
+
+    def _start_relays(self, stream: Stream) -> list[Any]:
+        from gateway.ingest.relay import Relay
+
+        relays = []
+        for section in self.config.relay:
+            relay = Relay(
+                stream,
+                section.url,
+                section.topics,
+                username=section.username,
+                password=section.password.get_secret_value() if section.password else None,
+                ca=section.ca,
+                cert=section.cert,
+                key=section.key,
+                client_id=section.client_id,
+            )
+            self._spawn(f"relay {section.client_id}", relay.run())
+            relays.append(relay)
+        return relays
+
+    def _start_scheduler(self, stream: Stream, profiles: Mapping[str, DeviceProfile]) -> None:
+        scheduler = Scheduler(self.clock)
+
+        async def sweep() -> None:
+            serviced = {name for name, profile in profiles.items() if profile.maintenance}
+            ids = [device.id for device in self.registry.devices.values() if device.profile in serviced]
+            for start in range(0, len(ids), _SWEEP_PART):
+                await self.pipeline.submit(Sweep(self.clock.now(), tuple(ids[start : start + _SWEEP_PART])))
+
+        async def forget() -> None:
+            read_by_all = min(self.pipeline.sequence, await self.history.last_sequence())
+            usage = stream.usage
+            if usage is not None and usage.share > _REPLAY_SHARE and usage.messages:
+                surplus = int(usage.messages * (1 - _REPLAY_SHARE / usage.share))
+                await stream.forget(min(read_by_all, usage.first_sequence + surplus))
+
+        scheduler.every(_SWEEP_EVERY, "sweep", sweep)
+        scheduler.every(_FORGET_EVERY, "forget", forget)
+        scheduler.start()
+        self._stack.callback(scheduler.stop)
+
+    async def _start_web(
+        self,
+        committer: Committer,
+        links: LinkSigner,
+        secret: str,
+        profiles: Mapping[str, DeviceProfile],
+        status: Status,
+    ) -> None:
+        config = self.config
+
+        async def show(notification_id: int) -> Any:
+            def rendered() -> Any:
+                with self.store.read() as connection:
+                    return preview(connection, notification_id, self.registry, config, links, self.clock.now())
+
+            return await asyncio.to_thread(rendered)
+
+        async def explain(device_id: str) -> Sequence[Mapping[str, Any]]:
+            return await asyncio.to_thread(
+                explain_device, self.store, committer, self.registry, profiles, device_id, self.clock.now()
+            )
+
+        deps = WebDeps(
+            store=self.store,
+            commands=self.pipeline,
+            clock=self.clock,
+            history=self.history,
+            live=self.live,
+            links=links,
+            secret=secret,
+            public_url=config.public_url,
+            profiles=profiles,
+            preview=show,
+            explain=explain,
+            status=status.snapshot,
+            brand=config.brand.name,
+            mode=config.notifiers.mode,
+            tiles_url=config.web.map_tiles,
+            simulator=self._simulator,
+            twilio_verify=_twilio_verify(config),
+            metrics=self.metrics.registry,
+        )
+        app = create_app(deps)
+        self.web_url = await self._stack.enter_async_context(web_listener(app, config.web))
+
+
+class _Log:
+    """The log in the gateway's own time: nats-server stamps by the wall clock, the demo's clock may run faster."""
+
+    def __init__(self, stream: Stream, clock: Clock) -> None:
+        self._stream = stream
+        self._clock = clock
+
+    async def batches(self, after: int) -> AsyncIterator[MessageBatch]:
+        async for batch in self._stream.batches(after):
+            if self._clock.is_wall:
+                yield batch
+            else:
+                at = self._clock.at
+                yield replace(batch, messages=[replace(m, received_at=at(m.received_at)) for m in batch.messages])
+
+
+def _decode(dispatcher: Dispatcher) -> Callable[[Message], Sequence[Event] | Rejection]:
+    def decode(message: Message) -> Sequence[Event] | Rejection:
+        decoded = dispatcher.decode(message)
+        return decoded if isinstance(decoded, Rejection) else decoded.events
+
+    return decode
+
+
+def _wake(sender: Sender, outcome: Outcome) -> None:
+    if any(change["kind"] in ("notification", "hold", "customer") for change in outcome.changes):
+        sender.wake()
+
+
+def _twilio_verify(config: Config) -> Callable[[str, Mapping[str, str], str], bool] | None:
+    if config.notifiers.twilio is None:
+        return None
+    from notifiers.transports.twilio_callbacks import verify_signature
+
+    token = config.notifiers.twilio.token.get_secret_value()
+    return lambda url, form, signature: verify_signature(token, url, form, signature)
+
+
+async def serve(config: Config, clock: Clock | None = None) -> None:
+    """Run the gateway until SIGINT or SIGTERM; raises StartRefused where it cannot start."""
+    service = Service(config, clock)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stopping.set)
+    await service.start()
+    try:
+        running = asyncio.create_task(service.run())
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        running.cancel()
+    finally:
+        log.info("gateway.stopping")
+        await service.stop()
+        log.info("gateway.stopped")
+
+
+

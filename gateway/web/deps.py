@@ -1,0 +1,136 @@
+"""What the web is given by the service: one frozen bundle, so that a test can stand in for any part."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from device_models.profile import DeviceProfile
+from gateway.clock import Clock
+from gateway.commands import Commands
+from gateway.web.links import LinkSigner
+
+
+class ReadStore(Protocol):
+    """The store's reading side; it blocks, so it is only used in a thread."""
+
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        """Open a consistent view."""
+        ...
+
+
+class Live(Protocol):
+    """The feed of committed changes."""
+
+    def subscribe(self) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield one mapping a change: ``kind`` (case | device | notification | offer | rejection | hold | rules) and its ``id``."""
+        ...
+
+
+class Rendered(Protocol):
+    """A notification as it would be sent."""
+
+    @property
+    def subject(self) -> str | None:
+        """The subject line; None on channels without one."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        ...
+
+
+class ChartSource(Protocol):
+    """Draws a case's or a device's evidence from the history store."""
+
+    async def svg(self, request: "ChartRequest") -> str | None:
+        """Return an inline ``<svg>``; None where the history holds no sample of the field in the span."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRequest:
+    """One chart: a field of a device over a span, with what the rule thought of it."""
+
+    device_id: str
+    field: str
+    title: str
+    unit: str
+    """As people write it: °C, not Cel."""
+    begins: datetime
+    ends: datetime
+    limit: float | None = None
+    severity: str = "major"
+    firing_from: datetime | None = None
+    firing_until: datetime | None = None
+    """None while it still fires."""
+    decimals: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BreakOption:
+    """One thing a visitor of the demo can do to the physics."""
+
+    id: str
+    title: str
+    explains: str
+    targets: Sequence[tuple[str, str]]
+    """(id, label) of what it can be done to."""
+
+
+class SimulatorControl(Protocol):
+    """The demo's hand on the simulated world; None outside the demo."""
+
+    def options(self) -> Sequence[BreakOption]:
+        """What can be broken now."""
+        ...
+
+    async def act(self, option: str, target: str) -> str:
+        """Do it and return a sentence for the visitor. Raises ValueError for an option or target that does not exist."""
+        ...
+
+    def story(self) -> Mapping[str, Any] | None:
+        """The last act's way from topic to phone: ``title``, ``entries`` [{at, kind, text, href}], ``unwarned`` (a sentence)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebDeps:
+    """All that the pages, the API and the webhooks need."""
+
+    store: ReadStore
+    commands: Commands
+    clock: Clock
+    live: Live
+    links: LinkSigner
+    secret: str
+    """Signs CSRF tokens; links have keys of their own."""
+    public_url: str
+    """Where customers and providers reach us, without a slash at the end. https makes cookies Secure."""
+    profiles: Mapping[str, DeviceProfile]
+    preview: Callable[[int], Awaitable[Rendered]]
+    """The text of a notification that has not been sent. Raises LookupError where there is no such notification."""
+    explain: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
+    """Why / why not, one mapping for each rule on a device: ``rule``, ``state``, ``why`` and what it saw."""
+    status: Callable[[], Mapping[str, Any]]
+    """``broker``, ``relay``, ``pipeline``, ``outbox``, ``history``, ``rules``: each a mapping of plain values; ``ok`` where it applies."""
+    charts: ChartSource | None = None
+    brand: str = "Proactive Support"
+    mode: str = "approve"
+    """off | approve | auto: what becomes of messages by default."""
+    tiles_url: str | None = None
+    """Leaflet's URL template of a map's tiles; None draws the fleet on a plain graticule."""
+    tiles_attribution: str = ""
+    simulator: SimulatorControl | None = None
+    twilio_verify: Callable[[str, Mapping[str, str], str], bool] | None = None
+    """(exact public URL, form, signature) → genuine; None while Twilio is not configured."""
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+
+DEPS = web.AppKey("deps", WebDeps)

@@ -1,0 +1,100 @@
+"""The customer's links: signed, expiring, and revocable by taking their key away."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+
+from device_models.purpose import Purpose
+
+_SALT = "customer-link"
+
+
+class LinkInvalid(Exception):
+    """Nobody here signed this link, or its key was revoked. Its catcher answers 404."""
+
+
+class LinkExpired(Exception):
+    """It was ours and is too old. Its catcher says so and how to reach us."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerLink:
+    """What a link lets its holder see and do."""
+
+    customer_id: str
+    case_id: int | None = None
+    purpose: Purpose | None = None
+    """What STOP on this link ends first; None where the link came with no message of a purpose."""
+
+
+class LinkSigner:
+    """Makes and reads the tokens in ``/p/{token}``."""
+
+    def __init__(
+        self,
+        keys: Mapping[str, str],
+        current: str,
+        now: Callable[[], datetime],
+        public_url: str,
+        max_age: timedelta = timedelta(days=90),
+    ) -> None:
+        """Sign with ``keys[current]`` and read what any of ``keys`` signed; take a key out to revoke its links.
+
+        ``now`` is the injected clock. Raises ValueError where ``current`` is no key, or a key has fewer than 16 characters.
+        """
+        if current not in keys:
+            raise ValueError(f"links: there is no key '{current}'")
+        short = next((name for name, key in keys.items() if len(key) < 16 or not name or "." in name), None)
+        if short is not None:
+            raise ValueError(f"links: key '{short}' needs a name without dots and at least 16 characters")
+        self._current = current
+        self._public_url = public_url.rstrip("/")
+        self._max_age_s = int(max_age.total_seconds())
+        self._serializers = {name: _serializer(key, now) for name, key in keys.items()}
+
+    def token(self, customer_id: str, case_id: int | None = None, purpose: Purpose | None = None) -> str:
+        """Sign a link's token; safe in a URL's path."""
+        payload = [customer_id, case_id, purpose.value if purpose else None]
+        return f"{self._current}.{self._serializers[self._current].dumps(payload)}"
+
+    def page_url(self, customer_id: str, case_id: int | None = None, purpose: Purpose | None = None) -> str:
+        """Return the customer's page for a message."""
+        return f"{self._public_url}/p/{self.token(customer_id, case_id, purpose)}"
+
+    def stop_url(self, customer_id: str, case_id: int | None = None, purpose: Purpose | None = None) -> str:
+        """Return where STOP is said; POST there is RFC 8058's one click."""
+        return self.page_url(customer_id, case_id, purpose) + "/stop"
+
+    def read(self, token: str, *, even_expired: bool = False) -> CustomerLink:
+        """Read a token. ``even_expired``: STOP is heeded from a link of any age.
+
+        Raises LinkInvalid or LinkExpired.
+        """
+        key, _, signed = token.partition(".")
+        serializer = self._serializers.get(key)
+        if serializer is None:
+            raise LinkInvalid
+        try:
+            payload: Any = serializer.loads(signed, max_age=None if even_expired else self._max_age_s)
+        except SignatureExpired as error:
+            raise LinkExpired from error
+        except BadData as error:
+            raise LinkInvalid from error
+        customer_id, case_id, purpose = payload
+        return CustomerLink(customer_id, case_id, Purpose(purpose) if purpose else None)
+
+
+def _serializer(key: str, now: Callable[[], datetime]) -> URLSafeTimedSerializer:
+    class ClockSigner(TimestampSigner):
+        """Stamps by the injected clock, so that links age as the demo's time does."""
+
+        def get_timestamp(self) -> int:
+            return int(now().timestamp())
+
+    return URLSafeTimedSerializer(
+        key, salt=_SALT, signer=ClockSigner, signer_kwargs={"key_derivation": "hmac", "digest_method": sha256}
+    )

@@ -1,0 +1,218 @@
+"""Cases as lists and pages show them: the row, the device, the customer, and what has been said."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.store.schema import cases, customers, devices, inbound, notifications, timeline
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLine:
+    """One case with the names of its device and its customer."""
+
+    id: int
+    rule: str
+    fault: str
+    kind: str
+    severity: str
+    purpose: str
+    state: str
+    on_arrival: bool
+    explanation: Mapping[str, Any]
+    opened_at: datetime
+    updated_at: datetime
+    response_due_at: datetime | None
+    first_response_at: datetime | None
+    acknowledged_at: datetime | None
+    assignee: str | None
+    needs_reply: bool
+    resolved_at: datetime | None
+    resolved_by: str | None
+    resolution: str | None
+    reopened: int
+    previous_case_id: int | None
+    version: int
+    device_id: str
+    device_name: str | None
+    device_model: str | None
+    profile: str | None
+    site: str | None
+    customer_id: str | None
+    customer_name: str | None
+    customer_locale: str | None
+    customer_timezone: str | None
+    waiting: int = 0
+    """Messages of this case that wait for approval."""
+    told_at: datetime | None = None
+    """When a provider first accepted a message of this case."""
+    last_words: str | None = None
+    """What the customer wrote last, where it waits for an answer."""
+
+    @property
+    def device_label(self) -> str:
+        """What people call the device."""
+        return self.device_name or self.device_model or self.device_id
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody may still have to act."""
+        return self.state == "open"
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One line of a case's timeline, with the message it is about."""
+
+    id: int
+    at: datetime
+    kind: str
+    author: str
+    body: Mapping[str, Any]
+    notification_id: int | None
+    channel: str | None = None
+    message_state: str | None = None
+    message_subject: str | None = None
+    message_text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The words of a note or a message; empty where the entry has none."""
+        return str(self.message_text or self.body.get("text") or "")
+
+
+_COLUMNS = (
+    *(c for c in cases.c if c.name != "dedupe_key"),
+    devices.c.name.label("device_name"),
+    devices.c.model.label("device_model"),
+    devices.c.profile,
+    devices.c.site,
+    customers.c.name.label("customer_name"),
+    customers.c.locale.label("customer_locale"),
+    customers.c.timezone.label("customer_timezone"),
+)
+_FROM = cases.outerjoin(devices, devices.c.id == cases.c.device_id).outerjoin(
+    customers, customers.c.id == cases.c.customer_id
+)
+
+
+def load(connection: sa.Connection, ids: Sequence[int]) -> list[CaseLine]:
+    """Load cases in the order of ``ids``; those that do not exist are left out."""
+    if not ids:
+        return []
+    rows = connection.execute(sa.select(*_COLUMNS).select_from(_FROM).where(cases.c.id.in_(ids))).mappings()
+    waiting = _count_waiting(connection, ids)
+    told = _told(connection, ids)
+    by_id = {
+        row["id"]: CaseLine(**{**row, "waiting": waiting.get(row["id"], 0), "told_at": told.get(row["id"])})
+        for row in rows
+    }
+    words = _last_words(connection, [line.id for line in by_id.values() if line.needs_reply])
+    return [_with_words(by_id[i], words) for i in ids if i in by_id]
+
+
+def one(connection: sa.Connection, case_id: int) -> CaseLine | None:
+    """Load one case; None where there is no such case."""
+    return next(iter(load(connection, [case_id])), None)
+
+
+def history_of(connection: sa.Connection, case_id: int, limit: int = 500) -> list[TimelineEntry]:
+    """Load a case's newest ``limit`` timeline entries, oldest first."""
+    chosen = (
+        sa.select(
+            timeline.c.id,
+            timeline.c.at,
+            timeline.c.kind,
+            timeline.c.author,
+            timeline.c.body,
+            timeline.c.notification_id,
+            notifications.c.channel,
+            notifications.c.state.label("message_state"),
+            notifications.c.subject.label("message_subject"),
+            sa.func.coalesce(notifications.c.body, notifications.c.text).label("message_text"),
+        )
+        .select_from(timeline.outerjoin(notifications, notifications.c.id == timeline.c.notification_id))
+        .where(timeline.c.case_id == case_id)
+        .order_by(timeline.c.id.desc())
+        .limit(limit)
+    )
+    entries = [TimelineEntry(**row) for row in connection.execute(chosen).mappings()]
+    return sorted(entries, key=lambda entry: (entry.at, entry.id))
+
+
+def of_device(connection: sa.Connection, device_id: str, limit: int = 20) -> list[CaseLine]:
+    """Load a device's newest cases."""
+    return load(connection, _ids(connection, cases.c.device_id == device_id, limit))
+
+
+def of_customer(connection: sa.Connection, customer_id: str, limit: int = 20) -> list[CaseLine]:
+    """Load a customer's newest cases."""
+    return load(connection, _ids(connection, cases.c.customer_id == customer_id, limit))
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """What the API's list of cases may be narrowed by; None leaves a field alone."""
+
+    state: str | None = None
+    severity: str | None = None
+    rule: str | None = None
+    device_id: str | None = None
+    customer_id: str | None = None
+    on_arrival: bool | None = None
+    opened_since: datetime | None = None
+
+
+def page(connection: sa.Connection, wanted: CaseFilter, after_id: int | None, limit: int) -> list[CaseLine]:
+    """Load a page of cases in the order they were opened, beginning after the case ``after_id``."""
+    query = sa.select(cases.c.id).order_by(cases.c.id).limit(limit)
+    for name in ("state", "severity", "rule", "device_id", "customer_id", "on_arrival"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(cases.c[name] == value)
+    if wanted.opened_since is not None:
+        query = query.where(cases.c.opened_at >= wanted.opened_since)
+    if after_id is not None:
+        query = query.where(cases.c.id > after_id)
+    return load(connection, connection.execute(query).scalars().all())
+
+
+def _ids(connection: sa.Connection, condition: sa.ColumnElement[bool], limit: int) -> Sequence[int]:
+    return (
+        connection.execute(sa.select(cases.c.id).where(condition).order_by(cases.c.id.desc()).limit(limit))
+        .scalars()
+        .all()
+    )
+
+
+def _count_waiting(connection: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
+    query = (
+        sa.select(notifications.c.case_id, sa.func.count())
+        .where(notifications.c.case_id.in_(ids), notifications.c.state == "awaiting_approval")
+        .group_by(notifications.c.case_id)
+    )
+    return {case_id: count for case_id, count in connection.execute(query)}
+
+
+def _told(connection: sa.Connection, ids: Sequence[int]) -> dict[int, datetime]:
+    query = (
+        sa.select(
+            notifications.c.case_id, sa.func.min(notifications.c.accepted_at, type_=notifications.c.accepted_at.type)
+        )
+        .where(notifications.c.case_id.in_(ids), notifications.c.accepted_at.is_not(None))
+        .group_by(notifications.c.case_id)
+    )
+    return {case_id: at for case_id, at in connection.execute(query)}
+
+
+def _last_words(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
+    newest = sa.select(sa.func.max(inbound.c.id)).where(inbound.c.case_id.in_(ids)).group_by(inbound.c.case_id)
+    query = sa.select(inbound.c.case_id, inbound.c.text).where(inbound.c.id.in_(newest))
+    return {case_id: text for case_id, text in connection.execute(query)} if ids else {}
+
+
+def _with_words(line: CaseLine, words: Mapping[int, str]) -> CaseLine:
+    return replace(line, last_words=words[line.id]) if line.id in words else line

@@ -1,0 +1,178 @@
+"""The queue: which cases need a person, the most urgent first, and why each is here.
+
+Each reason is a query of its own on an index of its own (a *band*), so that the queue's cost is that of the rows it
+shows and not of the cases in store.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from gateway.store.schema import cases, notifications
+from gateway.web.queries import cases as case_queries
+from gateway.web.queries import search
+from gateway.web.queries.cases import CaseLine
+
+PAGE = 50
+COUNTED_TO = 1000
+"""Counts in the navigation stop here ("999+"): counting on would cost more than the number is worth."""
+
+
+class View(StrEnum):
+    """The lists that the queue page can show."""
+
+    NEEDS_YOU = "needs-you"
+    MINE = "mine"
+    OPEN = "open"
+    RESOLVED = "resolved"
+    ARRIVAL = "arrival"
+
+
+class Reason(StrEnum):
+    """Why a case needs a person now; in the order of urgency."""
+
+    BREACHED = "breached"
+    APPROVAL = "approval"
+    REPLY = "reply"
+    DUE = "due"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilter:
+    """What of the queue is asked for; the URL says the same."""
+
+    view: View = View.NEEDS_YOU
+    user: str = ""
+    severity: str | None = None
+    words: str = ""
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A case and why it is here; ``reasons`` is empty in views that show all."""
+
+    case: CaseLine
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """One page of rows."""
+
+    rows: list[QueueRow]
+    page: int
+    more: bool
+
+
+def reasons_of(case: CaseLine, now: datetime) -> tuple[Reason, ...]:
+    """Tell why a case needs a person at ``now``, the most urgent reason first."""
+    unanswered = case.open and case.acknowledged_at is None and case.first_response_at is None
+    due = case.response_due_at
+    found = (
+        (Reason.BREACHED, unanswered and due is not None and due <= now),
+        (Reason.APPROVAL, case.waiting > 0),
+        (Reason.REPLY, case.needs_reply),
+        (Reason.DUE, unanswered and due is not None and due > now),
+        (Reason.NEW, unanswered and due is None),
+    )
+    return () if case.on_arrival else tuple(reason for reason, holds in found if holds)
+
+
+def load(connection: sa.Connection, wanted: QueueFilter, now: datetime) -> QueuePage:
+    """Load one page of the queue as it stands at ``now``."""
+    enough = wanted.page * PAGE + 1
+    ids = (
+        _needing(connection, wanted, now, enough)
+        if wanted.view is View.NEEDS_YOU
+        else _listed(connection, wanted, enough)
+    )
+    shown = ids[(wanted.page - 1) * PAGE : wanted.page * PAGE]
+    rows = [QueueRow(case, reasons_of(case, now)) for case in case_queries.load(connection, shown)]
+    return QueuePage(rows, wanted.page, more=len(ids) > wanted.page * PAGE)
+
+
+def count(connection: sa.Connection, user: str) -> Mapping[str, int]:
+    """Count what the navigation shows, each up to COUNTED_TO: ``needs_you``, ``mine``, ``messages``, ``arrival``."""
+    needing = sa.union(
+        sa.select(cases.c.id).where(*_UNANSWERED).limit(COUNTED_TO).subquery().select(),
+        sa.select(cases.c.id).where(*_REPLY).limit(COUNTED_TO).subquery().select(),
+        sa.select(notifications.c.case_id).where(*_APPROVAL).distinct().limit(COUNTED_TO).subquery().select(),
+    )
+    mine = sa.select(cases.c.id).where(*_mine(user))
+    messages = sa.select(notifications.c.id).where(notifications.c.state == "awaiting_approval")
+    arrival = sa.select(cases.c.id).where(*_ARRIVAL)
+    counted = {"needs_you": needing, "mine": mine, "messages": messages, "arrival": arrival}
+    return {
+        name: connection.execute(
+            sa.select(sa.func.count()).select_from(query.limit(COUNTED_TO).subquery())
+        ).scalar_one()
+        for name, query in counted.items()
+    }
+
+
+# Written as literals: SQLite uses a partial index only where the query's text repeats the index's condition.
+_OPEN = cases.c.state == sa.literal_column("'open'")
+_NOT_ARRIVAL = cases.c.on_arrival.is_(sa.false())
+_UNANSWERED = (_OPEN, _NOT_ARRIVAL, cases.c.acknowledged_at.is_(None), cases.c.first_response_at.is_(None))
+_REPLY = (cases.c.needs_reply.is_(sa.true()),)
+_APPROVAL = (notifications.c.state == "awaiting_approval", notifications.c.case_id.is_not(None))
+_ARRIVAL = (_OPEN, cases.c.on_arrival.is_(sa.true()))
+
+
+def _mine(user: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_OPEN, cases.c.assignee == user)
+
+
+def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enough: int) -> list[int]:
+    """Join the bands in the order of urgency; a case stands in the first it belongs to."""
+    due = cases.c.response_due_at
+    oldest_waiting = sa.func.min(notifications.c.id)
+    approval = (
+        sa.select(cases.c.id)
+        .join(notifications, notifications.c.case_id == cases.c.id)
+        .where(*_APPROVAL)
+        .group_by(cases.c.id)
+        .order_by(oldest_waiting)
+    )
+    bands = (
+        sa.select(cases.c.id).where(*_UNANSWERED, due <= now).order_by(due, cases.c.id),
+        approval,
+        sa.select(cases.c.id).where(*_REPLY).order_by(cases.c.updated_at, cases.c.id),
+        sa.select(cases.c.id).where(*_UNANSWERED, due > now).order_by(due, cases.c.id),
+        sa.select(cases.c.id).where(*_UNANSWERED, due.is_(None)).order_by(cases.c.id.desc()),
+    )
+    narrowed = _narrow(connection, wanted)
+    found: dict[int, None] = {}
+    for band in bands:
+        query = band.where(*narrowed).limit(enough)
+        found.update(dict.fromkeys(connection.execute(query).scalars()))
+        if len(found) >= enough:
+            break
+    return list(found)[:enough]
+
+
+def _listed(connection: sa.Connection, wanted: QueueFilter, enough: int) -> list[int]:
+    conditions = {
+        View.MINE: _mine(wanted.user),
+        View.OPEN: (_OPEN, _NOT_ARRIVAL),
+        View.RESOLVED: (cases.c.state == sa.literal_column("'resolved'"),),
+        View.ARRIVAL: _ARRIVAL,
+    }[wanted.view]
+    query = sa.select(cases.c.id).where(*conditions, *_narrow(connection, wanted))
+    return list(
+        connection.execute(query.order_by(cases.c.updated_at.desc(), cases.c.id.desc()).limit(enough)).scalars()
+    )
+
+
+def _narrow(connection: sa.Connection, wanted: QueueFilter) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if wanted.severity:
+        conditions.append(cases.c.severity == wanted.severity)
+    if wanted.words:
+        conditions.append(cases.c.id.in_(search.case_ids(connection, wanted.words)))
+    return conditions
