@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from device_models.event import Event, Value
 from device_models.profile import DeviceProfile
+from device_models.units import converter
 
 MAX_NAMES = 4096
 """Names remembered per profile; a device that invents names without end must not fill the memory."""
@@ -29,7 +30,9 @@ class _Plan:
     plain: bool = True
     """Neither conversion nor bounds: the value is taken as it is."""
     convert: Callable[[float], float] | None = None
+    """None where the unit is the profile's or not stated."""
     convertible: bool = True
+    """False where a unit was stated that does not convert to the profile's."""
     minimum: float = -math.inf
     maximum: float = math.inf
 
@@ -50,26 +53,29 @@ class FieldReader:
         for name, value in event.values.items():
             key = (name, units.get(name, "")) if units else (name, "")
             plan = plans.get(key) or self._plan(key)
-            if plan.plain or type(value) is str or type(value) is bool:
+            if plan.plain or isinstance(value, str | bool):
                 values[plan.field] = value
                 continue
-            number = plan.convert(value) if plan.convert and not isinstance(value, str) else value
-            if plan.convertible and plan.minimum <= number <= plan.maximum:  # type: ignore[operator]  # text went above
+            number: float = plan.convert(value) if plan.convert is not None else value
+            if plan.convertible and plan.minimum <= number <= plan.maximum:
                 values[plan.field] = number
             else:
                 implausible.append(plan.field)
         return Reading(values, tuple(implausible)) if implausible else Reading(values)
 
     def _plan(self, key: tuple[str, str]) -> _Plan:
-        name = key[0]
+        name, unit = key
         field = name if name in self._profile.fields else self._aliases.get(name, name)
         spec = self._profile.fields.get(field)
         if spec is None:
             plan = _Plan(field)
         else:
+            convert, convertible = _conversion(unit, spec.unit)
             plan = _Plan(
                 field,
                 plain=False,
+                convert=convert,
+                convertible=convertible,
                 minimum=-math.inf if spec.minimum is None else spec.minimum,
                 maximum=math.inf if spec.maximum is None else spec.maximum,
             )
@@ -77,3 +83,13 @@ class FieldReader:
             self._plans.clear()
         self._plans[key] = plan
         return plan
+
+
+def _conversion(source: str, target: str) -> tuple[Callable[[float], float] | None, bool]:
+    if not source or not target or source == target:
+        return None, True
+    try:
+        return converter(source, target), True
+    except ValueError:
+        # The decoder stated a unit that measures something else: the value cannot be compared with any limit.
+        return None, False
