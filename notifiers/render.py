@@ -19,7 +19,9 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
+from notifiers.bidi import isolate
 from notifiers.catalogue import SOURCE_LANGUAGE, load_catalogues
+from notifiers.facts import line
 from notifiers.message import Brand, Direction, Links, Rendered
 from notifiers.segments import MOST, segments, thrifty
 from notifiers.view import View, Words, view
@@ -148,7 +150,13 @@ class Renderer:
         links = _only_ours(links, brand, words)
         purpose = _purpose(facts) or TEMPLATES[template]
         seen = view(facts, customer, purpose, words, now)
-        context = {"view": seen, "brand": brand, "words": words}
+        # In Arabic a message that begins with a Latin name would be laid out from the left, were the name not isolated.
+        named = replace(
+            brand,
+            name=isolate(line(brand.name), seen.direction),
+            support_name=isolate(line(brand.support_name), seen.direction),
+        )
+        context = {"view": seen, "brand": named, "words": words}
         content = self._content(template, seen, context)
         layout = context | {"links": links}
         text = self._text(channel, content, layout)

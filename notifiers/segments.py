@@ -62,6 +62,10 @@ def _count(widths: list[int], single: int, joined: int) -> int:
 
 
 def thrifty(text: str) -> str:
-    """Plain typography where that saves segments; otherwise ``text`` as it is, since nothing is gained."""
+    """Plain typography where that saves segments; otherwise ``text`` as it is, since nothing is gained.
+
+    Text that stays outside the GSM alphabet is left alone: Arabic would lose the marks that keep a minus sign in place.
+    """
     plainer = text.translate(_PLAINER)
-    return plainer if segments(plainer).count < segments(text).count else text
+    saves = segments(plainer).encoding == "GSM-7" and segments(plainer).count < segments(text).count
+    return plainer if saves else text
