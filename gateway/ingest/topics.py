@@ -6,6 +6,7 @@ Source: nats-server's README-MQTT ("Topics and subjects"); checked against the r
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 DEVICE_PREFIX = "$MQTT.msgs."
@@ -75,6 +76,12 @@ def logged_topic(subject: str, headers: Mapping[str, str] | None) -> str:
     """Return the MQTT topic of a message of the log."""
     if subject == ENCODED_SUBJECT and headers and TOPIC_HEADER in headers:
         return unquote(headers[TOPIC_HEADER])
+    return _plain_topic(subject)
+
+
+# A fleet speaks on few topics, often. The bound keeps a device that invents topics from filling the memory.
+@lru_cache(maxsize=8_192)
+def _plain_topic(subject: str) -> str:
     for prefix in _PREFIXES:
         if subject.startswith(prefix):
             return topic_of(subject[len(prefix) :])
