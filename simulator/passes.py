@@ -12,8 +12,8 @@ from device_models.registry import Customer, Device, Offer, Shop
 from simulator.routes import Metres, Mode, Route
 
 _SAMPLE_S = 5.0
-_TOO_BRIEF_S = 60.0
-"""Somebody who is gone within a minute could not have turned round."""
+_TOO_BRIEF_S = 120.0
+"""Somebody who grazes the radius for less could as well be a stray fix: no offer is missed there."""
 
 
 @dataclass(frozen=True, slots=True)

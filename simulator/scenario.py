@@ -299,7 +299,7 @@ class Scenario(_Plan):
     def registry(self) -> Registry:
         """Return the records that a company would import."""
         sites = {site.id: site for site in self.sites}
-        kinds = (("freezer", self.freezers), ("heat-pump", self.heat_pumps), ("ebike-tracker", self.bikes))
+        kinds = (("freezer", self.freezers), ("heat-pump", self.heat_pumps), ("e-bike-tracker", self.bikes))
         devices = [self._device(plan, profile, sites[plan.site]) for profile, plans in kinds for plan in plans]
         devices += [
             Device(id=phone_id(p.customer), profile="phone", customer_id=p.customer, name="Phone", model="OwnTracks")

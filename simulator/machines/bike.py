@@ -12,8 +12,8 @@ from simulator.physics.ebike import EBike
 from simulator.physics.gps import Receiver
 from simulator.routes import City, Metres, Mode, Route, Stop
 
-_RATES = {Cause.CONTACT_RESISTANCE: 1.5, Cause.BATTERY_DRAIN: 60.0}
-"""Ohms gained in an hour; watts that a damp connector leaks."""
+_OHM_H = 1.5
+"""Resistance that corroding contacts gain in an hour."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class BikeMachine(Machine):
 
     def __post_init__(self) -> None:
         self.harm = "battery empty on the road"
-        self.causes = frozenset(_RATES)
+        self.causes = frozenset({Cause.CONTACT_RESISTANCE})
         self.place = self.base
         self.receiver = Receiver(self.rng, usual_accuracy_m=6.0)
 
@@ -127,12 +127,8 @@ class BikeMachine(Machine):
 
     def _begin(self, cause: Cause, rate: float | None) -> None:
         if cause is Cause.CONTACT_RESISTANCE:
-            self.physics.contact_ohm_h = rate or _RATES[cause]
-        elif cause is Cause.BATTERY_DRAIN:
-            self.physics.drain_w = rate or _RATES[cause]
+            self.physics.contact_ohm_h = rate or _OHM_H
 
     def _end(self, cause: Cause) -> None:
         if cause is Cause.CONTACT_RESISTANCE:
             self.physics.contact_ohm_h, self.physics.contact_ohm = 0.0, 0.02
-        elif cause is Cause.BATTERY_DRAIN:
-            self.physics.drain_w = 0.0

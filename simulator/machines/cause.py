@@ -18,7 +18,6 @@ class Cause(StrEnum):
     FILTER_CLOGGING = "filter-clogging"
     FLOW_SENSOR_BROKEN = "flow-sensor-broken"
     CONTACT_RESISTANCE = "contact-resistance"
-    BATTERY_DRAIN = "battery-drain"
 
     @property
     def shows(self) -> bool:

@@ -74,6 +74,8 @@ class HeatPumpMachine(Machine):
             "flow_temperature": round(self.physics.flow_c + self.rng.gauss(0, 0.05), 1),
             "return_temperature": round(self.physics.return_c + self.rng.gauss(0, 0.05), 1),
             "pressure": round(self.physics.pressure_bar + self.rng.gauss(0, 0.004), 2),
+            "outdoor_temperature": round(self._outdoor_c(at), 1),
+            "flow_rate": round(self.physics.flow_l_min, 1),
             "power": round(self.physics.power_kw(self._outdoor_c(at)), 3),
             "running_hours": round(self.physics.running_hours, 2),
             "filter_fill": round(self.physics.filter_fill_pct, 1),

@@ -13,7 +13,7 @@ class EBike:
     capacity_wh: float = 500.0
     charge_wh: float = 400.0
     odometer_km: float = 0.0
-    use_wh_km: float = 9.0
+    use_wh_km: float = 8.0
     """Assistance at a medium level, flat city; makers' range calculators give 6 to 14."""
     charger_a: float = 3.0
     pack_v: float = 38.0
@@ -23,8 +23,6 @@ class EBike:
     """Resistance of the charging contacts; clean ones have some 20 mΩ."""
     contact_ohm_h: float = 0.0
     """Growth in an hour: fretting corrosion feeds on the heat it makes."""
-    drain_w: float = 0.0
-    """What a damp connector leaks, ridden or not."""
     contact_c: float = 20.0
     tripped: bool = False
     """The charger has cut out because its plug is hot."""
@@ -49,7 +47,7 @@ class EBike:
         """Move on by ``dt_s`` seconds in which ``metres`` were ridden, or the charger was plugged in."""
         hours = dt_s / 3600
         self.odometer_km += metres / 1000
-        used_wh = (self.tracker_w + self.drain_w) * hours + (0.0 if self.run_down else self.use_wh_km * metres / 1000)
+        used_wh = self.tracker_w * hours + (0.0 if self.run_down else self.use_wh_km * metres / 1000)
         self.contact_ohm = min(2.0, self.contact_ohm + self.contact_ohm_h * hours)
         # Plugs carry a thermal fuse that opens at 80 °C and closes at 45 °C.
         self.tripped = plugged_in and (self.contact_c >= 80 or (self.tripped and self.contact_c > 45))

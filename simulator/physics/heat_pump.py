@@ -73,6 +73,11 @@ class HeatPump:
         return 1.0 - 0.85 * (self.filter_fill_pct / 100) ** 3
 
     @property
+    def flow_l_min(self) -> float:
+        """Water that the pump moves; it stands while the controller has locked out."""
+        return 0.0 if self.stopped else self.circuit.flow_kg_s * self.flow * 60
+
+    @property
     def spread_k(self) -> float:
         """Flow temperature less return temperature."""
         return self.heat_w / (self.circuit.flow_kg_s * self.flow * WATER_J_KG_K)
