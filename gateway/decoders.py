@@ -1,0 +1,69 @@
+"""The installed decoders, found by entry point, and the dispatcher that the configuration makes of them."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from device_models.decoders.dispatch import Dispatcher, Route
+from device_models.decoders.protocol import DecodeContext, Decoder
+from gateway.config import DecoderSection
+from gateway.errors import StartRefused
+
+GROUP = "proactive_support_gateway.decoders"
+"""The entry point group in which packages offer decoders; the names are those of ``[decoders.<name>]``."""
+
+
+class DecoderError(StartRefused):
+    """A decoder cannot be loaded or is set up wrongly; the message names it and says what to change."""
+
+
+@cache
+def installed() -> Mapping[str, Decoder]:
+    """Return the installed decoders by name, in the order of their names. Raises DecoderError."""
+    return load(entry_points(group=GROUP))
+
+
+def load(points: Iterable[EntryPoint]) -> Mapping[str, Decoder]:
+    """Load decoders from entry points. Raises DecoderError for one that does not load or is no decoder."""
+    decoders: dict[str, Decoder] = {}
+    for point in sorted(points, key=lambda point: point.name):
+        try:
+            decoder = point.load()
+        except (ImportError, AttributeError) as error:
+            raise DecoderError(f"the decoder {point.name} ({point.value}) cannot be loaded: {error}") from error
+        if getattr(decoder, "name", None) != point.name or not callable(getattr(decoder, "decode", None)):
+            raise DecoderError(f"{point.value} is no decoder named {point.name}; see docs/devices.md")
+        decoders[point.name] = decoder
+    return decoders
+
+
+def build_dispatcher(
+    sections: Mapping[str, DecoderSection], decoders: Mapping[str, Decoder] | None = None
+) -> Dispatcher:
+    """Make the dispatcher that ``[decoders.<name>]`` describes.
+
+    Every installed decoder takes part with its usual topics unless its section names others; ``topics = []``
+    switches it off. Configured ones come first, in the order of the file. Raises DecoderError.
+    """
+    decoders = installed() if decoders is None else decoders
+    unknown = next((name for name in sections if name not in decoders), None)
+    if unknown is not None:
+        raise DecoderError(f"[decoders.{unknown}]: no such decoder is installed; there are {', '.join(decoders)}")
+    routes: list[Route] = []
+    for name in dict.fromkeys((*sections, *decoders)):
+        section = sections.get(name) or DecoderSection()
+        decoder, context = decoders[name], DecodeContext(timezone=_zone(name, section.timezone))
+        topics = decoder.default_topics if section.topics is None else section.topics
+        routes.extend(Route(topic_filter, decoder, context) for topic_filter in topics)
+    try:
+        return Dispatcher(routes)
+    except ValueError as error:
+        raise DecoderError(f"[decoders]: {error}") from error
+
+
+def _zone(name: str, timezone: str | None) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(timezone) if timezone else None
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise DecoderError(f"[decoders.{name}]: timezone: '{timezone}' is no IANA time zone") from error
