@@ -15,7 +15,6 @@ DEVICE, DEVICE_FIX, ARRIVAL, ARRIVAL_FIX = "device", "device.fix", "arrival", "a
 """The clocks, as ``DeviceState.watermarks`` names them."""
 MAX_HELD = 1000
 """Events held back per device; beyond it the oldest are let go early, so that memory stays bounded."""
-_NONE = timedelta(0)
 
 
 def clock_of(event: Event) -> str:
@@ -25,9 +24,15 @@ def clock_of(event: Event) -> str:
     return ARRIVAL_FIX if event.kind is EventKind.LOCATION else ARRIVAL
 
 
-def lag_of(event: Event) -> timedelta:
-    """Return how far the log's time is ahead of the event's own stamp; negative for a device whose clock is fast."""
-    return event.received_at - event.observed_at if event.time_source is TimeSource.DEVICE else _NONE
+def note_lag(draft: DeviceState, event: Event, lateness: timedelta) -> None:
+    """Take note of how far the log's time is ahead of the device's stamps.
+
+    What is stamped on arrival says nothing about the clock of a device that stamps the rest itself.
+    """
+    if event.time_source is TimeSource.DEVICE:
+        draft.wait = event.received_at - event.observed_at + lateness
+    elif DEVICE not in draft.watermarks:
+        draft.wait = lateness
 
 
 def is_late(state: DeviceState, event: Event) -> bool:
@@ -53,6 +58,8 @@ def hold(draft: DeviceState, event: Event, lateness: timedelta, take: Callable[[
     held = list(draft.held)
     insort(held, event, key=_order)
     draft.held = tuple(held)
+    if held[-1] is event:
+        note_lag(draft, event, lateness)
     let_go(draft, held[-1].observed_at - lateness, take)
     while len(draft.held) > MAX_HELD:
         let_go(draft, draft.held[0].observed_at, take)

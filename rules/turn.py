@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from device_models.event import Event, EventKind, Tick, TimeSource, rfc3339
+from device_models.event import Event, EventKind, Tick, rfc3339
 from device_models.purpose import Purpose, Severity
 from rules import event_time
 from rules.evaluator import Clock, Evaluator, Fact, Moment, RuleState
@@ -132,8 +132,8 @@ class Turn:
         rule_time = event_time.rule_time(draft, event)
         if draft.event_due_at is not None and draft.event_due_at < rule_time:
             self._release(event_until=rule_time)
-        if event.time_source is TimeSource.DEVICE or event_time.DEVICE not in draft.watermarks:
-            draft.wait = self._context.profile.lateness + event_time.lag_of(event)
+        if not self._context.profile.lateness:
+            event_time.note_lag(draft, event, self._context.profile.lateness)
         draft.watermarks = {**draft.watermarks, clock: at}
         draft.twin = draft.twin.after(reading.values, at)
         draft.rule_time = rule_time
