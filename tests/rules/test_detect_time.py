@@ -1,13 +1,14 @@
-"""Time: batches, restarts, duplicates, late events, several devices, backlogs. One rule of each kind runs throughout."""
+"""Time: batches, restarts, duplicates, late events, several devices, backlogs; with one rule of each kind."""
 
 import json
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_models.event import Event, EventKind, TimeSource
+from device_models.event import Event, EventKind, TimeSource, Value
 from rules.evaluator import Fact
 from rules.inputs import Input, Serviced, Sweep
 from rules.state import DeviceState
@@ -25,7 +26,7 @@ DETECTOR = detector(*RULES)
 
 @st.composite
 def events(draw: st.DrawFn, minute: int) -> Event:
-    values = draw(
+    values: dict[str, Value] = draw(
         st.fixed_dictionaries(
             {},
             optional={
@@ -67,7 +68,7 @@ def straight(items: list[Input]) -> tuple[DeviceState, list[Fact]]:
 def test_any_batching_gives_the_same(items: list[Input], cuts: list[int]) -> None:
     state, facts = DeviceState(), []
     edges = sorted({0, *(min(cut, len(items)) for cut in cuts), len(items)})
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         state, made = DETECTOR.run(context(), state, items[begin:end])
         facts += made
     state, made = DETECTOR.advance(context(), state, at(600))

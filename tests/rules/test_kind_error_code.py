@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from device_models.event import Event, EventKind
+from device_models.event import Event, EventKind, Value
 from device_models.purpose import Purpose, Severity
 from rules.state import DeviceState
 from rules.transition import Transition
@@ -37,7 +37,8 @@ def test_a_number_and_a_text_are_the_same_code(said: Any) -> None:
 
 
 def test_each_code_of_a_list_has_its_own_alert() -> None:
-    both, one = {"code.0": "E5", "code.1": 17}, {"code.0": 17}
+    both: dict[str, Value] = {"code.0": "E5", "code.1": 17}
+    one = {"code.0": 17}
     facts = facts_of(DETECTOR, [code(0, 0), status(5, both), status(10, one), code(15, "")])
     assert told(facts) == [("17", "firing", 5), ("E5", "firing", 5), ("E5", "resolved", 10), ("17", "resolved", 15)]
 

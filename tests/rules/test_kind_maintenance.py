@@ -51,8 +51,8 @@ def test_the_counter_of_a_device_first_met_counts_from_the_last_multiple() -> No
 
 
 def test_without_a_rate_notice_comes_when_a_twentieth_is_left() -> None:
-    early = [status(0, {"running_hours": 1899}), Sweep("f1", at(1))]
-    near = [status(0, {"running_hours": 1900}), Sweep("f1", at(1))]
+    early: list[Input] = [status(0, {"running_hours": 1899}), Sweep("f1", at(1))]
+    near: list[Input] = [status(0, {"running_hours": 1900}), Sweep("f1", at(1))]
     assert facts_of(DETECTOR, early) == []
     facts = facts_of(DETECTOR, near)
     assert phases(facts) == [("firing", "upcoming", 0.0)]
