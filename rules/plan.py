@@ -13,6 +13,8 @@ from rules.kinds.absent import AbsentEvaluator, AbsentRule
 from rules.kinds.condition import ConditionEvaluator, ConditionRule
 from rules.kinds.error_code import ErrorCodeEvaluator, ErrorCodeRule
 from rules.kinds.maintenance import MaintenanceEvaluator, MaintenanceRule
+from rules.kinds.proximity import ProximityRule
+from rules.kinds.visiting import ProximityEvaluator
 from rules.spatial_index import ShopIndex
 
 MAX_SHAPES = 1024
@@ -78,6 +80,8 @@ def evaluator_for(rule: BaseRule, profile: DeviceProfile, shops: ShopIndex | Non
             return ErrorCodeEvaluator(rule, profile)
         case MaintenanceRule():
             return MaintenanceEvaluator(rule, profile)
+        case ProximityRule():
+            return ProximityEvaluator(rule, profile, shops or ShopIndex(()))
         case _:
             raise TypeError(f"{type(rule).__name__} is no kind of rule that detection knows")
 

@@ -13,12 +13,16 @@ from rules.kinds.absent import AbsentRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
 from rules.kinds.maintenance import MaintenanceRule
+from rules.kinds.proximity import ProximityRule
 
-AnyRule = Annotated[ConditionRule | AbsentRule | ErrorCodeRule | MaintenanceRule, Field(discriminator="kind")]
+AnyRule = Annotated[
+    ConditionRule | AbsentRule | ErrorCodeRule | MaintenanceRule | ProximityRule, Field(discriminator="kind")
+]
 """The union of all kinds; its JSON Schema is what editors complete by."""
 
 KINDS: Mapping[str, type[BaseRule]] = {
-    model.model_fields["kind"].default: model for model in (ConditionRule, AbsentRule, ErrorCodeRule, MaintenanceRule)
+    model.model_fields["kind"].default: model
+    for model in (ConditionRule, AbsentRule, ErrorCodeRule, MaintenanceRule, ProximityRule)
 }
 
 
