@@ -19,7 +19,7 @@ from gateway.commands import PutRulesLive, Sweep
 from gateway.config import Config
 from gateway.control import serve_control
 from gateway.data_lock import lock_data
-from gateway.decoders import make_dispatcher
+from gateway.decoders import build_dispatcher
 from gateway.history import History
 from gateway.history.embedded import EmbeddedHistory
 from gateway.history.influxdb import InfluxHistory
@@ -116,9 +116,7 @@ class Service:
         config, clock = self.config, self.clock
         self._stack.enter_context(lock_data(config.data_dir))
         profiles = load_profiles(config)
-        dispatcher = make_dispatcher(
-            {name: {"topics": d.topics, "timezone": d.timezone} for name, d in config.decoders.items()}
-        )
+        dispatcher = build_dispatcher(config.decoders)
         transports = make_transports(config)
         for transport in transports:
             self._stack.push_async_callback(transport.close)
@@ -130,9 +128,7 @@ class Service:
         links = LinkSigner(keys.link_keys, keys.current_link_key, clock.now, config.public_url)
 
         stream, broker = await self._open_log()
-        committer = Committer(
-            self.store, dispatcher.decode, detector, profiles, self.registry, config, links
-        )
+        committer = Committer(self.store, dispatcher.decode, detector, profiles, self.registry, config, links)
         unknown = await asyncio.to_thread(committer.open, clock.now())
         if unknown:
             log.warning("outbox.unknown_after_crash", messages=unknown)
@@ -366,6 +362,3 @@ async def serve(config: Config, clock: Clock | None = None) -> None:
         log.info("gateway.stopping")
         await service.stop()
         log.info("gateway.stopped")
-
-
-

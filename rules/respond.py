@@ -237,6 +237,7 @@ def facts_of(world: World, transition: Transition, case: CaseRecord) -> dict[str
         "labels": {name: dict(spec.title) for name, spec in profile.fields.items()},
         "decimals": {name: spec.decimals for name, spec in profile.fields.items()},
         "severity": case.severity.value,
+        "purpose": case.purpose.value,
         "case_id": case.id,
         "again": case.reopened > 0,
         "at": transition.at.isoformat(),

@@ -24,6 +24,8 @@ from notifiers.receipts import SendState, advance
 from notifiers.render import render
 
 MOST_ATTEMPTS = 12
+_REPORTED_ON = frozenset({"handed_over", "unknown", "accepted", "delivered", "read"})
+"""States that a receipt may move; what was buried or discarded stays so."""
 _FIRST_WAIT_S = 15.0
 _LONGEST_WAIT_S = 3600.0
 
@@ -142,7 +144,7 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
     n = schema.notifications
     query = sa.select(n).where(n.c.provider == command.provider, n.c.provider_id == command.provider_id)
     found = tx.connection.execute(query).mappings().first()
-    if found is None or found["state"] not in SendState:
+    if found is None or found["state"] not in _REPORTED_ON:
         return True
     state = advance(SendState(found["state"]), SendState(command.state))
     if state is SendState.FAILED:
@@ -169,7 +171,9 @@ def _after_unknown(tx: Transaction, row: sa.RowMapping) -> None:
     if row["purpose"] == Purpose.SAFETY.value or row["severity"] == Severity.CRITICAL.value:
         customer = tx.registry.customers.get(row["customer_id"])
         tried = (*row["tried"], row["channel"])
-        choice = choose_now(tx, customer, Purpose(row["purpose"]), Severity(row["severity"]), tried) if customer else None
+        choice = (
+            choose_now(tx, customer, Purpose(row["purpose"]), Severity(row["severity"]), tried) if customer else None
+        )
         if choice is not None and choice.channel is not None and not choice.withheld:
             copy = {
                 **{name: row[name] for name in row if name != "id"},
@@ -201,7 +205,9 @@ def _next_channel(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
         choice = choose_now(tx, customer, Purpose(row["purpose"]), Severity(row["severity"]), tuple(tried))
         if choice.channel is not None and not choice.withheld:
             values = {"tried": tried, "channel": choice.channel, "address": choice.address, "attempts": 0}
-            set_state(tx, row["id"], "queued", not_before=None, provider=None, provider_id=None, reason=reason, **values)
+            set_state(
+                tx, row["id"], "queued", not_before=None, provider=None, provider_id=None, reason=reason, **values
+            )
             return
     _bury(tx, row, reason)
 

@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 _LONGEST_IDLE_S = 5.0
 _PARALLEL = 16
+_STOP_S = 25.0
 
 
 class Sender:
@@ -33,6 +34,17 @@ class Sender:
         self._by_channel: Mapping[str, Transport] = {c: t for t in transports for c in t.channels}
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(_PARALLEL)
+        self._stopping = False
+        self._idle_now = asyncio.Event()
+
+    async def stop(self) -> None:
+        """Begin no further send, and wait for those begun: one cut off now would be unknown for ever."""
+        self._stopping = True
+        self._wake.set()
+        try:
+            await asyncio.wait_for(self._idle_now.wait(), timeout=_STOP_S)
+        except TimeoutError:
+            log.warning("outbox.stopped_while_sending")
 
     def wake(self) -> None:
         """Something may be due: look again soon. Only called on the event loop."""
@@ -40,7 +52,8 @@ class Sender:
 
     async def run(self) -> None:
         """Send what is due, wait for more, until cancelled. An unforeseen error ends it: the service restarts as a whole."""
-        while True:
+        while not self._stopping:
+            self._idle_now.clear()
             self._wake.clear()
             due = await asyncio.to_thread(self._due)
             by_customer: defaultdict[str, list[int]] = defaultdict(list)
@@ -49,8 +62,10 @@ class Sender:
             async with asyncio.TaskGroup() as group:
                 for ids in by_customer.values():
                     group.create_task(self._send_in_order(ids))
-            if not due:
+            self._idle_now.set()
+            if not due and not self._stopping:
                 await self._idle()
+        await asyncio.Event().wait()  # the service ends it
 
     def _due(self) -> list[sa.RowMapping]:
         with self._store.read() as connection:
@@ -73,6 +88,8 @@ class Sender:
     async def _send_in_order(self, notification_ids: Sequence[int]) -> None:
         async with self._slots:
             for notification_id in notification_ids:
+                if self._stopping:
+                    return
                 await self._send(notification_id)
 
     async def _send(self, notification_id: int) -> None:

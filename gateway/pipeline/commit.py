@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
+from device_models.decoders.protocol import Decoded
 from device_models.event import Event, Message, Rejection, Tick
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.registry import Device
@@ -34,7 +35,7 @@ from rules.transition import Transition, Visit
 
 log = structlog.get_logger()
 
-Decode = Callable[[Message], Sequence[Event] | Rejection]
+Decode = Callable[[Message], Decoded | Rejection]
 
 _PARTITION = 0
 _SNOOZE = timedelta(days=7)
@@ -166,9 +167,7 @@ class Committer:
 class _Batch:
     """The inside of one commit."""
 
-    def __init__(
-        self, committer: Committer, tx: Transaction, staged: dict[str, DeviceState], outcome: Outcome
-    ) -> None:
+    def __init__(self, committer: Committer, tx: Transaction, staged: dict[str, DeviceState], outcome: Outcome) -> None:
         self._owner = committer
         self._tx = tx
         self._staged = staged
@@ -184,7 +183,7 @@ class _Batch:
             if isinstance(answer, Rejection):
                 rejections.append(answer)
             else:
-                decoded.extend((message, event) for event in answer)
+                decoded.extend((message, event) for event in answer.events)
         self._owner.states.fetch(self._tx.connection, {event.device_id for _, event in decoded})
         for message, event in decoded:
             device = self._device_of(message, event, rejections)
@@ -210,7 +209,8 @@ class _Batch:
             if state is None or state.due_at is None or state.due_at > until:
                 continue
             if device is None:
-                self._staged[device_id] = state.without_timers()
+                # It was removed since: nobody is to be told, and its timer must not come due for ever.
+                self._staged[device_id] = DeviceState()
                 continue
             self._detect(device, Tick(device_id, state.due_at))
             self._outcome.ticks += 1
@@ -222,7 +222,7 @@ class _Batch:
         self._outcome.transitions += len(transitions)
         if not facts:
             return
-        rules = self._owner.detector.rules
+        rules = {rule.id: rule for rule in self._owner.detector.ruleset.rules}
         world = load_world(self._tx, rules, transitions)
         for fact in facts:
             if isinstance(fact, Visit):
@@ -253,7 +253,7 @@ class _Batch:
                 log.exception("pipeline.command_failed", command=type(command).__name__)
             return error
 
-    def _dispatch(self, command: c.Command) -> Any:  # noqa: PLR0911, PLR0912 - one line a command is the point
+    def _dispatch(self, command: c.Command) -> Any:
         tx = self._tx
         match command:
             case c.Acknowledge():
@@ -331,17 +331,21 @@ class _Batch:
     def _put_rules_live(self, command: c.PutRulesLive) -> None:
         detector: Detector = command.ruleset
         s = schema.device_states
-        self._owner.states.fetch(self._tx.connection, self._tx.connection.execute(sa.select(s.c.device_id)).scalars().all())
+        self._owner.states.fetch(
+            self._tx.connection, self._tx.connection.execute(sa.select(s.c.device_id)).scalars().all()
+        )
         for device_id in self._owner.states.met():
-            before = self._state(device_id)
-            state, facts = detector.reconcile(before, self._tx.now)
+            before, device = self._state(device_id), self._tx.registry.devices.get(device_id)
+            if before is None or device is None:
+                continue
+            state, facts = detector.reconcile(self._owner.context(device), before, self._tx.now)
             self._facts.extend(facts)
             if state is not before:
                 self._staged[device_id] = state
-        self._tx.set_meta("rules_digest", detector.digest)
+        self._tx.set_meta("rules_version", detector.version)
         self._tx.after_commit.append(lambda: self._owner.replace_detector(detector))
-        self._tx.audit(command.by, "rules.put_live", detector.digest)
-        self._tx.changed("rules", detector.digest)
+        self._tx.audit(command.by, "rules.put_live", detector.version)
+        self._tx.changed("rules", detector.version)
 
     def _detect_each(self, device_ids: Iterable[str], item: Callable[[str], Input]) -> None:
         known = [device_id for device_id in device_ids if device_id in self._tx.registry.devices]
@@ -352,9 +356,9 @@ class _Batch:
 
     def _detect(self, device: Device, item: Input) -> None:
         before = self._state(device.id)
-        state, facts = self._owner.detector.detect(self._owner.context(device), before, item)
+        state, facts = self._owner.detector.detect(self._owner.context(device), before or DeviceState(), item)
         self._facts.extend(facts)
-        if state is not before and state is not None:
+        if state is not before:
             self._staged[device.id] = state
 
     def _state(self, device_id: str) -> DeviceState | None:

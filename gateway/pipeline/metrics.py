@@ -13,11 +13,15 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
         self._events = Counter("gateway_events", "Events decoded.", registry=self.registry)
-        self._rejected = Counter("gateway_rejected_messages", "Messages that could not be used.", registry=self.registry)
+        self._rejected = Counter(
+            "gateway_rejected_messages", "Messages that could not be used.", registry=self.registry
+        )
         self._transitions = Counter("gateway_transitions", "Alert states that changed.", registry=self.registry)
         self._ticks = Counter("gateway_ticks", "Timers that acted.", registry=self.registry)
         self._commits = Counter("gateway_commits", "Transactions committed.", registry=self.registry)
-        self._failures = Counter("gateway_commit_failures", "Transactions that the store refused.", registry=self.registry)
+        self._failures = Counter(
+            "gateway_commit_failures", "Transactions that the store refused.", registry=self.registry
+        )
         self._sequence = Gauge("gateway_log_sequence", "How far the log has had its effect.", registry=self.registry)
         self._lag = Histogram(
             "gateway_commit_lag_seconds",

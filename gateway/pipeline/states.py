@@ -22,7 +22,9 @@ class States:
     def load_timers(self, connection: sa.Connection) -> None:
         """Read which devices have a timer; their states follow when they are needed."""
         s = schema.device_states
-        for device_id, due_at in connection.execute(sa.select(s.c.device_id, s.c.due_at).where(s.c.due_at.is_not(None))):
+        for device_id, due_at in connection.execute(
+            sa.select(s.c.device_id, s.c.due_at).where(s.c.due_at.is_not(None))
+        ):
             self._set_due(device_id, due_at)
 
     def get(self, device_id: str) -> DeviceState | None:

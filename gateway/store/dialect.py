@@ -67,7 +67,8 @@ def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[st
 def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any], unique: Sequence[str]) -> bool:
     """Insert ``row`` unless one with the same ``unique`` columns is there; tell whether it was new."""
     insert = _insert(connection)(table).values(dict(row)).on_conflict_do_nothing(index_elements=list(unique))
-    return connection.execute(insert).rowcount == 1
+    # Not the row count: psycopg's is -1 for an insert that returns its key.
+    return connection.execute(insert.returning(sa.literal(1))).first() is not None
 
 
 def _insert(connection: sa.Connection) -> Any:

@@ -9,12 +9,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
+from gateway.errors import StartRefused
 from gateway.store import dialect
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class StoreError(Exception):
+class StoreError(StartRefused):
     """The store cannot be opened; the message says what to do."""
 
 

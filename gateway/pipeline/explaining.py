@@ -1,0 +1,37 @@
+"""Why and why not: each rule on one device, from the committed state."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from device_models.profile import GENERIC, DeviceProfile
+from gateway.people.registry import Registry
+from gateway.pipeline.commit import Committer
+from gateway.store import schema
+from gateway.store.store import Store
+from rules.explain import explain
+from rules.inputs import DeviceContext
+from rules.state import DeviceState
+
+
+def explain_device(
+    store: Store,
+    committer: Committer,
+    registry: Registry,
+    profiles: Mapping[str, DeviceProfile],
+    device_id: str,
+    at: datetime,
+) -> Sequence[Mapping[str, Any]]:
+    """Return one mapping for each rule on the device. Raises LookupError for an unknown device."""
+    device = registry.devices.get(device_id)
+    if device is None:
+        raise LookupError(f"there is no device {device_id}")
+    s = schema.device_states
+    with store.read() as connection:
+        kept = connection.execute(sa.select(s.c.state).where(s.c.device_id == device_id)).scalar()
+    state = DeviceState.from_json(orjson.loads(kept)) if kept else DeviceState()
+    context = DeviceContext(device, profiles.get(device.profile, GENERIC), registry.may_use_location(device_id))
+    return explain(committer.detector, context, state, at)

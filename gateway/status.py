@@ -1,0 +1,117 @@
+"""How the parts are doing, for the console's operator page, ``/readyz`` and ``gateway doctor``."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from gateway.config import Config
+from gateway.history import History, HistoryError
+from gateway.ingest.broker import EmbeddedBroker
+from gateway.ingest.stream import Stream
+from gateway.pipeline.pipeline import Pipeline
+from gateway.rule_files import RuleWatcher
+from gateway.store import schema
+from gateway.store.store import Store
+
+_EVERY_S = 2.0
+
+
+class _Relay(Protocol):
+    @property
+    def status(self) -> Any: ...
+
+
+class Status:
+    """Asks the parts every two seconds and keeps the answers, so that a page costs nothing."""
+
+    def __init__(
+        self,
+        config: Config,
+        broker: EmbeddedBroker | None,
+        stream: Stream,
+        relays: list[_Relay],
+        pipeline: Pipeline,
+        history: History,
+        store: Store,
+        watcher: RuleWatcher,
+    ) -> None:
+        self._config = config
+        self._broker = broker
+        self._stream = stream
+        self._relays = relays
+        self._pipeline = pipeline
+        self._history = history
+        self._store = store
+        self._watcher = watcher
+        self._outbox: Mapping[str, Any] = {"ok": True, "detail": "starting"}
+        self._history_now: Mapping[str, Any] = {"ok": True, "detail": "starting"}
+
+    async def run(self) -> None:
+        """Refresh until cancelled."""
+        while True:
+            self._outbox = await asyncio.to_thread(self._count_outbox)
+            self._history_now = await self._ask_history()
+            await asyncio.sleep(_EVERY_S)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what is known now, as plain values."""
+        usage = self._stream.usage
+        behind = usage.last_sequence - self._pipeline.sequence if usage else 0
+        return {
+            "broker": self._broker_status(),
+            "relay": {"ok": all(self._relay_ok(r) for r in self._relays), "detail": self._relay_detail()},
+            "pipeline": {
+                "ok": self._stream.connected,
+                "detail": f"committed up to {self._pipeline.sequence}",
+                "sequence": self._pipeline.sequence,
+                "behind": max(0, behind),
+                "log_share": round(usage.share, 3) if usage else 0.0,
+            },
+            "outbox": dict(self._outbox),
+            "history": dict(self._history_now),
+            "rules": self._watcher.status.as_dict(),
+        }
+
+    def _broker_status(self) -> dict[str, Any]:
+        if self._broker is None:
+            return {"ok": self._stream.connected, "detail": "an external NATS server"}
+        running = self._broker.pid is not None
+        detail = self._broker.addresses.mqtt_url if running else "it ended and is being started again"
+        return {
+            "ok": running,
+            "detail": detail,
+            "restarts": self._broker.restarts,
+            "qos0_dropped": self._broker.qos0_dropped,
+        }
+
+    def _relay_ok(self, relay: _Relay) -> bool:
+        return bool(relay.status.connected)
+
+    def _relay_detail(self) -> str:
+        if not self._relays:
+            return "none configured"
+        connected = sum(self._relay_ok(relay) for relay in self._relays)
+        return f"{connected} of {len(self._relays)} connected"
+
+    def _count_outbox(self) -> dict[str, Any]:
+        n = schema.notifications
+        with self._store.read() as connection:
+            states = ("awaiting_approval", "queued", "handed_over", "unknown", "dead")
+            query = sa.select(n.c.state, sa.func.count()).where(n.c.state.in_(states)).group_by(n.c.state)
+            counts = Counter({state: count for state, count in connection.execute(query)})
+            held = bool(connection.execute(sa.select(schema.meta.c.value).where(schema.meta.c.key == "hold")).scalar())
+        detail = "held" if held else f"{counts['queued']} queued, {counts['awaiting_approval']} wait for approval"
+        return {"ok": not counts["dead"] and not counts["unknown"], "detail": detail, "held": held, **counts}
+
+    async def _ask_history(self) -> dict[str, Any]:
+        kind = "InfluxDB" if self._config.history.url else "embedded"
+        try:
+            recorded, size = await self._history.last_sequence(), await self._history.size_bytes()
+        except HistoryError as error:
+            return {"ok": False, "detail": f"{kind}: {error}"}
+        behind = max(0, self._pipeline.sequence - recorded)
+        detail = kind if size is None else f"{kind}, {size / 1e6:.1f} MB"
+        return {"ok": True, "detail": detail, "sequence": recorded, "behind": behind}
