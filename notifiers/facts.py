@@ -4,6 +4,7 @@ A message must go out even where a rule file, an import or an agent left somethi
 """
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypedDict
@@ -48,8 +49,9 @@ class Facts(TypedDict, total=False):
     advice: LocalizedText
     """Steps, one a line."""
     field: str
-    field_title: LocalizedText
-    """The profile's title of ``field``."""
+    """Which of ``values`` the limit is about."""
+    labels: Mapping[str, LocalizedText]
+    """The profile's title of each field."""
     values: Mapping[str, float | str | bool]
     units: Mapping[str, str]
     """UCUM by value name."""
@@ -62,18 +64,22 @@ class Facts(TypedDict, total=False):
     code: str
     """Of an error."""
     due_at: str
+    phase: str
+    """Of a service: ``upcoming`` or ``due``."""
     plan: LocalizedText
-    """The service that is due; absent: ``title`` says it."""
+    """The service that is due. A plain string is the plan's key, which nobody should read: then ``title`` says it."""
     purpose: str
     """Of the message; absent: the template's usual one."""
     severity: str
-    case: str
-    """Short id, for a person to read out."""
+    case_id: int | str
+    """For a person to read out."""
     device: DeviceFacts
     shop: ShopFacts
     offer: OfferFacts
     text: str
     """An agent's own words."""
+    may_repeat: bool
+    """An earlier copy may have arrived on another channel."""
     agent: str
     answer: str
     """``done`` or ``later``: what a maintenance notice was answered with."""
@@ -83,6 +89,7 @@ class Facts(TypedDict, total=False):
     """Of ``check_code``."""
 
 
+_IDENTIFIER = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)+")
 _MOST_NAME = 80
 _MOST_LINE = 400
 _MOST_TEXT = 4000
@@ -104,6 +111,15 @@ def line(value: object, most: int = _MOST_LINE) -> str:
 def name(value: object) -> str:
     """Return what someone named a thing, short enough for a sentence."""
     return line(value, _MOST_NAME)
+
+
+def phrase(value: object) -> str:
+    """Return a text as ``line`` does, empty where it is an identifier such as ``freezer-too-warm``.
+
+    A rule without a title is titled by its id, which is for staff.
+    """
+    text = line(value)
+    return "" if _IDENTIFIER.fullmatch(text) else text
 
 
 def paragraphs(value: object) -> list[str]:

@@ -12,7 +12,7 @@ from babel.numbers import format_decimal, format_scientific
 from babel.units import UnknownUnitError, format_unit
 
 from device_models.registry import Customer
-from notifiers.bidi import direction_of, isolate_number
+from notifiers.bidi import PDI, direction_of, isolate_number
 from notifiers.units import CLDR, WORDS, Quantity, localise, symbol
 
 _NBSP = "\u00a0"
@@ -71,7 +71,7 @@ class Formats:
             written = self._cldr(shown, decimals).replace(" ", _NBSP)
         except (KeyError, UnknownUnitError):
             return isolate_number(f"{number}{_NBSP}{symbol(shown.unit)}".strip(_NBSP), "rtl")
-        return written.replace(number, isolate_number(number, "rtl"), 1)
+        return written.replace(number, isolate_number(number, "rtl"), 1).replace(f"{PDI}°", f"{PDI}{_NBSP}°")
 
     def _cldr(self, shown: Quantity, decimals: int) -> str:
         # The number itself, not its text: Arabic has words for one and two of a thing, and drops the digit.

@@ -75,6 +75,8 @@ class Content:
     """What only short forms say in a sentence, since they show no details."""
     action: str
     """What the link to the page does."""
+    repeat: str
+    """That an earlier copy may have arrived."""
     answer: str
     """How to answer, where the answer matters."""
     hint: str
@@ -200,6 +202,7 @@ class Renderer:
             steps=lines("steps"),
             extra=text("extra"),
             action=text("action"),
+            repeat=footer["repeat"],
             answer=text("answer"),
             hint=text("hint"),
             signature=text("signature"),

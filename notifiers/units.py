@@ -6,6 +6,8 @@ territories use Fahrenheit and miles).
 
 from dataclasses import dataclass
 
+from device_models.units import convert
+
 TEMPERATURES = frozenset({"Cel", "[degF]", "K"})
 
 FAHRENHEIT_TERRITORIES = frozenset({"US", "BS", "BZ", "FM", "KY", "LR", "MH", "PR", "PW"})
@@ -110,13 +112,13 @@ def localise(quantity: Quantity, territory: str | None) -> Quantity:
     fahrenheit, miles = territory in FAHRENHEIT_TERRITORIES, territory in MILE_TERRITORIES
     match unit:
         case "Cel" if fahrenheit:
-            return Quantity(value * 9 / 5 + 32, "[degF]")
+            return Quantity(convert(value, unit, "[degF]"), "[degF]")
         case "[degF]" if not fahrenheit and territory is not None:
-            return Quantity((value - 32) * 5 / 9, "Cel")
+            return Quantity(convert(value, unit, "Cel"), "Cel")
         case "km" if miles:
-            return Quantity(value / 1.609344, "[mi_i]")
+            return Quantity(convert(value, unit, "[mi_i]"), "[mi_i]")
         case "km/h" if miles:
-            return Quantity(value / 1.609344, "[mi_i]/h")
+            return Quantity(convert(value, unit, "[mi_i]/h"), "[mi_i]/h")
         case _:
             return quantity
 

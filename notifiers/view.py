@@ -59,6 +59,8 @@ class View:
     """What the customer calls it; empty where that is the product's name too."""
     title: str
     plan: str
+    phase: str
+    """Of a service: ``upcoming``, ``due`` or empty."""
     advice: list[str]
     quantity: str
     """What was measured: "temperature"."""
@@ -74,6 +76,8 @@ class View:
     due_days: int | None
     """Days until it is due, negative when overdue; None without a date."""
     case: str
+    may_repeat: bool
+    """Whether an earlier copy may have arrived already."""
     shop: str
     shop_address: str
     distance: str
@@ -100,9 +104,10 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
 
     product = read.name(words.localized(read.part(facts, "device").get("product"), "product"))
     name = read.name(read.part(facts, "device").get("name"))
-    title = read.line(words.localized(facts.get("title"), "title"))
-    field_name = facts.get("field") if isinstance(facts.get("field"), str) else None
-    unit, value, limit = _reading(facts, field_name, formats, words)
+    title = read.phrase(words.localized(facts.get("title"), "title"))
+    plan = read.phrase(words.localized(facts["plan"], "plan")) if isinstance(facts.get("plan"), Mapping) else ""
+    field_name = _field(facts)
+    unit, value, limit = _reading(facts, field_name, formats)
     due_at, valid_until = read.moment(facts.get("due_at")), read.moment(read.part(facts, "offer").get("valid_until"))
     expires_at = read.moment(facts.get("expires_at"))
     shop, offer = read.part(facts, "shop"), read.part(facts, "offer")
@@ -116,9 +121,10 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
         product=own(product),
         name=own(name) if name.casefold() != product.casefold() else "",
         title=own(title),
-        plan=own(read.line(words.localized(facts.get("plan"), "plan")) or title),
+        plan=own(plan or title),
+        phase=_one_of(facts.get("phase"), ["upcoming", "due"]),
         advice=[own(one) for one in read.paragraphs(words.localized(facts.get("advice"), "advice"))],
-        quantity=own(read.line(words.localized(facts.get("field_title"), "field_title"))),
+        quantity=own(read.phrase(words.localized(read.part(facts, "labels").get(field_name), "label"))),
         value=value,
         limit=limit,
         direction_word=_one_of(facts.get("direction"), ["above", "below"]),
@@ -128,7 +134,8 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
         due_date=formats.long_date(due_at) if due_at else "",
         due_short=formats.short_date(due_at) if due_at else "",
         due_days=formats.days_until(due_at) if due_at else None,
-        case=own(read.name(_as_text(facts.get("case")))),
+        case=own(read.name(_as_text(facts.get("case_id")))),
+        may_repeat=facts.get("may_repeat") is True,
         shop=own(read.name(shop.get("name"))),
         shop_address=own(read.line(shop.get("address"))),
         distance=formats.distance(distance_m) if distance_m is not None and distance_m >= 0 else "",
@@ -145,31 +152,29 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
     )
 
 
-def _reading(facts: Mapping[str, Any], field_name: str | None, formats: Formats, words: Words) -> tuple[str, str, str]:
-    """Unit, value and limit of the field that the rule is about; a rule that names none and read one is about that."""
-    values = read.part(facts, "values")
-    if field_name is None and len(values) == 1:
-        field_name = next(iter(values))
-    if not isinstance(field_name, str):
-        return "", "", ""
+def _field(facts: Mapping[str, Any]) -> str:
+    """The field that the rule is about; one that names none and read one value is about that."""
+    name, values = facts.get("field"), read.part(facts, "values")
+    if name is None and len(values) == 1:
+        name = next(iter(values))
+    return name if isinstance(name, str) else ""
+
+
+def _reading(facts: Mapping[str, Any], field_name: str, formats: Formats) -> tuple[str, str, str]:
+    """Unit, value and limit, each empty where there is none.
+
+    Only numbers: a device's own words for a state ("ON", "ERR_3") are no customer's, the rule's title says it.
+    """
     unit = read.part(facts, "units").get(field_name)
     unit = unit if isinstance(unit, str) else ""
     decimals = read.number(read.part(facts, "decimals").get(field_name))
     places = min(max(int(decimals), 0), 6) if decimals is not None else 1
-    return (
-        unit,
-        _shown(values.get(field_name), unit, places, formats, words),
-        (_shown(read.number(facts.get("limit")), unit, places, formats, words)),
-    )
 
+    def shown(value: object) -> str:
+        number = read.number(value)
+        return formats.quantity(number, unit, places) if number is not None else ""
 
-def _shown(value: object, unit: str, places: int, formats: Formats, words: Words) -> str:
-    if isinstance(value, bool):
-        return words.gettext("yes") if value else words.gettext("no")
-    as_number = read.number(value)
-    if as_number is not None:
-        return formats.quantity(as_number, unit, places)
-    return isolate(read.name(value), direction_of(words.catalogue.language))
+    return unit, shown(read.part(facts, "values").get(field_name)), shown(facts.get("limit"))
 
 
 def _since(at: datetime | None, formats: Formats, words: Words) -> str:

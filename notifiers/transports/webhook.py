@@ -49,31 +49,40 @@ class WebhookTransport:
         """Post one message; see ``Transport.send``."""
         if outgoing.expires_at is not None and outgoing.expires_at <= outgoing.now:
             raise Undeliverable(self.name, "expired", "its time ran out before it was sent", Because.EXPIRED)
-        body = orjson.dumps(_envelope(outgoing))
+        webhook_id = id_of(outgoing.key)
+        body = orjson.dumps(_envelope(outgoing, webhook_id))
         timestamp = int(outgoing.now.timestamp())
         headers = {
             "Content-Type": "application/json",
-            "webhook-id": outgoing.key,
+            "webhook-id": webhook_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": " ".join(sign(key, outgoing.key, timestamp, body) for key in self._keys),
+            "webhook-signature": " ".join(sign(key, webhook_id, timestamp, body) for key in self._keys),
         }
         answer = await self._http.post(self._url, body, headers)
         if not 200 <= answer.status < 300:
             raise refusal(self.name, answer)
-        return Accepted(self.name, outgoing.key, detail=f"http_{answer.status}")
+        return Accepted(self.name, webhook_id, detail=f"http_{answer.status}")
 
     async def close(self) -> None:
         """Close kept connections."""
         await self._http.close()
 
 
-def _envelope(outgoing: Outgoing) -> dict[str, Any]:
+def id_of(key: str) -> str:
+    """Return the ``webhook-id`` of an outbox row, the same for each attempt.
+
+    It holds no full stop, which would make the signed text ambiguous.
+    """
+    return f"msg_{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+def _envelope(outgoing: Outgoing, webhook_id: str) -> dict[str, Any]:
     rendered = outgoing.rendered
     return {
         "type": _TYPE,
         "timestamp": rfc3339(outgoing.now),
         "data": {
-            "id": outgoing.key,
+            "id": webhook_id,
             "channel": outgoing.channel,
             "to": outgoing.address,
             "purpose": outgoing.purpose.value,
