@@ -101,12 +101,15 @@ class InfluxQL:
                 answer = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise HistoryUnavailable(f"history: InfluxDB cannot be read: {type(error).__name__}") from error
+        errors = [result["error"] for result in answer["results"] if "error" in result]
+        if errors:
+            # InfluxDB 1.6 says only "not executed" of several statements to a database that is not there.
+            reason = "is [history] bucket the name of a database?" if errors[0] == "not executed" else errors[0]
+            raise HistoryUnavailable(f"history: InfluxDB refused a query: {reason}")
         return [_rows(result) for result in answer["results"]]
 
 
 def _rows(result: dict[str, Any]) -> list[Row]:
-    if "error" in result:
-        raise HistoryUnavailable(f"history: InfluxDB refused a query: {result['error']}")
     return [
         dict(zip(series["columns"], values, strict=True))
         for series in result.get("series", ())

@@ -20,7 +20,7 @@ class Batch(Protocol):
 
     @property
     def messages(self) -> Sequence[Message]:
-        """May be empty."""
+        """Empty where nothing came for a while."""
 
     @property
     def last_sequence(self) -> int:
@@ -70,6 +70,8 @@ class Recorder:
             try:
                 reached = await self._history.last_sequence()
                 async for batch in self._stream.batches(after=reached):
+                    if not batch.messages:
+                        continue
                     await self._history.write(self._samples(batch.messages), sequence=batch.last_sequence)
                     if wait_s > self._first_wait_s:
                         log.info("history.recording_again", sequence=batch.last_sequence)

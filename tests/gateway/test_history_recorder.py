@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from device_models.event import Event, EventKind, Message, Position, Rejection, TimeSource
 from gateway.history import HistoryUnavailable, Sample
@@ -70,9 +72,15 @@ class Faulty(EmbeddedHistory):
     attempts = 0
     nth = 3
 
+    def __init__(self, *opened: Any) -> None:
+        super().__init__(*opened)
+        self.failed = asyncio.Event()
+
     async def write(self, samples: Sequence[Sample], *, sequence: int | None = None) -> None:
         self.attempts += 1
         failing = self.attempts % self.nth == 0
+        if failing:
+            self.failed.set()
         if failing and self.attempts % 2:
             raise HistoryUnavailable("not now")
         await super().write(samples, sequence=sequence)
@@ -128,10 +136,12 @@ async def test_a_retained_message_is_a_sample_only_at_the_time_its_device_gave(
 async def test_cancelling_ends_it_while_it_waits(tmp_path: Path) -> None:
     history = await Faulty.open(tmp_path / "history.sqlite", 10**9)
     history.nth = 1
-    running = asyncio.create_task(Recorder(MemoryLog(5, 5), decode, history, bool, first_wait_s=3600).run())
-    while history.attempts == 0:
-        await asyncio.sleep(0)
-    running.cancel()
+    with capture_logs() as logged:
+        running = asyncio.create_task(Recorder(MemoryLog(5, 5), decode, history, bool, first_wait_s=3600).run())
+        await history.failed.wait()
+        running.cancel()
+        await asyncio.wait([running])
+    assert [(entry["event"], entry["recorded_to"]) for entry in logged] == [("history.unavailable", 0)]
     with pytest.raises(asyncio.CancelledError):
         await running
     await history.close()
