@@ -43,7 +43,7 @@ class Identity:
 
 
 def hash_password(password: str) -> str:
-    """Hash with argon2id at the library's defaults (RFC 9106's low-memory profile). Takes some 50 ms: call it in a thread."""
+    """Hash with argon2id at the library's defaults (RFC 9106, low memory). Takes some 50 ms: call it in a thread."""
     return _HASHER.hash(password)
 
 

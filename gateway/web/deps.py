@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -13,7 +12,9 @@ from prometheus_client import CollectorRegistry
 from device_models.profile import DeviceProfile
 from gateway.clock import Clock
 from gateway.commands import Commands
+from gateway.history import History
 from gateway.web.links import LinkSigner
+from notifiers.message import Rendered
 
 
 class ReadStore(Protocol):
@@ -28,49 +29,11 @@ class Live(Protocol):
     """The feed of committed changes."""
 
     def subscribe(self) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield one mapping a change: ``kind`` (case | device | notification | offer | rejection | hold | rules) and its ``id``."""
+        """Yield one mapping a change: ``kind`` (case | device | notification | offer | rejection | hold | rules)
+
+        and the ``id`` of what changed.
+        """
         ...
-
-
-class Rendered(Protocol):
-    """A notification as it would be sent."""
-
-    @property
-    def subject(self) -> str | None:
-        """The subject line; None on channels without one."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """The words."""
-        ...
-
-
-class ChartSource(Protocol):
-    """Draws a case's or a device's evidence from the history store."""
-
-    async def svg(self, request: "ChartRequest") -> str | None:
-        """Return an inline ``<svg>``; None where the history holds no sample of the field in the span."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ChartRequest:
-    """One chart: a field of a device over a span, with what the rule thought of it."""
-
-    device_id: str
-    field: str
-    title: str
-    unit: str
-    """As people write it: °C, not Cel."""
-    begins: datetime
-    ends: datetime
-    limit: float | None = None
-    severity: str = "major"
-    firing_from: datetime | None = None
-    firing_until: datetime | None = None
-    """None while it still fires."""
-    decimals: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +55,14 @@ class SimulatorControl(Protocol):
         ...
 
     async def act(self, option: str, target: str) -> str:
-        """Do it and return a sentence for the visitor. Raises ValueError for an option or target that does not exist."""
+        """Do it and return a sentence for the visitor. Raises ValueError for what does not exist."""
         ...
 
     def story(self) -> Mapping[str, Any] | None:
-        """The last act's way from topic to phone: ``title``, ``entries`` [{at, kind, text, href}], ``unwarned`` (a sentence)."""
+        """The last act's way from topic to phone.
+
+        ``title``; ``entries``: [{``at``, ``kind``, ``text``, ``href``}]; ``unwarned``: what would have happened.
+        """
         ...
 
 
@@ -107,9 +73,10 @@ class WebDeps:
     store: ReadStore
     commands: Commands
     clock: Clock
+    history: History
     live: Live
     links: LinkSigner
-    secret: str
+    secret: str = field(repr=False)
     """Signs CSRF tokens; links have keys of their own."""
     public_url: str
     """Where customers and providers reach us, without a slash at the end. https makes cookies Secure."""
@@ -119,8 +86,9 @@ class WebDeps:
     explain: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
     """Why / why not, one mapping for each rule on a device: ``rule``, ``state``, ``why`` and what it saw."""
     status: Callable[[], Mapping[str, Any]]
-    """``broker``, ``relay``, ``pipeline``, ``outbox``, ``history``, ``rules``: each a mapping of plain values; ``ok`` where it applies."""
-    charts: ChartSource | None = None
+    """``broker``, ``relay``, ``pipeline``, ``outbox``, ``history``: each a mapping of plain values, with ``ok`` and
+    ``detail``; ``rules``: ``digest``, ``loaded_at``, ``errors`` (sentences) and ``live``
+    ([{``id``, ``kind``, ``profile``, ``severity``, ``purpose``, ``title``, ``when``, ``shadow``, ``file``}])."""
     brand: str = "Proactive Support"
     mode: str = "approve"
     """off | approve | auto: what becomes of messages by default."""
@@ -128,8 +96,8 @@ class WebDeps:
     """Leaflet's URL template of a map's tiles; None draws the fleet on a plain graticule."""
     tiles_attribution: str = ""
     simulator: SimulatorControl | None = None
-    twilio_verify: Callable[[str, Mapping[str, str], str], bool] | None = None
-    """(exact public URL, form, signature) → genuine; None while Twilio is not configured."""
+    twilio_auth_token: str | None = field(default=None, repr=False)
+    """Checks Twilio's webhooks; None while Twilio is not configured, and they are refused."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
 
 

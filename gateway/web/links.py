@@ -13,12 +13,12 @@ from device_models.purpose import Purpose
 _SALT = "customer-link"
 
 
-class LinkInvalid(Exception):
+class LinkError(Exception):
     """Nobody here signed this link, or its key was revoked. Its catcher answers 404."""
 
 
-class LinkExpired(Exception):
-    """It was ours and is too old. Its catcher says so and how to reach us."""
+class LinkExpiredError(LinkError):
+    """It was ours and is too old. Its catcher says so, and that STOP still works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class LinkSigner:
     ) -> None:
         """Sign with ``keys[current]`` and read what any of ``keys`` signed; take a key out to revoke its links.
 
-        ``now`` is the injected clock. Raises ValueError where ``current`` is no key, or a key has fewer than 16 characters.
+        ``now`` is the injected clock. Raises ValueError where ``current`` is no key, or a key is shorter than 16
+        characters.
         """
         if current not in keys:
             raise ValueError(f"links: there is no key '{current}'")
@@ -72,18 +73,18 @@ class LinkSigner:
     def read(self, token: str, *, even_expired: bool = False) -> CustomerLink:
         """Read a token. ``even_expired``: STOP is heeded from a link of any age.
 
-        Raises LinkInvalid or LinkExpired.
+        Raises LinkError or LinkExpiredError.
         """
         key, _, signed = token.partition(".")
         serializer = self._serializers.get(key)
         if serializer is None:
-            raise LinkInvalid
+            raise LinkError
         try:
             payload: Any = serializer.loads(signed, max_age=None if even_expired else self._max_age_s)
         except SignatureExpired as error:
-            raise LinkExpired from error
+            raise LinkExpiredError from error
         except BadData as error:
-            raise LinkInvalid from error
+            raise LinkError from error
         customer_id, case_id, purpose = payload
         return CustomerLink(customer_id, case_id, Purpose(purpose) if purpose else None)
 

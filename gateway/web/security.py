@@ -9,7 +9,7 @@ from gateway.web.deps import WebDeps
 
 
 def content_security_policy(tiles_url: str | None) -> str:
-    """Write the policy: our own files only, no inline script or style, and the map's tiles where they are configured."""
+    """Write the policy: our own files only, no inline script or style, and the map's tiles where configured."""
     tiles = ""
     if tiles_url:
         parts = urlsplit(tiles_url)

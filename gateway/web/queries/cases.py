@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.store.schema import cases, customers, devices, inbound, notifications, timeline
+from gateway.store.schema import cases, customers, devices, inbound, notifications, timeline, transitions
+from gateway.web.wording import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ def _count_waiting(connection: sa.Connection, ids: Sequence[int]) -> dict[int, i
         .where(notifications.c.case_id.in_(ids), notifications.c.state == "awaiting_approval")
         .group_by(notifications.c.case_id)
     )
-    return {case_id: count for case_id, count in connection.execute(query)}
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _told(connection: sa.Connection, ids: Sequence[int]) -> dict[int, datetime]:
@@ -205,14 +206,33 @@ def _told(connection: sa.Connection, ids: Sequence[int]) -> dict[int, datetime]:
         .where(notifications.c.case_id.in_(ids), notifications.c.accepted_at.is_not(None))
         .group_by(notifications.c.case_id)
     )
-    return {case_id: at for case_id, at in connection.execute(query)}
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _last_words(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
     newest = sa.select(sa.func.max(inbound.c.id)).where(inbound.c.case_id.in_(ids)).group_by(inbound.c.case_id)
     query = sa.select(inbound.c.case_id, inbound.c.text).where(inbound.c.id.in_(newest))
-    return {case_id: text for case_id, text in connection.execute(query)} if ids else {}
+    return {row[0]: row[1] for row in connection.execute(query)} if ids else {}
 
 
 def _with_words(line: CaseLine, words: Mapping[int, str]) -> CaseLine:
     return replace(line, last_words=words[line.id]) if line.id in words else line
+
+
+def firing_span(connection: sa.Connection, case: CaseLine) -> tuple[datetime, datetime | None]:
+    """Return since when a case's fault holds and until when; None while it still does.
+
+    The explanation's ``since`` is when the condition began; the case opened once it had held for long enough.
+    """
+    latest = (
+        sa.select(transitions.c.state, transitions.c.at, transitions.c.explanation)
+        .where(transitions.c.case_id == case.id, transitions.c.state.in_(("firing", "resolved")))
+        .order_by(transitions.c.id.desc())
+        .limit(20)
+    )
+    until: datetime | None = None
+    for state, at, explanation in connection.execute(latest):
+        if state == "firing":
+            return moment(explanation.get("since")) or at, until
+        until = at
+    return moment(case.explanation.get("since")) or case.opened_at, case.resolved_at

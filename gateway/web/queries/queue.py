@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -71,14 +72,13 @@ class QueuePage:
 
 def reasons_of(case: CaseLine, now: datetime) -> tuple[Reason, ...]:
     """Tell why a case needs a person at ``now``, the most urgent reason first."""
-    unanswered = case.open and case.acknowledged_at is None and case.first_response_at is None
-    due = case.response_due_at
+    due = case.response_due_at if case.open and case.first_response_at is None else None
     found = (
-        (Reason.BREACHED, unanswered and due is not None and due <= now),
+        (Reason.BREACHED, due is not None and due <= now),
         (Reason.APPROVAL, case.waiting > 0),
         (Reason.REPLY, case.needs_reply),
-        (Reason.DUE, unanswered and due is not None and due > now),
-        (Reason.NEW, unanswered and due is None),
+        (Reason.DUE, due is not None and due > now),
+        (Reason.NEW, case.open and due is None and case.acknowledged_at is None),
     )
     return () if case.on_arrival else tuple(reason for reason, holds in found if holds)
 
@@ -100,25 +100,32 @@ def count(connection: sa.Connection, user: str) -> Mapping[str, int]:
     """Count what the navigation shows, each up to COUNTED_TO: ``needs_you``, ``mine``, ``messages``, ``arrival``."""
     needing = sa.union(
         sa.select(cases.c.id).where(*_UNANSWERED).limit(COUNTED_TO).subquery().select(),
+        sa.select(cases.c.id).where(*_UNSEEN).limit(COUNTED_TO).subquery().select(),
         sa.select(cases.c.id).where(*_REPLY).limit(COUNTED_TO).subquery().select(),
         sa.select(notifications.c.case_id).where(*_APPROVAL).distinct().limit(COUNTED_TO).subquery().select(),
     )
     mine = sa.select(cases.c.id).where(*_mine(user))
     messages = sa.select(notifications.c.id).where(notifications.c.state == "awaiting_approval")
     arrival = sa.select(cases.c.id).where(*_ARRIVAL)
-    counted = {"needs_you": needing, "mine": mine, "messages": messages, "arrival": arrival}
-    return {
-        name: connection.execute(
-            sa.select(sa.func.count()).select_from(query.limit(COUNTED_TO).subquery())
-        ).scalar_one()
-        for name, query in counted.items()
+    counted: dict[str, sa.Select[Any] | sa.CompoundSelect[Any]] = {
+        "needs_you": needing,
+        "mine": mine,
+        "messages": messages,
+        "arrival": arrival,
     }
+    return {name: _size(connection, query) for name, query in counted.items()}
+
+
+def _size(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int:
+    bounded = query.limit(COUNTED_TO).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(bounded)).scalar_one())
 
 
 # Written as literals: SQLite uses a partial index only where the query's text repeats the index's condition.
 _OPEN = cases.c.state == sa.literal_column("'open'")
 _NOT_ARRIVAL = cases.c.on_arrival.is_(sa.false())
-_UNANSWERED = (_OPEN, _NOT_ARRIVAL, cases.c.acknowledged_at.is_(None), cases.c.first_response_at.is_(None))
+_UNANSWERED = (_OPEN, _NOT_ARRIVAL, cases.c.first_response_at.is_(None), cases.c.response_due_at.is_not(None))
+_UNSEEN = (_OPEN, _NOT_ARRIVAL, cases.c.acknowledged_at.is_(None))
 _REPLY = (cases.c.needs_reply.is_(sa.true()),)
 _APPROVAL = (notifications.c.state == "awaiting_approval", notifications.c.case_id.is_not(None))
 _ARRIVAL = (_OPEN, cases.c.on_arrival.is_(sa.true()))
@@ -144,7 +151,7 @@ def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enou
         approval,
         sa.select(cases.c.id).where(*_REPLY).order_by(cases.c.updated_at, cases.c.id),
         sa.select(cases.c.id).where(*_UNANSWERED, due > now).order_by(due, cases.c.id),
-        sa.select(cases.c.id).where(*_UNANSWERED, due.is_(None)).order_by(cases.c.id.desc()),
+        sa.select(cases.c.id).where(*_UNSEEN).order_by(cases.c.id.desc()),
     )
     narrowed = _narrow(connection, wanted)
     found: dict[int, None] = {}

@@ -32,14 +32,13 @@ def _for_word(connection: sa.Connection, word: str) -> set[int]:
     customer = _like(pattern, customers.c.name, customers.c.email, customers.c.phone)
     device_ids = connection.execute(sa.select(devices.c.id).where(device).limit(_NAMES_AT_MOST)).scalars().all()
     customer_ids = connection.execute(sa.select(customers.c.id).where(customer).limit(_NAMES_AT_MOST)).scalars().all()
+    note = sa.cast(timeline.c.body, sa.Text)
     queries = [
         sa.select(cases.c.id).where(cases.c.device_id.in_(device_ids)),
         sa.select(cases.c.id).where(cases.c.customer_id.in_(customer_ids)),
         sa.select(cases.c.id).where(cases.c.rule.in_(_rules_like(connection, pattern))),
         sa.select(inbound.c.case_id).where(inbound.c.case_id.is_not(None), _like(pattern, inbound.c.text)),
-        sa.select(timeline.c.case_id).where(
-            timeline.c.kind == "note", _like(pattern, sa.cast(timeline.c.body, sa.Text))
-        ),
+        sa.select(timeline.c.case_id).where(timeline.c.kind == "note", _like(pattern, note)),
     ]
     if number.isdecimal() and len(number) < 16:
         queries.append(sa.select(cases.c.id).where(cases.c.id == int(number)))

@@ -1,0 +1,122 @@
+"""Routes say who may use them, and this door asks: session or token, role, CSRF."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from yarl import URL
+
+from gateway.web.auth import SESSION_COOKIE, Identity, Role, csrf_matches, csrf_token, token_hash
+from gateway.web.deps import DEPS
+from gateway.web.queries import people
+
+IDENTITY = web.RequestKey("identity", Identity)
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of the table of routes."""
+
+    method: str
+    path: str
+    handler: Handler
+    role: Role | None
+    """The least role that may use it; None: public, and the handler knows whom to trust (a signed link or body)."""
+
+
+async def read(
+    request: web.Request, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run a query in a thread, on a connection of its own."""
+    store = request.app[DEPS].store
+
+    def run() -> T:
+        with store.read() as connection:
+            return query(connection, *args, **kwargs)
+
+    return await asyncio.to_thread(run)
+
+
+def guarded(route: Route) -> Handler:
+    """Put the door before a route's handler."""
+    needed = route.role
+    if needed is None:
+        return route.handler
+
+    async def door(request: web.Request) -> web.StreamResponse:
+        identity = await identify(request)
+        if identity is None:
+            raise _unknown(request)
+        if not identity.role.covers(needed):
+            raise web.HTTPForbidden(text=f"This needs the role {needed}; you are {identity.role}.")
+        if request.method not in SAFE and identity.session_hash is not None:
+            await _check_csrf(request, identity.session_hash)
+        request[IDENTITY] = identity
+        return await route.handler(request)
+
+    return door
+
+
+async def identify(request: web.Request) -> Identity | None:
+    """Tell who asks: by ``Authorization: Bearer`` under /api, else by the session's cookie."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if is_api(request) and scheme.lower() == "bearer":
+        return await read(request, people.identity_of_token, token_hash(token.strip()))
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if not cookie:
+        return None
+    return await read(request, people.identity_of_session, token_hash(cookie), request.app[DEPS].clock.now())
+
+
+def csrf_of(request: web.Request) -> str:
+    """Return the token that this user's forms carry; empty for an API token."""
+    session = request[IDENTITY].session_hash
+    return csrf_token(request.app[DEPS].secret, session) if session else ""
+
+
+def is_api(request: web.Request) -> bool:
+    """Whether a program is asking rather than a page."""
+    return request.path.startswith("/api/")
+
+
+def wants_json(request: web.Request) -> bool:
+    """Whether the answer is read by code: the API, or a form that our script sent."""
+    return is_api(request) or request.headers.get("Accept", "").startswith("application/json")
+
+
+async def fields(request: web.Request) -> Mapping[str, Any]:
+    """Return what was sent, as a form or as a JSON object.
+
+    Raises HTTPBadRequest where it is neither.
+    """
+    if request.content_type != "application/json":
+        return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    try:
+        sent = await request.json() if request.can_read_body else {}
+    except ValueError as error:
+        raise web.HTTPBadRequest(text="The body is no JSON.") from error
+    if not isinstance(sent, dict):
+        raise web.HTTPBadRequest(text="The body is no JSON object.")
+    return sent
+
+
+def _unknown(request: web.Request) -> web.HTTPException:
+    if wants_json(request) or request.method not in SAFE:
+        return web.HTTPUnauthorized(text="Log in, or send an API token.", headers={"WWW-Authenticate": "Bearer"})
+    return web.HTTPSeeOther(URL("/login").with_query(next=request.path_qs))
+
+
+async def _check_csrf(request: web.Request, session: str) -> None:
+    given = request.headers.get("X-CSRF-Token")
+    if given is None and request.content_type != "application/json":
+        given = str((await request.post()).get("_csrf", ""))
+    if not csrf_matches(request.app[DEPS].secret, session, given or ""):
+        raise web.HTTPForbidden(text="This form is from an older session. Reload the page and try again.")

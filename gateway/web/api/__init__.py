@@ -1,0 +1,1 @@
+"""The JSON API: all that the console shows and does, for programs."""

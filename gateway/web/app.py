@@ -1,0 +1,43 @@
+"""The web application: console, customer's page, API, webhooks and health, put together."""
+
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+
+from aiohttp import web
+from xstatic.pkg import leaflet
+
+from gateway.web.access import guarded
+from gateway.web.auth import LoginThrottle
+from gateway.web.deps import DEPS, WebDeps
+from gateway.web.errors import refusals
+from gateway.web.ops import add_metrics, watch
+from gateway.web.pages.login import THROTTLE
+from gateway.web.render import ENVIRONMENT, create_environment
+from gateway.web.routes import ROUTES
+from gateway.web.security import security_headers
+from gateway.web.sse import HUB, Hub, close_hub, run_hub
+
+__all__ = ["WebDeps", "create_app"]
+
+LARGEST_BODY = 8 * 1024 * 1024
+"""An import of a few thousand records; forms are far smaller."""
+GUESSING_WINDOW = timedelta(minutes=15)
+
+
+def create_app(deps: WebDeps) -> web.Application:
+    """Put the web together; whoever calls runs it (``web.AppRunner``) and stops it."""
+    app = web.Application(middlewares=[watch, refusals], client_max_size=LARGEST_BODY)
+    app[DEPS] = deps
+    app[ENVIRONMENT] = create_environment(deps)
+    app[HUB] = Hub(deps.live)
+    app[THROTTLE] = LoginThrottle(deps.clock.now, GUESSING_WINDOW * deps.clock.speed)
+    add_metrics(app, deps)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, guarded(route))
+    app.router.add_static("/static/leaflet", Path(leaflet.BASE_DIR))
+    app.router.add_static("/static", Path(str(files("gateway.web") / "static")))
+    app.on_response_prepare.append(security_headers(deps))
+    app.cleanup_ctx.append(run_hub)
+    app.on_shutdown.append(close_hub)
+    return app

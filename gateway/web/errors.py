@@ -1,0 +1,58 @@
+"""Refusals as people and programs read them: a page, or problem+json (RFC 9457)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gateway.commands import CommandRefused
+from gateway.web.access import IDENTITY, wants_json
+from gateway.web.customer.pages import gone
+from gateway.web.render import html
+
+
+class FieldError(Exception):
+    """Something sent cannot be used; ``field`` names it, the message says how to mend it. Its catcher answers 422."""
+
+    def __init__(self, field: str, message: str) -> None:
+        """Name the field and the mend."""
+        super().__init__(message)
+        self.field = field
+
+
+@web.middleware
+async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what handlers refuse into answers; anything unforeseen stays an exception and is logged as one."""
+    try:
+        return await handler(request)
+    except CommandRefused as refused:
+        return answer(request, HTTPStatus.CONFLICT, str(refused))
+    except FieldError as error:
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {"field": error.field})
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        refusal = answer(request, HTTPStatus(error.status), error.text or "")
+        for name in ("Allow", "WWW-Authenticate", "Retry-After"):
+            if name in error.headers:
+                refusal.headers[name] = error.headers[name]
+        return refusal
+
+
+def answer(
+    request: web.Request, status: HTTPStatus, detail: str, more: Mapping[str, Any] | None = None
+) -> web.Response:
+    """Say no: as problem+json to code, as a page to a person."""
+    if request.path.startswith("/p/"):
+        return gone(request, status)
+    if wants_json(request):
+        problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+        body = orjson.dumps({**problem, **(more or {})})
+        return web.Response(body=body, status=status, content_type="application/problem+json")
+    # The framework's own words ("404: Not Found") say nothing that the heading does not.
+    said = "" if detail.startswith(f"{status.value}:") else detail
+    known = request.get(IDENTITY) is not None
+    return html(request, "error.html", {"status": status, "detail": said, "logged_in": known}, status=status)

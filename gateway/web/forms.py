@@ -1,0 +1,110 @@
+"""What people and programs send becomes commands; the console's forms and the API share every line of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.commands import (
+    Acknowledge,
+    AddNote,
+    Approve,
+    Assign,
+    Command,
+    Discard,
+    Reopen,
+    Reply,
+    Resend,
+    Resolve,
+    ServiceAnswered,
+)
+from gateway.web.errors import FieldError
+
+LONGEST_TEXT = 4000
+Sent = Mapping[str, Any]
+
+
+def text_of(sent: Sent, field: str, *, what: str) -> str:
+    """Return a text that must be there. Raises FieldError."""
+    text = optional_text(sent, field)
+    if not text:
+        raise FieldError(field, f"Write {what} first.")
+    return text
+
+
+def optional_text(sent: Sent, field: str) -> str:
+    """Return a text, empty where there is none. Raises FieldError where it is too long or no text."""
+    value = sent.get(field) or ""
+    if not isinstance(value, str):
+        raise FieldError(field, f"{field} is no text.")
+    text = value.replace("\r\n", "\n").strip()
+    if len(text) > LONGEST_TEXT:
+        raise FieldError(field, f"{len(text)} characters; {LONGEST_TEXT} is the most that can be sent.")
+    return text
+
+
+def flag_of(sent: Sent, field: str, default: bool = False) -> bool:
+    """Read a checkbox or a JSON truth value."""
+    value = sent.get(field, default)
+    return value if isinstance(value, bool) else str(value).lower() in {"1", "true", "yes", "on"}
+
+
+def _acknowledge(case_id: int, by: str, _sent: Sent) -> Command:
+    return Acknowledge(case_id, by)
+
+
+def _assign(case_id: int, by: str, sent: Sent) -> Command:
+    return Assign(case_id, optional_text(sent, "assignee") or None, by)
+
+
+def _note(case_id: int, by: str, sent: Sent) -> Command:
+    return AddNote(case_id, text_of(sent, "text", what="the note"), by)
+
+
+def _reply(case_id: int, by: str, sent: Sent) -> Command:
+    return Reply(case_id, text_of(sent, "text", what="the answer"), by)
+
+
+def _resolve(case_id: int, by: str, sent: Sent) -> Command:
+    # A form leaves an unticked box out, so its absence means no there, and the command's default elsewhere.
+    tell = flag_of(sent, "tell_customer", default="_form" not in sent)
+    return Resolve(case_id, by, optional_text(sent, "resolution"), tell)
+
+
+def _reopen(case_id: int, by: str, _sent: Sent) -> Command:
+    return Reopen(case_id, by)
+
+
+def _service(case_id: int, by: str, sent: Sent) -> Command:
+    answer = sent.get("answer")
+    if answer not in ("done", "later"):
+        raise FieldError("answer", "Say done or later.")
+    return ServiceAnswered(case_id, answer, by)
+
+
+def _approve(notification_id: int, by: str, sent: Sent) -> Command:
+    text = optional_text(sent, "text")
+    # The editor shows the template's text; sent back as it was, it is no wording of the agent's own.
+    unchanged = text == optional_text(sent, "original")
+    return Approve(notification_id, by, None if unchanged or not text else text)
+
+
+def _discard(notification_id: int, by: str, sent: Sent) -> Command:
+    return Discard(notification_id, by, optional_text(sent, "reason"))
+
+
+def _resend(notification_id: int, by: str, _sent: Sent) -> Command:
+    return Resend(notification_id, by)
+
+
+Builder = Callable[[int, str, Sent], Command]
+"""(case or notification id, who, what they sent) → the command. Raises FieldError."""
+
+CASE_COMMANDS: Mapping[str, Builder] = {
+    "acknowledge": _acknowledge,
+    "assign": _assign,
+    "note": _note,
+    "reply": _reply,
+    "resolve": _resolve,
+    "reopen": _reopen,
+    "service": _service,
+}
+MESSAGE_COMMANDS: Mapping[str, Builder] = {"approve": _approve, "discard": _discard, "resend": _resend}

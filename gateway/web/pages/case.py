@@ -1,0 +1,158 @@
+"""The case: the sentence first, the thread and what to do on one side, the proof on the other."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from aiohttp import web
+
+from gateway.web import forms
+from gateway.web.access import IDENTITY, csrf_of, fields, is_api, read, wants_json
+from gateway.web.auth import Role
+from gateway.web.deps import DEPS
+from gateway.web.evidence import RANGES, draw
+from gateway.web.pages.shell import show, viewer_zone
+from gateway.web.queries import cases, devices, messages, people, queue
+from gateway.web.queries.cases import CaseLine, TimelineEntry
+from gateway.web.queries.devices import DeviceLine
+from gateway.web.queries.messages import MessageLine
+from gateway.web.queries.people import CustomerCard
+from gateway.web.render import html
+from gateway.web.twin import fields_of, twin_of
+from gateway.web.wording import text_in
+from notifiers.message import Rendered
+from notifiers.reasons import CODES, Reason
+
+MESSAGE_KINDS = frozenset({"message_in", "message_out", "note"})
+"""Timeline entries that are shown as speech; the others are one line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """All that is stored about one case."""
+
+    case: CaseLine
+    timeline: list[TimelineEntry]
+    waiting: list[MessageLine]
+    customer: CustomerCard | None
+    device: DeviceLine | None
+    firing_from: datetime
+    firing_until: datetime | None
+    earlier: list[CaseLine]
+    agents: list[str]
+
+
+def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
+    """Load a case with all that its page shows; None where there is no such case."""
+    case = cases.one(connection, case_id)
+    if case is None:
+        return None
+    firing_from, firing_until = cases.firing_span(connection, case)
+    of_device = cases.of_device(connection, case.device_id, limit=6)
+    return CaseFacts(
+        case=case,
+        timeline=cases.history_of(connection, case_id),
+        waiting=messages.waiting_of_case(connection, case_id),
+        customer=people.customer(connection, case.customer_id) if case.customer_id else None,
+        device=devices.one(connection, case.device_id),
+        firing_from=firing_from,
+        firing_until=firing_until,
+        earlier=[other for other in of_device if other.id != case_id],
+        agents=people.agents(connection),
+    )
+
+
+async def show_case(request: web.Request) -> web.StreamResponse:
+    """GET /cases/{id}; with ``fragment=live`` only the parts that live updates replace."""
+    facts = await read(request, load, id_of(request))
+    if facts is None:
+        raise web.HTTPNotFound(text="There is no such case. It may have been mistyped.")
+    context = await context_of(request, facts, RANGES.get(request.query.get("range", ""), 1))
+    if request.query.get("fragment") == "live":
+        return html(request, "_case_live.html", context)
+    return await show(request, "case.html", "queue", **context)
+
+
+async def show_chart(request: web.Request) -> web.StreamResponse:
+    """GET /cases/{id}/chart?range=: the evidence over another span."""
+    facts = await read(request, load, id_of(request))
+    if facts is None:
+        raise web.HTTPNotFound(text="There is no such case.")
+    context = await context_of(request, facts, RANGES.get(request.query.get("range", ""), 1))
+    return html(request, "_chart.html", context)
+
+
+async def context_of(request: web.Request, facts: CaseFacts, hours: int) -> dict[str, Any]:
+    """Gather what the case's templates need."""
+    deps, now = request.app[DEPS], request.app[DEPS].clock.now()
+    profile = deps.profiles.get(facts.case.profile or "")
+    zone = viewer_zone(request)
+    firing = (facts.firing_from, facts.firing_until)
+    evidence = await draw(deps.history, facts.case, profile, firing, now, hours, zone)
+    previews: dict[int, Rendered] = {message.id: await deps.preview(message.id) for message in facts.waiting}
+    identity = request[IDENTITY]
+    return {
+        "facts": facts,
+        "case": facts.case,
+        "reasons": queue.reasons_of(facts.case, now),
+        "advice": text_in(facts.case.explanation.get("advice")),
+        "suggestion": text_in(facts.case.explanation.get("advice"), facts.case.customer_locale or "en"),
+        "twin": fields_of(twin_of(facts.device.state if facts.device else None), profile, now),
+        "profile": profile,
+        "evidence": evidence,
+        "previews": previews,
+        "why": {message.id: why_of(message) for message in facts.waiting},
+        "reply_channel": reply_channel(facts),
+        "hours": hours,
+        "ranges": RANGES,
+        "message_kinds": MESSAGE_KINDS,
+        "zone": zone,
+        "csrf": csrf_of(request),
+        "user": identity,
+        "can": {role.value: identity.role.covers(role) for role in Role},
+    }
+
+
+def reply_channel(facts: CaseFacts) -> tuple[str | None, str]:
+    """Tell on which channel an answer would go, and why, before it is written."""
+    if facts.customer is None:
+        return None, "This device has no customer on record."
+    wrote = [entry for entry in facts.timeline if entry.kind == "message_in"]
+    last = str(wrote[-1].body.get("channel") or "") if wrote else ""
+    if last and last != "page":
+        return last, f"{facts.customer.name} wrote there last."
+    if facts.customer.preferred_channel:
+        return facts.customer.preferred_channel, f"{facts.customer.name} prefers it."
+    return None, "The channel is chosen by consent, country and what is set up."
+
+
+def why_of(message: MessageLine) -> list[str]:
+    """Say why a message goes the way it does, one sentence a reason."""
+    name = message.customer_name or "The customer"
+    steps = message.why if isinstance(message.why, list) else []
+    known = [dict(step) for step in steps if isinstance(step, dict) and step.get("code") in CODES]
+    return [Reason(step.pop("code"), step).sentence(name) for step in known]
+
+
+async def act_on_case(request: web.Request) -> web.StreamResponse:
+    """POST /cases/{id}/{command} and its twin under /api."""
+    name, case_id = request.path.rpartition("/")[2], id_of(request)
+    command = forms.CASE_COMMANDS[name](case_id, request[IDENTITY].name, await fields(request))
+    await request.app[DEPS].commands.submit(command)
+    return done(request, f"/cases/{case_id}")
+
+
+def done(request: web.Request, page: str) -> web.StreamResponse:
+    """Answer a command that was carried out: JSON to code, the page to a person."""
+    if wants_json(request) or is_api(request):
+        return web.json_response({"ok": True})
+    raise web.HTTPSeeOther(page)
+
+
+def id_of(request: web.Request) -> int:
+    """Return the id in the path. Raises HTTPNotFound where the store could not hold such a number."""
+    case_id = int(request.match_info["id"])
+    if case_id >= 2**63:
+        raise web.HTTPNotFound(text="There is no such case.")
+    return case_id

@@ -1,0 +1,94 @@
+"""Pages that only tell: offers and their reasons, rejected messages, the rules in force, the installation's health."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from aiohttp import web
+
+from gateway.web.access import IDENTITY, read
+from gateway.web.auth import Role
+from gateway.web.deps import DEPS
+from gateway.web.pages.shell import show
+from gateway.web.queries import devices, messages, people, visits
+from gateway.web.wording import moment
+
+WITHHELD = {
+    "accuracy": "The fix was too coarse to tell whether they were there.",
+    "speed": "They were moving too fast: passing by, not visiting.",
+    "no_consent": "They have not agreed to offers.",
+    "closed": "The shop was closed.",
+    "dwell": "They did not stay long enough.",
+    "cool_down": "They had an offer from this shop not long ago.",
+    "cap": "They have had as many offers as they agreed to see.",
+    "open_case": "They have an open case: help first.",
+    "no_offer": "No offer fits their products here.",
+    "budget": "The offer's budget is used up.",
+    "codes": "All codes of the offer are used up.",
+    "quiet_hours": "It was within their quiet hours.",
+}
+"""The reasons that detection and response name, as sentences; one that is not here is shown by its name."""
+
+
+async def show_offers(request: web.Request) -> web.StreamResponse:
+    """GET /offers?made=1|0: each visit, and the offer or the reason there was none."""
+    made = {"1": True, "0": False}.get(request.query.get("made", ""))
+    lines = await read(request, visits.decisions, made, _before(request), visits.PAGE + 1)
+    more = lines[visits.PAGE - 1].id if len(lines) > visits.PAGE else None
+    shown = lines[: visits.PAGE]
+    return await show(request, "offers.html", "offers", lines=shown, made=made, withheld=WITHHELD, next_before=more)
+
+
+async def show_rejected(request: web.Request) -> web.StreamResponse:
+    """GET /rejected: what could not be decoded and why, and the devices that nobody registered."""
+    lines, reasons, unknown, total = await read(request, _rejected, _before(request))
+    more = lines[visits.PAGE - 1]["id"] if len(lines) > visits.PAGE else None
+    return await show(
+        request,
+        "rejected.html",
+        "rejected",
+        lines=lines[: visits.PAGE],
+        reasons=reasons,
+        unknown=unknown,
+        total=total,
+        next_before=more,
+    )
+
+
+async def show_rules(request: web.Request) -> web.StreamResponse:
+    """GET /rules: the rule set in force and what is wrong with the files."""
+    rules = dict(request.app[DEPS].status().get("rules", {}))
+    loaded_at = moment(rules.get("loaded_at")) if rules.get("loaded_at") else None
+    return await show(request, "rules.html", "rules", rules=rules, loaded_at=loaded_at)
+
+
+async def show_admin(request: web.Request) -> web.StreamResponse:
+    """GET /admin: health for everyone; users, tokens and the audit log for admins."""
+    is_admin = request[IDENTITY].role.covers(Role.ADMIN)
+    facts = await read(request, _admin, is_admin)
+    health = {k: v for k, v in request.app[DEPS].status().items() if k != "rules"}
+    return await show(request, "admin.html", "admin", health=health, is_admin=is_admin, roles=list(Role), **facts)
+
+
+def _before(request: web.Request) -> int | None:
+    before = request.query.get("before", "")
+    return int(before) if before.isdecimal() and len(before) < 18 else None
+
+
+def _rejected(
+    connection: sa.Connection, before_id: int | None
+) -> tuple[list[sa.RowMapping], list[tuple[str, int]], list[sa.RowMapping], Any]:
+    lines = visits.rejected(connection, before_id, visits.PAGE + 1)
+    total = people.fact(connection, "rejected")
+    return lines, visits.rejected_by_reason(connection), devices.unknown(connection), total
+
+
+def _admin(connection: sa.Connection, is_admin: bool) -> dict[str, Any]:
+    counts = {"outbox": messages.count_by_state(connection), "device_count": devices.count(connection)}
+    if not is_admin:
+        return {**counts, "users": [], "tokens": [], "deeds": []}
+    return {
+        **counts,
+        "users": people.all_users(connection),
+        "tokens": people.all_tokens(connection),
+        "deeds": people.last_deeds(connection),
+    }

@@ -1,0 +1,84 @@
+"""Messages: what waits for a person's word, what went, what could not, and the switch that stops it all."""
+
+import sqlalchemy as sa
+from aiohttp import web
+
+from gateway.commands import CommandRefused, Hold
+from gateway.web import forms
+from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
+from gateway.web.deps import DEPS
+from gateway.web.pages.case import done, id_of, why_of
+from gateway.web.pages.shell import show
+from gateway.web.queries import messages
+from gateway.web.queries.messages import MessageLine
+from notifiers.message import Rendered
+
+TABS = {
+    "waiting": ("Waiting for approval", messages.WAITING),
+    "undecided": ("Unknown and dead", messages.UNDECIDED),
+    "moving": ("Sent", messages.MOVING),
+    "ended": ("Not sent", messages.ENDED),
+}
+
+
+async def show_messages(request: web.Request) -> web.StreamResponse:
+    """GET /messages?tab=: one list a kind of state."""
+    tab = request.query.get("tab", "waiting")
+    if tab not in TABS:
+        raise web.HTTPNotFound(text="There is no such list of messages.")
+    before = request.query.get("before", "")
+    lines, counts = await read(request, _lists, tab, int(before) if before.isdecimal() and len(before) < 18 else None)
+    shown = lines[: messages.PAGE]
+    previews: dict[int, Rendered] = {}
+    if tab == "waiting":
+        previews = {line.id: await request.app[DEPS].preview(line.id) for line in shown[:30]}
+    return await show(
+        request,
+        "messages.html",
+        "messages",
+        tab=tab,
+        tabs={name: (title, sum(counts.get(state, 0) for state in states)) for name, (title, states) in TABS.items()},
+        lines=shown,
+        previews=previews,
+        why={line.id: why_of(line) for line in shown},
+        queued=counts.get("queued", 0),
+        next_before=shown[-1].id if len(lines) > messages.PAGE else None,
+    )
+
+
+async def act_on_message(request: web.Request) -> web.StreamResponse:
+    """POST /messages/{id}/{command} and its twin under /api."""
+    name = request.path.rpartition("/")[2]
+    command = forms.MESSAGE_COMMANDS[name](id_of(request), request[IDENTITY].name, await fields(request))
+    await request.app[DEPS].commands.submit(command)
+    return done(request, "/messages")
+
+
+async def hold(request: web.Request) -> web.StreamResponse:
+    """POST /hold: keep all that would go out."""
+    await request.app[DEPS].commands.submit(Hold(on=True, by=request[IDENTITY].name))
+    return done(request, "/messages")
+
+
+async def release(request: web.Request) -> web.StreamResponse:
+    """POST /release: let it go again; ``discard`` drops what was kept."""
+    sent = await fields(request)
+    discard = forms.flag_of(sent, "discard")
+    count = await request.app[DEPS].commands.submit(Hold(on=False, by=request[IDENTITY].name, discard=discard))
+    if wants_json(request) or is_api(request):
+        return web.json_response({"ok": True, "messages": count})
+    raise web.HTTPSeeOther("/messages")
+
+
+def _lists(connection: sa.Connection, tab: str, before_id: int | None) -> tuple[list[MessageLine], dict[str, int]]:
+    lines = messages.page(connection, TABS[tab][1], before_id, messages.PAGE + 1)
+    return lines, messages.count_by_state(connection)
+
+
+async def show_preview_text(request: web.Request) -> web.StreamResponse:
+    """GET /api/messages/{id}/preview: the words as they would go out now."""
+    try:
+        rendered = await request.app[DEPS].preview(id_of(request))
+    except (LookupError, CommandRefused) as error:
+        raise web.HTTPNotFound(text="There is no such message.") from error
+    return web.json_response({"subject": rendered.subject, "text": rendered.text})

@@ -1,0 +1,112 @@
+"""The queue: one list of all that needs a person, and a preview of the chosen case."""
+
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from gateway.commands import CommandRefused
+from gateway.web import forms
+from gateway.web.access import IDENTITY, fields, read
+from gateway.web.deps import DEPS
+from gateway.web.errors import FieldError
+from gateway.web.pages import case as case_page
+from gateway.web.pages.shell import show, viewer_zone
+from gateway.web.queries import cases, queue
+from gateway.web.queries.queue import QueueFilter, View
+from gateway.web.render import html
+from gateway.web.wording import title_of
+
+SEVERITIES = ("critical", "major", "minor", "info")
+LAST_PAGE = 200
+BULK_AT_MOST = 100
+_TITLES = {
+    View.NEEDS_YOU: "Needs you",
+    View.MINE: "Mine",
+    View.OPEN: "All open",
+    View.RESOLVED: "Resolved",
+    View.ARRIVAL: "Found on arrival",
+}
+
+
+async def show_queue(request: web.Request) -> web.StreamResponse:
+    """GET /: the whole page; with ``fragment=rows`` only the rows, for live updates."""
+    wanted = _wanted(request)
+    page = await read(request, queue.load, wanted, request.app[DEPS].clock.now())
+    context: dict[str, Any] = {
+        "page": page,
+        "wanted": wanted,
+        "view_title": _TITLES[wanted.view],
+        "views": list(_TITLES.items()),
+    }
+    if request.query.get("fragment") == "rows":
+        return html(request, "_rows.html", {**context, "zone": viewer_zone(request)})
+    section = {View.NEEDS_YOU: "queue", View.MINE: "mine", View.ARRIVAL: "arrival"}.get(wanted.view, "open")
+    return await show(request, "queue.html", section, severities=SEVERITIES, **context)
+
+
+async def show_arrival(request: web.Request) -> web.StreamResponse:
+    """GET /arrival: what was already true when the gateway first met each device; nobody was messaged about it."""
+    wanted = QueueFilter(View.ARRIVAL, request[IDENTITY].name, page=_page(request))
+    page = await read(request, queue.load, wanted, request.app[DEPS].clock.now())
+    return await show(request, "arrival.html", "arrival", page=page, wanted=wanted)
+
+
+async def show_preview(request: web.Request) -> web.StreamResponse:
+    """GET /preview/{case_id}: the pane beside the queue."""
+    found = await read(request, case_page.load, case_page.id_of(request))
+    if found is None:
+        raise web.HTTPNotFound(text="There is no such case.")
+    context = await case_page.context_of(request, found, hours=1)
+    return html(request, "_preview.html", context)
+
+
+async def bulk(request: web.Request) -> web.StreamResponse:
+    """POST /bulk: ``action`` (acknowledge | resolve) on ``ids``; what was refused is named, the rest is done."""
+    sent = await fields(request)
+    action, by = sent.get("action"), request[IDENTITY].name
+    if action not in ("acknowledge", "resolve"):
+        raise FieldError("action", "Choose acknowledge or resolve.")
+    ids = [int(word) for word in str(sent.get("ids", "")).split(",") if word.isdecimal()][:BULK_AT_MOST]
+    refused: dict[str, str] = {}
+    for case_id in ids:
+        try:
+            await request.app[DEPS].commands.submit(forms.CASE_COMMANDS[action](case_id, by, sent))
+        except CommandRefused as error:
+            refused[str(case_id)] = str(error)
+    done = len(ids) - len(refused)
+    return web.json_response({"done": done, "refused": refused}, status=HTTPStatus.OK)
+
+
+async def suggest(request: web.Request) -> web.StreamResponse:
+    """GET /suggest?q=: up to eight cases for the command palette."""
+    wanted = QueueFilter(View.OPEN, words=request.query.get("q", "")[:200])
+    page = await read(request, queue.load, wanted, request.app[DEPS].clock.now())
+    found = [_suggestion(row.case) for row in page.rows[:8]]
+    return web.json_response({"items": found})
+
+
+def _suggestion(case: cases.CaseLine) -> dict[str, str]:
+    who = case.customer_name or "no customer"
+    label = f"{title_of(case.explanation, case.rule)} · {case.device_label} · {who}"
+    return {"href": f"/cases/{case.id}", "label": label, "hint": f"#{case.id}"}
+
+
+def _wanted(request: web.Request) -> QueueFilter:
+    try:
+        view = View(request.query.get("view", View.NEEDS_YOU))
+    except ValueError:
+        raise web.HTTPNotFound(text="There is no such view.") from None
+    severity = request.query.get("severity")
+    return QueueFilter(
+        view=view,
+        user=request[IDENTITY].name,
+        severity=severity if severity in SEVERITIES else None,
+        words=request.query.get("q", "").strip()[:200],
+        page=_page(request),
+    )
+
+
+def _page(request: web.Request) -> int:
+    asked = request.query.get("page", "1")
+    return max(1, min(int(asked), LAST_PAGE)) if asked.isdecimal() and len(asked) < 6 else 1

@@ -1,0 +1,55 @@
+"""What every page of the console shares: who is looking, the navigation's counts, the hold banner, whose clock."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from aiohttp import web
+
+from gateway.web.access import IDENTITY, csrf_of, read
+from gateway.web.auth import Role
+from gateway.web.queries import people, queue
+from gateway.web.render import html
+
+ZONE_COOKIE = "tz"
+"""The browser's IANA time zone, which our script leaves there; times are shown in it."""
+SECTIONS = (
+    ("queue", "/", "Needs you", "needs_you"),
+    ("mine", "/?view=mine", "Mine", "mine"),
+    ("open", "/?view=open", "All open", None),
+    ("messages", "/messages", "Messages", "messages"),
+    ("devices", "/devices", "Devices", None),
+    ("offers", "/offers", "Offers", None),
+    ("arrival", "/arrival", "Found on arrival", "arrival"),
+    ("rules", "/rules", "Rules", None),
+    ("rejected", "/rejected", "Rejected", None),
+    ("admin", "/admin", "Operation", None),
+)
+"""(key, address, label, count's name)."""
+
+
+def viewer_zone(request: web.Request) -> str:
+    """Return the viewer's time zone, as their browser said; UTC until it has."""
+    return request.cookies.get(ZONE_COOKIE, "UTC")
+
+
+async def show(request: web.Request, template: str, section: str, status: int = 200, **context: Any) -> web.Response:
+    """Render a page of the console inside its shell."""
+    identity = request[IDENTITY]
+    counts, holding = await read(request, _shell_facts, identity.name)
+    shell = {
+        "user": identity,
+        "can": {role.value: identity.role.covers(role) for role in Role},
+        "csrf": csrf_of(request),
+        "counts": counts,
+        "counted_to": queue.COUNTED_TO,
+        "holding": holding,
+        "section": section,
+        "sections": SECTIONS,
+        "zone": viewer_zone(request),
+        "path": request.path_qs,
+    }
+    return html(request, template, shell | context, status=status)
+
+
+def _shell_facts(connection: sa.Connection, user: str) -> tuple[dict[str, int], bool]:
+    return dict(queue.count(connection, user)), people.holding(connection)

@@ -1,0 +1,78 @@
+"""Jinja2 for all pages: one environment, and the filters that turn stored facts into what people read."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from device_models.profile import DeviceProfile
+from gateway.web import wording
+from gateway.web.deps import DEPS, WebDeps
+from notifiers.reasons import channel_name
+
+ENVIRONMENT = web.AppKey("jinja", Environment)
+
+_PURPOSES = {"safety": "Safety", "fault": "Fault", "maintenance": "Maintenance", "offer": "Offer", "news": "News"}
+_LANGUAGES = {"en": "English", "de": "German", "ar": "Arabic", "pt": "Portuguese", "ja": "Japanese", "fr": "French"}
+
+
+def create_environment(deps: WebDeps) -> Environment:
+    """Make the environment; an undefined name in a template is an error, never an empty space."""
+    environment = Environment(
+        loader=PackageLoader("gateway.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def profile_of(name: str | None) -> DeviceProfile | None:
+        return deps.profiles.get(name or "")
+
+    def sentence(case: Any, now: datetime) -> str:
+        until = case.resolved_at or now
+        return wording.staff_sentence(case.explanation, case.rule, profile_of(case.profile), until)
+
+    environment.filters |= {
+        "ago": lambda at, now: wording.span_text(now - at),
+        "short_ago": lambda at, now: wording.short_span(now - at),
+        "until": lambda at, now: wording.span_text(at - now),
+        "span": wording.span_text,
+        "clock_in": _clock_in,
+        "stamp": _stamp,
+        "iso": lambda at: at.isoformat().replace("+00:00", "Z"),
+        "title": lambda case: wording.title_of(case.explanation, case.rule),
+        "sentence": sentence,
+        "channel": lambda name: channel_name(name) if name else "not chosen yet",
+        "purpose": lambda name: _PURPOSES.get(name, name),
+        "language": lambda locale: _LANGUAGES.get((locale or "").split("-")[0], locale),
+        "hex": lambda data: data[:64].hex(" "),
+        "printable": _printable,
+        "count": lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
+    }
+    environment.globals |= {"brand": deps.brand, "simulated": deps.simulator is not None, "mode": deps.mode}
+    return environment
+
+
+def html(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
+    """Render a template to a page."""
+    text = request.app[ENVIRONMENT].get_template(template).render(now=request.app[DEPS].clock.now(), **context)
+    return web.Response(text=text, content_type="text/html", charset="utf-8", status=status)
+
+
+def _clock_in(at: datetime, zone: str | None) -> str:
+    """The wall clock somewhere: 14:20."""
+    return f"{at.astimezone(wording.zone_of(zone)):%H:%M}"
+
+
+def _stamp(at: datetime, zone: str | None = None) -> str:
+    """Date and time: 23 Nov 14:20."""
+    return f"{at.astimezone(wording.zone_of(zone)):%-d\N{NO-BREAK SPACE}%b %H:%M}"
+
+
+def _printable(data: bytes) -> str:
+    """The first bytes as text; what cannot be read shows as a dot."""
+    text = data[:160].decode("utf-8", errors="replace")
+    return "".join(c if c.isprintable() else "·" for c in text)

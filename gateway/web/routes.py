@@ -1,0 +1,81 @@
+"""The table of routes: every address, and the least role that may use it. A test tries each role on each."""
+
+from gateway.web import ops, sse, webhooks
+from gateway.web.access import Route
+from gateway.web.api import reads, writes
+from gateway.web.auth import Role
+from gateway.web.customer import pages as customer
+from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
+from gateway.web.pages import admin, case, demo, devices, lists, login, messages, queue
+
+ID = r"{id:\d+}"
+_VIEWER, _AGENT, _LEAD, _ADMIN = Role.VIEWER, Role.AGENT, Role.LEAD, Role.ADMIN
+
+PUBLIC = (
+    Route("GET", "/healthz", ops.healthz, None),
+    Route("GET", "/readyz", ops.readyz, None),
+    Route("GET", "/metrics", ops.metrics, None),
+    Route("GET", "/login", login.show_login, None),
+    Route("POST", "/login", login.log_in, None),
+    Route("GET", "/p/{token}", customer.show_page, None),
+    Route("POST", "/p/{token}/write", customer.write, None),
+    Route("POST", "/p/{token}/tried", customer.tried, None),
+    Route("POST", "/p/{token}/service", customer.service, None),
+    Route("POST", "/p/{token}/choose", customer.choose, None),
+    Route("GET", "/p/{token}/stop", customer.ask_stop, None),
+    Route("POST", "/p/{token}/stop", customer.stop, None),
+    Route("POST", "/webhooks/twilio/status", webhooks.twilio_status, None),
+    Route("POST", "/webhooks/twilio/inbound", webhooks.twilio_inbound, None),
+)
+PAGES = (
+    Route("GET", "/", queue.show_queue, _VIEWER),
+    Route("GET", f"/preview/{ID}", queue.show_preview, _VIEWER),
+    Route("GET", "/suggest", queue.suggest, _VIEWER),
+    Route("GET", "/arrival", queue.show_arrival, _VIEWER),
+    Route("GET", "/live", sse.stream, _VIEWER),
+    Route("GET", f"/cases/{ID}", case.show_case, _VIEWER),
+    Route("GET", f"/cases/{ID}/chart", case.show_chart, _VIEWER),
+    Route("GET", "/messages", messages.show_messages, _VIEWER),
+    Route("GET", "/devices", devices.show_devices, _VIEWER),
+    Route("GET", "/devices/map.json", devices.map_data, _VIEWER),
+    Route("GET", "/devices/{id}", devices.show_device, _VIEWER),
+    Route("GET", "/offers", lists.show_offers, _VIEWER),
+    Route("GET", "/rejected", lists.show_rejected, _VIEWER),
+    Route("GET", "/rules", lists.show_rules, _VIEWER),
+    Route("GET", "/admin", lists.show_admin, _VIEWER),
+    Route("GET", "/demo", demo.show_demo, _VIEWER),
+    Route("GET", "/demo/story", demo.show_story, _VIEWER),
+)
+DEEDS = (
+    Route("POST", "/logout", login.log_out, _VIEWER),
+    Route("POST", "/bulk", queue.bulk, _AGENT),
+    *(Route("POST", f"/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),
+    *(Route("POST", f"/messages/{ID}/{name}", messages.act_on_message, _AGENT) for name in MESSAGE_COMMANDS),
+    # Everyone who answers customers may pull the brake; letting go again, or dropping what was kept, is for a lead.
+    Route("POST", "/hold", messages.hold, _AGENT),
+    Route("POST", "/release", messages.release, _LEAD),
+    Route("POST", "/admin/users", admin.save_user, _ADMIN),
+    Route("POST", "/admin/tokens", admin.save_token, _ADMIN),
+    Route("POST", "/demo/break", demo.break_something, _AGENT),
+)
+API = (
+    Route("GET", "/api/cases", reads.list_cases, _VIEWER),
+    Route("GET", f"/api/cases/{ID}", reads.get_case, _VIEWER),
+    Route("GET", "/api/devices", reads.list_devices, _VIEWER),
+    Route("GET", "/api/devices/unknown", reads.list_unknown, _VIEWER),
+    Route("GET", "/api/devices/{id}", reads.get_device, _VIEWER),
+    Route("GET", "/api/messages", reads.list_messages, _VIEWER),
+    Route("GET", f"/api/messages/{ID}", reads.get_message, _VIEWER),
+    Route("GET", f"/api/messages/{ID}/preview", messages.show_preview_text, _VIEWER),
+    Route("GET", "/api/offers/decisions", reads.list_decisions, _VIEWER),
+    Route("GET", "/api/rejections", reads.list_rejections, _VIEWER),
+    Route("GET", "/api/status", reads.get_status, _VIEWER),
+    *(Route("POST", f"/api/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),
+    *(Route("POST", f"/api/messages/{ID}/{name}", messages.act_on_message, _AGENT) for name in MESSAGE_COMMANDS),
+    Route("POST", "/api/hold", messages.hold, _AGENT),
+    Route("POST", "/api/release", messages.release, _LEAD),
+    Route("POST", "/api/users", admin.save_user, _ADMIN),
+    Route("POST", "/api/tokens", admin.save_token, _ADMIN),
+    Route("POST", "/api/import/{kind}", writes.upsert, _LEAD),
+)
+ROUTES = (*PUBLIC, *PAGES, *DEEDS, *API)

@@ -1,0 +1,119 @@
+// Forms that are sent without leaving the page; what is refused is said beside the control.
+import { toast } from "./toast.js";
+
+const csrf = () => document.querySelector('meta[name="csrf"]').content;
+const DELAY_MS = 6000;
+
+/** POST to one of our own addresses. Returns {ok, detail}; never throws for a refusal or a lost connection. */
+export async function post(action, body = new URLSearchParams(), keepalive = false) {
+  try {
+    const answer = await fetch(action, {
+      method: "POST", body, keepalive, headers: { Accept: "application/json", "X-CSRF-Token": csrf() }, redirect: "manual",
+    });
+    const data = await answer.json().catch(() => ({}));
+    if (answer.status === 401) return { ok: false, detail: "You were logged out. Log in again in another tab, then retry." };
+    return { ok: answer.ok, detail: data.detail || "That did not work.", data };
+  } catch {
+    return { ok: false, detail: "No connection. Nothing was changed." };
+  }
+}
+
+export function changed(kind = "case") {
+  document.dispatchEvent(new CustomEvent("live", { detail: { [kind]: ["*"], own: true } }));
+}
+
+async function send(form, submitter) {
+  const body = new URLSearchParams(new FormData(form, submitter));
+  const error = form.querySelector(".error");
+  const buttons = [...form.querySelectorAll("button")];
+  if (error) error.textContent = "";
+  buttons.forEach((button) => { button.disabled = true; });
+  const result = await post(form.action, body);
+  buttons.forEach((button) => { button.disabled = false; });
+  if (!result.ok) {
+    if (error) error.textContent = result.detail; else toast(result.detail);
+    return;
+  }
+  if (form.hasAttribute("data-clear")) form.querySelectorAll("textarea").forEach((area) => { area.value = ""; });
+  form.closest("details.menu")?.removeAttribute("open");
+  const back = form.dataset.undo;
+  if (form.dataset.done) toast(form.dataset.done, back ? async () => { const undone = await post(back); if (!undone.ok) toast(undone.detail); changed(); } : null);
+  if (form.hasAttribute("data-reload")) location.reload(); else changed();
+}
+
+// What cannot be taken back afterwards waits a moment first: the form goes out when the time for Undo is over, or the page is left.
+function sendLater(form) {
+  const card = form.closest("[data-draft]") || form;
+  const body = new URLSearchParams(new FormData(form));
+  card.hidden = true;
+  let open = true;
+  const flush = async (leaving) => {
+    if (!open) return;
+    open = false;
+    removeEventListener("pagehide", onLeave);
+    const result = await post(form.action, body, leaving);
+    if (!result.ok) { card.hidden = false; toast(result.detail); } else changed();
+  };
+  const onLeave = () => flush(true);
+  addEventListener("pagehide", onLeave);
+  const timer = setTimeout(() => flush(false), DELAY_MS);
+  toast(form.dataset.done, () => { open = false; clearTimeout(timer); removeEventListener("pagehide", onLeave); card.hidden = false; }, DELAY_MS);
+}
+
+function words(text) { return text.split(/(\s+)/); }
+
+/** Show what changes between two texts, word by word (longest common subsequence). */
+export function showDiff(target, before, after) {
+  const a = words(before), b = words(after);
+  const best = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
+  for (let i = a.length - 1; i >= 0; i -= 1) for (let j = b.length - 1; j >= 0; j -= 1) best[i][j] = a[i] === b[j] ? best[i + 1][j + 1] + 1 : Math.max(best[i + 1][j], best[i][j + 1]);
+  target.replaceChildren();
+  const add = (tag, text) => { const node = tag ? document.createElement(tag) : document.createTextNode(""); node.textContent = text; target.append(node); };
+  let i = 0, j = 0;
+  while (i < a.length || j < b.length) {
+    if (i < a.length && j < b.length && a[i] === b[j]) { add("", a[i]); i += 1; j += 1; }
+    else if (j < b.length && (i === a.length || best[i][j + 1] >= best[i + 1][j])) { add("ins", b[j]); j += 1; }
+    else { add("del", a[i]); i += 1; }
+  }
+  target.hidden = before === after;
+}
+
+function edit(card, open) {
+  const editor = card.querySelector("[data-editor]");
+  editor.hidden = !open;
+  card.querySelector("[data-text]").hidden = open;
+  card.querySelector("[data-draft-actions]").hidden = open;
+  if (open) editor.querySelector("textarea").focus();
+}
+
+export function startForms() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("[data-async]")) return;
+    event.preventDefault();
+    if (form.hasAttribute("data-delay")) sendLater(form); else send(form, event.submitter);
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  });
+  document.addEventListener("click", (event) => {
+    const card = event.target.closest("[data-draft]");
+    if (card && event.target.closest("[data-edit]")) edit(card, true);
+    if (card && event.target.closest("[data-edit-cancel]")) edit(card, false);
+    const insert = event.target.closest("[data-insert]");
+    if (insert) {
+      const area = insert.form.querySelector("textarea");
+      area.setRangeText(insert.dataset.insert, area.selectionStart, area.selectionEnd, "end");
+      area.focus();
+    }
+    // A menu closes when one clicks elsewhere.
+    document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+  });
+  document.addEventListener("input", (event) => {
+    const editor = event.target.closest("[data-editor]");
+    if (editor) showDiff(editor.querySelector("[data-diff]"), editor.elements.original.value, event.target.value);
+  });
+  document.addEventListener("keydown", (event) => {
+    if ((event.metaKey || event.ctrlKey) && event.key === "Enter" && event.target.matches("textarea")) event.target.form.requestSubmit();
+  });
+}

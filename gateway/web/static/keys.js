@@ -1,0 +1,36 @@
+// Keys: single letters act on the chosen case; typing in a field is never taken for a command.
+const typing = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
+
+/** Press the visible control that carries `data-key`, within `scope`. Returns whether there was one. */
+export function pressKey(key, scope = document) {
+  const control = [...scope.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((node) => node.checkVisibility() && !node.disabled);
+  if (!control) return false;
+  if (control.matches("textarea")) { control.scrollIntoView({ block: "center" }); control.focus(); } else control.click();
+  return true;
+}
+
+export function startKeys() {
+  const help = document.querySelector("[data-keys]");
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      document.activeElement?.blur?.();
+      document.querySelectorAll("details.menu[open]").forEach((menu) => { menu.open = false; });
+      return;
+    }
+    if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
+    const search = document.querySelector("[data-search]");
+    if (event.key === "?") { event.preventDefault(); help.showModal(); return; }
+    if (event.key === "/" && search) { event.preventDefault(); search.focus(); search.select(); return; }
+    if (event.key === "u" && !document.querySelector("[data-queue]")) { event.preventDefault(); location.href = "/"; return; }
+    if (/^[a-z]$/.test(event.key) && !document.querySelector("[data-queue]")) {
+      if (event.key === "n") showComposer("note");
+      if (event.key === "r") showComposer("reply");
+      if (pressKey(event.key)) event.preventDefault();
+    }
+  });
+}
+
+export function showComposer(name) {
+  const tab = document.querySelector(`[data-composer="${name}"]`);
+  if (tab && !tab.disabled) tab.click();
+}

@@ -1,0 +1,113 @@
+// The fleet on a map: shapes say how things are, near ones cluster, shops are outlines. Works without tiles.
+/* global L */
+const RANK = { critical: 3, major: 2, minor: 1, info: 1, ok: 0 };
+const SHAPES = {
+  critical: "M6 .8 11.6 11H.4z", major: "M6 .3 11.7 6 6 11.7.3 6z",
+  minor: "M6 1.4a4.6 4.6 0 1 0 0 9.2 4.6 4.6 0 0 0 0-9.2z", info: "M6 1.4a4.6 4.6 0 1 0 0 9.2 4.6 4.6 0 0 0 0-9.2z", ok: "M6 1a5 5 0 1 0 0 10A5 5 0 0 0 6 1z",
+};
+const CELL_PX = 44;
+
+function dot(severity) {
+  const size = severity === "ok" ? 10 : 16;
+  const svg = `<svg viewBox="0 0 12 12" fill="currentColor"><path d="${SHAPES[severity]}"/></svg>`;
+  return L.divIcon({ className: `dot sev-${severity} ${severity}`, html: svg, iconSize: [size, size] });
+}
+
+function text(value) { return document.createTextNode(value ?? ""); }
+
+function graticule(map) {
+  const layer = L.layerGroup().addTo(map);
+  const draw = () => {
+    layer.clearLayers();
+    const bounds = map.getBounds().pad(0.2);
+    const width = bounds.getEast() - bounds.getWest();
+    const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 45].find((size) => width / size < 9) || 45;
+    const line = (points) => L.polyline(points, { className: "graticule", interactive: false }).addTo(layer);
+    for (let lon = Math.ceil(bounds.getWest() / step) * step; lon < bounds.getEast(); lon += step) line([[bounds.getSouth(), lon], [bounds.getNorth(), lon]]);
+    for (let lat = Math.ceil(bounds.getSouth() / step) * step; lat < bounds.getNorth(); lat += step) line([[lat, bounds.getWest()], [lat, bounds.getEast()]]);
+  };
+  map.on("moveend", draw);
+  draw();
+}
+
+function base(element) {
+  const map = L.map(element, { zoomControl: true, attributionControl: Boolean(element.dataset.tiles), zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches });
+  L.control.scale({ imperial: false }).addTo(map);
+  return map;
+}
+
+function finish(map, element) {
+  if (element.dataset.tiles) L.tileLayer(element.dataset.tiles, { attribution: element.dataset.attribution, maxZoom: 19 }).addTo(map);
+  else graticule(map);
+}
+
+function clusters(map, devices, layer) {
+  layer.clearLayers();
+  const cells = new Map();
+  for (const device of devices) {
+    const point = map.project([device.lat, device.lon]);
+    const key = `${Math.floor(point.x / CELL_PX)}:${Math.floor(point.y / CELL_PX)}`;
+    cells.set(key, [...(cells.get(key) || []), device]);
+  }
+  for (const group of cells.values()) {
+    const worst = group.reduce((a, b) => (RANK[b.severity] > RANK[a.severity] ? b : a));
+    if (group.length === 1 || map.getZoom() >= 18) group.forEach((device) => mark(device, layer));
+    else {
+      const lat = group.reduce((sum, device) => sum + device.lat, 0) / group.length;
+      const lon = group.reduce((sum, device) => sum + device.lon, 0) / group.length;
+      const icon = L.divIcon({ className: `sev-${worst.severity}`, html: `<span class="cluster">${group.length}</span>`, iconSize: [30, 30] });
+      L.marker([lat, lon], { icon, title: `${group.length} devices, the worst is ${worst.severity}`, keyboard: true })
+        .on("click", () => map.fitBounds(L.latLngBounds(group.map((device) => [device.lat, device.lon])).pad(0.4), { maxZoom: 18 })).addTo(layer);
+    }
+  }
+}
+
+function mark(device, layer) {
+  if (device.accuracy_m) L.circle([device.lat, device.lon], { radius: device.accuracy_m, weight: 1, color: "currentColor", className: `sev-${device.severity}`, fillOpacity: 0.06, interactive: false }).addTo(layer);
+  const about = document.createElement("div");
+  const name = document.createElement("b");
+  name.append(text(device.label));
+  about.append(name, document.createElement("br"), text([device.customer, device.site, device.severity === "ok" ? "well" : device.severity].filter(Boolean).join(" · ")));
+  L.marker([device.lat, device.lon], { icon: dot(device.severity), title: device.label, alt: `${device.label}, ${device.severity}`, zIndexOffset: RANK[device.severity] * 1000 })
+    .bindTooltip(about, { direction: "top", offset: [0, -8] })
+    .on("click", () => { location.href = `/devices/${encodeURIComponent(device.id)}`; }).addTo(layer);
+}
+
+async function fleet(element) {
+  const answer = await fetch(element.dataset.source).catch(() => null);
+  if (!answer?.ok) return;
+  const data = await answer.json();
+  const note = document.querySelector("[data-map-note]");
+  if (data.unplaced && note) note.textContent = `${data.unplaced} without a place. Things only: a person's phone is on no map.`;
+  const map = base(element);
+  const points = [...data.devices, ...data.shops].map((place) => [place.lat, place.lon]);
+  if (points.length) map.fitBounds(L.latLngBounds(points).pad(0.08), { maxZoom: 15 }); else map.setView([30, 10], 2);
+  finish(map, element);
+  for (const shop of data.shops) {
+    const circle = L.circle([shop.lat, shop.lon], { radius: shop.radius_m, weight: 1.5, dashArray: "4 4", color: "#7a7f8a", fillOpacity: 0.04, interactive: false }).addTo(map);
+    const label = document.createElement("span");
+    label.append(text(shop.name));
+    circle.bindTooltip(label, { permanent: true, direction: "bottom", className: "shop-label", offset: [0, 4] });
+  }
+  const layer = L.layerGroup().addTo(map);
+  const draw = () => clusters(map, data.devices, layer);
+  map.on("zoomend", draw);
+  draw();
+  element.dataset.ready = "true";
+}
+
+function single(element) {
+  const { lat, lon, accuracy, severity, label } = element.dataset;
+  const map = base(element);
+  map.setView([Number(lat), Number(lon)], 15);
+  finish(map, element);
+  if (accuracy) L.circle([Number(lat), Number(lon)], { radius: Number(accuracy), weight: 1, color: "#2f6fd1", fillOpacity: 0.08 }).addTo(map);
+  L.marker([Number(lat), Number(lon)], { icon: dot(severity in SHAPES ? severity : "ok"), alt: label, title: label }).addTo(map);
+  element.dataset.ready = "true";
+}
+
+export function startMap() {
+  const element = document.querySelector("[data-map]");
+  if (!element || typeof L === "undefined") return;
+  if (element.dataset.source) fleet(element); else single(element);
+}

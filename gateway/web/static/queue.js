@@ -1,0 +1,145 @@
+// The queue: choose with j and k, see it beside, act with one key. New rows gather until they are asked for.
+import { changed, post } from "./forms.js";
+import { pressKey } from "./keys.js";
+import { concerns, paced } from "./live.js";
+import { toast } from "./toast.js";
+
+export function startQueue() {
+  const queue = document.querySelector("[data-queue]");
+  if (!queue) return;
+  const rows = queue.querySelector("[data-rows]");
+  const preview = document.querySelector("[data-preview]");
+  const gathered = queue.querySelector("[data-gathered]");
+  const bulk = queue.querySelector("[data-bulk]");
+  let chosen = null;
+  let wanted = 0;
+
+  const all = () => [...rows.querySelectorAll(".case-row")];
+  const rowOf = (id) => rows.querySelector(`.case-row[data-id="${id}"]`);
+  const previewing = () => preview.checkVisibility();
+
+  async function look(id, quietly = false) {
+    if (!previewing()) return;
+    const mine = (wanted += 1);
+    const skeleton = setTimeout(() => { if (mine === wanted && !quietly) preview.innerHTML = '<div class="in loading"><div class="skeleton"></div><div class="skeleton"></div><div class="skeleton"></div></div>'; }, 200);
+    const answer = await fetch(`/preview/${id}`).catch(() => null);
+    clearTimeout(skeleton);
+    if (mine !== wanted || !answer?.ok) return;
+    // Somebody who is writing in the preview keeps what they wrote.
+    if (quietly && (preview.querySelector("[data-editor]:not([hidden])") || preview.contains(document.activeElement))) return;
+    preview.innerHTML = await answer.text();
+  }
+
+  function choose(row, focus = true) {
+    if (!row) return;
+    all().forEach((other) => other.setAttribute("aria-selected", String(other === row)));
+    rows.setAttribute("aria-activedescendant", row.id);
+    if (focus) row.scrollIntoView({ block: "nearest" });
+    const id = row.dataset.id;
+    if (id === chosen) return;
+    chosen = id;
+    look(id);
+  }
+
+  const step = (by) => {
+    const list = all();
+    const at = list.findIndex((row) => row.dataset.id === chosen);
+    choose(list[Math.max(0, Math.min(list.length - 1, at + by))]);
+  };
+
+  function countSelected() {
+    const ids = [...rows.querySelectorAll("input:checked")].map((box) => box.value);
+    bulk.hidden = ids.length === 0;
+    queue.classList.toggle("selecting", ids.length > 0);
+    bulk.querySelector("[data-bulk-count]").textContent = `${ids.length} selected`;
+    return ids;
+  }
+
+  function adopt(fresh) {
+    const selected = new Set(countSelected());
+    rows.replaceChildren(...fresh.childNodes);
+    rows.querySelectorAll("input").forEach((box) => { box.checked = selected.has(box.value); });
+    countSelected();
+    gathered.hidden = true;
+    const row = chosen && rowOf(chosen);
+    if (row) row.setAttribute("aria-selected", "true");
+    else { chosen = null; if (previewing()) choose(all()[0], false); }
+  }
+
+  async function fetchRows() {
+    const url = new URL(queue.dataset.url, location.href);
+    url.searchParams.set("fragment", "rows");
+    const answer = await fetch(url).catch(() => null);
+    if (!answer?.ok) return null;
+    const box = document.createElement("template");
+    box.innerHTML = await answer.text();
+    return box.content;
+  }
+
+  let own = false;
+  const refresh = paced(async () => {
+    const fresh = await fetchRows();
+    if (!fresh) return;
+    const asked = own;
+    own = false;
+    const incoming = [...fresh.querySelectorAll(".case-row")];
+    const added = incoming.filter((row) => !rowOf(row.dataset.id));
+    // What one did oneself is shown at once, and so is the first row of an empty list; nothing else may move.
+    if (asked || all().length === 0) { adopt(fresh); return; }
+    for (const row of incoming) {
+      const old = rowOf(row.dataset.id);
+      if (!old || old.innerHTML === row.innerHTML) continue;
+      row.setAttribute("aria-selected", old.getAttribute("aria-selected"));
+      row.querySelector("input").checked = old.querySelector("input").checked;
+      old.replaceWith(row);
+    }
+    const stay = new Set(incoming.map((row) => row.dataset.id));
+    const gone = all().filter((row) => !stay.has(row.dataset.id) && !incoming.includes(row));
+    gone.forEach((row) => row.classList.add("gone"));
+    gathered.hidden = added.length + gone.length === 0;
+    gathered.textContent = added.length ? `${added.length} new ↑` : `${gone.length} done elsewhere: tidy up`;
+  }, 1000);
+
+  document.addEventListener("live", (event) => {
+    if (event.detail.own) own = true;
+    if (concerns(event.detail, ["case", "notification", "inbound"])) {
+      refresh();
+      if (chosen && concerns(event.detail, ["case", "notification"])) look(chosen, !event.detail.own);
+    }
+  });
+  gathered.addEventListener("click", () => { own = true; refresh(); rows.parentElement.scrollTo({ top: 0 }); });
+
+  rows.addEventListener("click", (event) => {
+    const row = event.target.closest(".case-row");
+    if (!row || event.target.matches("input")) return;
+    if (previewing() && !event.metaKey && !event.ctrlKey && event.detail < 2) { event.preventDefault(); choose(row); }
+    else if (event.detail >= 2) location.href = `/cases/${row.dataset.id}`;
+  });
+  rows.addEventListener("change", countSelected);
+  bulk.querySelector("[data-bulk-clear]").addEventListener("click", () => { rows.querySelectorAll("input").forEach((box) => { box.checked = false; }); countSelected(); });
+  bulk.addEventListener("click", async (event) => {
+    const action = event.target.closest("[data-bulk-action]")?.dataset.bulkAction;
+    if (!action) return;
+    const ids = countSelected();
+    const result = await post("/bulk", new URLSearchParams({ action, ids: ids.join(",") }));
+    if (!result.ok) { toast(result.detail); return; }
+    const refused = Object.values(result.data.refused);
+    const undo = action === "resolve" ? () => Promise.all(ids.filter((id) => !(id in result.data.refused)).map((id) => post(`/cases/${id}/reopen`))).then(() => changed()) : null;
+    toast(`${result.data.done} ${action === "resolve" ? "resolved" : "claimed"}${refused.length ? `; ${refused.length} not: ${refused[0]}` : ""}.`, undo);
+    rows.querySelectorAll("input").forEach((box) => { box.checked = false; });
+    changed();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || event.target.closest("input:not([type=checkbox]), textarea, select") || document.querySelector("dialog[open]")) return;
+    const act = {
+      j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1),
+      o: () => { if (chosen) location.href = `/cases/${chosen}`; },
+      Enter: () => { if (chosen && !event.target.closest("a, button, summary")) location.href = `/cases/${chosen}`; else return false; },
+      x: () => { const box = chosen && rowOf(chosen)?.querySelector("input"); if (box) { box.checked = !box.checked; countSelected(); } },
+      c: () => pressKey("c", preview), a: () => pressKey("a", preview), e: () => pressKey("e", preview), r: () => pressKey("r", preview), d: () => pressKey("d", preview),
+    }[event.key];
+    if (act && act() !== false) event.preventDefault();
+  });
+  if (previewing()) choose(all()[0], false);
+}

@@ -1,0 +1,35 @@
+// Lists that follow what happens, as long as nobody has something open in them.
+import { concerns, paced } from "./live.js";
+
+export function startRefresh() {
+  const lists = [...document.querySelectorAll("[data-refresh]")];
+  const stories = [...document.querySelectorAll("[data-story]")];
+  const renew = paced(async () => {
+    const answer = await fetch(location.href).catch(() => null);
+    if (!answer?.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const list of lists) {
+      if (list.querySelector("details[open], [data-editor]:not([hidden]), [data-draft][hidden]") || (list.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"))) continue;
+      const fresh = page.querySelector(`[data-refresh="${list.dataset.refresh}"]`);
+      if (fresh && fresh.innerHTML !== list.innerHTML) list.innerHTML = fresh.innerHTML;
+    }
+  }, 2000);
+  const retell = paced(async () => {
+    for (const story of stories) {
+      const answer = await fetch(story.dataset.story).catch(() => null);
+      if (answer?.ok) story.innerHTML = await answer.text();
+    }
+  }, 1000);
+  document.addEventListener("live", (event) => {
+    if (lists.some((list) => event.detail.own || concerns(event.detail, [list.dataset.refresh, "hold"]))) renew();
+    if (stories.length) retell();
+    if (concerns(event.detail, ["hold"])) holdChanged();
+  });
+  if (stories.length) setInterval(retell, 2000);
+}
+
+// The hold banner is on every page, so a change of it is worth a reload where nothing is being written.
+function holdChanged() {
+  const writing = [...document.querySelectorAll("textarea")].some((area) => area.value !== area.defaultValue);
+  if (!writing) location.reload();
+}

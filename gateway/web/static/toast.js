@@ -1,0 +1,15 @@
+// A short word at the lower edge, with a way back where there is one.
+export function toast(text, undo = null, life = 6000) {
+  const box = document.createElement("div");
+  box.className = "toast";
+  box.append(Object.assign(document.createElement("span"), { textContent: text }));
+  const close = () => { clearTimeout(timer); box.remove(); };
+  const timer = setTimeout(close, life);
+  if (undo) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Undo" });
+    button.addEventListener("click", () => { close(); undo(); });
+    box.append(button);
+  }
+  document.querySelector(".toasts").append(box);
+  return close;
+}

@@ -1,0 +1,64 @@
+"""What providers tell us: Twilio's receipts and inbound messages, believed only with Twilio's signature."""
+
+import structlog
+from aiohttp import web
+
+from gateway.commands import CommandRefused, CustomerWrote, ReceiptArrived
+from gateway.web.deps import DEPS
+from notifiers.transports.twilio_callbacks import Form, parse_form, parse_inbound, parse_receipt, verify_signature
+
+EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+LARGEST_BODY = 64 * 1024
+
+log = structlog.get_logger()
+
+
+async def twilio_status(request: web.Request) -> web.StreamResponse:
+    """POST /webhooks/twilio/status: a message moved on."""
+    receipt = parse_receipt(await _genuine_form(request), request.app[DEPS].clock.now())
+    if receipt is None:
+        log.info("webhook.not_understood", provider="twilio", kind="status")
+        return _twiml()
+    command = ReceiptArrived(receipt.provider, receipt.provider_id, receipt.state.value, receipt.error_code)
+    await request.app[DEPS].commands.submit(command)
+    return _twiml()
+
+
+async def twilio_inbound(request: web.Request) -> web.StreamResponse:
+    """POST /webhooks/twilio/inbound: a customer wrote."""
+    inbound = parse_inbound(await _genuine_form(request))
+    if inbound is None:
+        log.info("webhook.not_understood", provider="twilio", kind="inbound")
+        return _twiml()
+    command = CustomerWrote(inbound.provider, inbound.provider_id, inbound.channel, inbound.address, inbound.text)
+    try:
+        await request.app[DEPS].commands.submit(command)
+    except CommandRefused as refused:
+        # Twilio would only repeat what will be refused again.
+        log.warning("webhook.refused", provider="twilio", reason=str(refused))
+    return _twiml()
+
+
+async def _genuine_form(request: web.Request) -> Form:
+    """Read the form and check its signature over the URL as the public knows it, not as a proxy rewrote it.
+
+    Raises HTTPForbidden where it was not signed by Twilio for this account.
+    """
+    deps = request.app[DEPS]
+    body = await request.content.read(LARGEST_BODY + 1)
+    if len(body) > LARGEST_BODY:
+        raise web.HTTPRequestEntityTooLarge(LARGEST_BODY, len(body))
+    try:
+        form = parse_form(body)
+    except ValueError:
+        form = []
+    url = deps.public_url.rstrip("/") + request.path_qs
+    given = request.headers.get("X-Twilio-Signature", "")
+    if not deps.twilio_auth_token or not form or not verify_signature(deps.twilio_auth_token, url, form, given):
+        log.warning("webhook.forged", provider="twilio", path=request.path, configured=bool(deps.twilio_auth_token))
+        raise web.HTTPForbidden(text="The signature is not Twilio's for this account and address.")
+    return form
+
+
+def _twiml() -> web.Response:
+    return web.Response(text=EMPTY_TWIML, content_type="text/xml")

@@ -1,0 +1,154 @@
+"""Numbers, spans of time and the plain sentence of a case, in the staff's language (English)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from device_models.localized import in_language
+from device_models.profile import GENERIC, DeviceProfile, FieldSpec
+
+_UNITS = {
+    "Cel": "°C",
+    "[degF]": "°F",
+    "%": "%",
+    "kW.h": "kWh",
+    "W.h": "Wh",
+    "m/s": "m/s",
+    "km/h": "km/h",
+    "L/min": "l/min",
+    "L/h": "l/h",
+    "Ohm": "Ω",
+    "u[H2O]": "mmH₂O",
+    "[ppm]": "ppm",
+    "deg": "°",
+    "dB[mW]": "dBm",
+    "dB": "dB",
+    "1": "",
+}
+"""UCUM as people write it (ucum.org); a unit that is not here is written as it is."""
+_TIGHT = {"%", "°"}
+
+
+def unit_text(ucum: str | None) -> str:
+    """Write a UCUM unit as people do."""
+    return _UNITS.get(ucum or "", ucum or "")
+
+
+def number_text(value: float, decimals: int = 1) -> str:
+    """Write a number with a real minus sign and thin thousands: −1 234.5."""
+    return f"{value:,.{decimals}f}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
+
+
+def value_text(value: object, unit: str = "", decimals: int = 1) -> str:
+    """Write a measured value with its display unit; truth values are yes and no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        number = number_text(value, 0 if isinstance(value, int) else decimals)
+        return number if not unit else f"{number}{'' if unit in _TIGHT else chr(0xA0)}{unit}"
+    return str(value)
+
+
+def span_text(span: timedelta) -> str:
+    """Write a duration as one or two units: 45 s, 22 min, 3 h 5 min, 2 d 4 h, 12 d."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds}\N{NO-BREAK SPACE}s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    nb = "\N{NO-BREAK SPACE}"
+    if minutes < 60:
+        return f"{minutes}{nb}min"
+    if hours < 24:
+        rest = minutes - hours * 60
+        return f"{hours}{nb}h" + (f" {rest}{nb}min" if rest and hours < 10 else "")
+    rest = hours - days * 24
+    return f"{days}{nb}d" + (f" {rest}{nb}h" if rest and days < 7 else "")
+
+
+def short_span(span: timedelta) -> str:
+    """Write a duration as one unit for a narrow column: 45s, 22m, 3h, 12d."""
+    seconds = max(0, int(span.total_seconds()))
+    for size, letter in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{letter}"
+    return f"{seconds}s"
+
+
+def zone_of(name: str | None) -> ZoneInfo:
+    """Return a zone; UTC where there is none or its name is wrong."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def moment(value: object) -> datetime | None:
+    """Read an RFC 3339 text of an explanation; None where it is none."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def text_in(localized: object, locale: str = "en") -> str:
+    """Pick a text by language from an explanation, whether it is a mapping or plain."""
+    if isinstance(localized, Mapping):
+        return in_language({str(k): str(v) for k, v in localized.items()}, locale)
+    return str(localized or "")
+
+
+def title_of(explanation: Mapping[str, Any], rule: str, locale: str = "en") -> str:
+    """Name a fault: the rule's title, else its id in words."""
+    return text_in(explanation.get("title"), locale) or rule.replace("-", " ").replace("_", " ").capitalize()
+
+
+def field_spec(profile: DeviceProfile | None, name: str) -> FieldSpec:
+    """Describe a field: as the profile does, else by its own name."""
+    return (profile or GENERIC).fields.get(name) or FieldSpec(title={"en": name.replace("_", " ")})
+
+
+def staff_sentence(explanation: Mapping[str, Any], rule: str, profile: DeviceProfile | None, at: datetime) -> str:
+    """Say in one sentence what is true of a fault ``at`` a time, from its explanation alone.
+
+    Such as "Freezer too warm: temperature −8.3 °C, limit −12 °C, for 22 min."
+    """
+    title = title_of(explanation, rule)
+    proof = ", ".join(part for part in _proofs(explanation, profile, at) if part)
+    return f"{title}: {proof}." if proof else f"{title}."
+
+
+def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: datetime) -> list[str]:
+    proofs: list[str] = []
+    name, values = explanation.get("field"), explanation.get("values")
+    values = values if isinstance(values, Mapping) else {}
+    units = explanation.get("units")
+    units = units if isinstance(units, Mapping) else {}
+
+    def shown(field: str, value: object) -> str:
+        spec = field_spec(profile, field)
+        return value_text(value, unit_text(spec.unit or str(units.get(field, ""))), spec.decimals)
+
+    if code := explanation.get("code"):
+        proofs.append(f"code {code}")
+    if isinstance(name, str) and name in values:
+        proofs.append(f"{text_in(field_spec(profile, name).title).lower()} {shown(name, values[name])}")
+        if isinstance(explanation.get("limit"), int | float):
+            proofs.append(f"limit {shown(name, explanation['limit'])}")
+    else:
+        proofs.extend(
+            f"{text_in(field_spec(profile, n).title).lower()} {shown(n, v)}" for n, v in list(values.items())[:3]
+        )
+    heard = moment(explanation.get("last_heard_at"))
+    if heard:
+        proofs.append(f"last heard {span_text(at - heard)} ago")
+    due = moment(explanation.get("due_at"))
+    if due:
+        proofs.append(f"due {due:%-d %b %Y}")
+    since = moment(explanation.get("since"))
+    if since and not heard and not due:
+        proofs.append(f"for {span_text(at - since)}")
+    return proofs
