@@ -1,7 +1,8 @@
 """The history's own reader of the log: samples are written from there, so that the log is the history's buffer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Protocol
 
 import structlog
@@ -30,7 +31,7 @@ class Batch(Protocol):
 class Log(Protocol):
     """The log, read from any position on."""
 
-    def batches(self, after: int) -> AsyncIterator[Batch]:
+    def batches(self, after: int) -> AsyncGenerator[Batch, None]:
         """Yield what follows sequence ``after``, and what comes then, until closed."""
 
 
@@ -69,13 +70,14 @@ class Recorder:
             reached: int | None = None
             try:
                 reached = await self._history.last_sequence()
-                async for batch in self._stream.batches(after=reached):
-                    if not batch.messages:
-                        continue
-                    await self._history.write(self._samples(batch.messages), sequence=batch.last_sequence)
-                    if wait_s > self._first_wait_s:
-                        log.info("history.recording_again", sequence=batch.last_sequence)
-                    wait_s = self._first_wait_s
+                async with aclosing(self._stream.batches(after=reached)) as batches:
+                    async for batch in batches:
+                        if not batch.messages:
+                            continue
+                        await self._history.write(self._samples(batch.messages), sequence=batch.last_sequence)
+                        if wait_s > self._first_wait_s:
+                            log.info("history.recording_again", sequence=batch.last_sequence)
+                        wait_s = self._first_wait_s
                 return
             except HistoryUnavailable as error:
                 # Nothing is held in memory meanwhile: the same messages are read again from the log.

@@ -1,7 +1,7 @@
 """The recorder writes what the log holds, once the history takes it, and keeps positions only where it may."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +33,7 @@ class MemoryLog:
         self._messages = [Message(f"devices/d{n % 3}/status", str(n).encode(), at(n), n) for n in range(1, count + 1)]
         self._size = size
 
-    async def batches(self, after: int) -> AsyncIterator[Batch]:
+    async def batches(self, after: int) -> AsyncGenerator[Batch, None]:
         left = self._messages[after:]
         for begin in range(0, len(left), self._size):
             messages = left[begin : begin + self._size]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ class MemoryLog:
     def __init__(self, count: int) -> None:
         self._count = count
 
-    async def batches(self, after: int) -> AsyncIterator[Batch]:
+    async def batches(self, after: int) -> AsyncGenerator[Batch, None]:
         for n in range(after + 1, self._count + 1):
             payload = json.dumps({"temperature": -18.0 + n / 10}).encode()
             yield Batch([Message("devices/freezer-14/status", payload, T0 + timedelta(seconds=n), n)], n)
