@@ -171,7 +171,8 @@ class _Reader:
             for cells in rows_of(self._text):
                 if not header:
                     header = [cell.text.strip() for cell in cells]
-                    self._check_header(cells)
+                    if not self._check_header(cells):
+                        return
                 elif len(cells) != len(header):
                     message = f"has {len(cells)} cells where the header has {len(header)}"
                     self._wrong(cells[0].line, cells[0].column, "", message)
@@ -183,8 +184,8 @@ class _Reader:
         if not header:
             self._wrong(1, 1, "", "is empty; the first line names the columns")
 
-    def _check_header(self, cells: list[Cell]) -> None:
-        """Say once, at the header, what would otherwise be wrong with every row."""
+    def _check_header(self, cells: list[Cell]) -> bool:
+        """Say once, at the header, what would otherwise be wrong with every row; False if no row can be right."""
         names = [cell.text.strip() for cell in cells]
         for index, (cell, name) in enumerate(zip(cells, names, strict=True)):
             if name in names[:index]:
@@ -195,6 +196,11 @@ class _Reader:
         for column in self._mapping:
             if column not in names:
                 self._wrong(cells[0].line, cells[0].column, column, "is mapped, but the file has no such column")
+        given = {self._mapping.get(name, name) for name in names}
+        missing = [name for name, info in self._model.model_fields.items() if info.is_required() and name not in given]
+        for name in missing:
+            self._wrong(cells[0].line, cells[0].column, name, "is required, and no column gives it")
+        return not missing
 
     def _no_field(self, name: str) -> str:
         fields = ", ".join(self._model.model_fields)

@@ -180,6 +180,13 @@ def test_a_mapped_column_that_the_file_does_not_have_is_a_mistake(read: Any) -> 
     ]
 
 
+def test_a_required_field_that_no_column_gives_is_said_once(read: Any) -> None:
+    assert _errors(read("s.csv", "id,latitude\na,1\nb,2\n", "shops")) == [
+        "s.csv:1:1: name: is required, and no column gives it",
+        "s.csv:1:1: longitude: is required, and no column gives it",
+    ]
+
+
 def test_a_byte_order_mark_and_windows_line_ends_are_fine(read: Any) -> None:
     result = read("d.csv", b"\xef\xbb\xbfid,name\r\na,A\r\nb,B\r\n\r\n")
     assert [(device.id, device.name) for device in result.records] == [("a", "A"), ("b", "B")]
