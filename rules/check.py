@@ -1,0 +1,126 @@
+"""What is wrong with rules for the profiles there are: misspelt fields, text compared with numbers, no such code."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+
+from device_models.profile import DeviceProfile, FieldSpec
+from device_models.yaml_lines import FileError
+from rules.base import BaseRule
+from rules.expression import Expression, FieldType, compile_expression, problems
+from rules.kinds.condition import ConditionRule
+from rules.kinds.error_code import ErrorCodeRule
+from rules.kinds.maintenance import MaintenanceRule
+from rules.kinds.proximity import ProximityRule
+from rules.schema import RuleSet
+
+ALWAYS_THERE: Mapping[str, FieldType] = {"online": "bool"}
+"""Fields that no profile declares: presence events carry them for every device."""
+SIMILAR = 0.6
+"""How alike two names must be for one to be suggested for the other (``difflib``'s ratio)."""
+
+
+def check_rules(ruleset: RuleSet, profiles: Mapping[str, DeviceProfile]) -> list[FileError]:
+    """Check rules against profiles, by name; every error has the place in the rule's file and, where there is one, a
+    suggestion. The schema itself was checked when the files were read (``rules.schema``)."""
+    errors: list[FileError] = []
+    for rule in ruleset.rules:
+        unknown = [name for name in rule.profile if name not in profiles]
+        errors.extend(
+            ruleset.error(rule, "profile", f"there is no profile '{name}'{_hint(name, profiles)}") for name in unknown
+        )
+        watched = [profile for profile in profiles.values() if rule.applies_to(profile.name)]
+        if watched and not unknown:
+            errors.extend(_check(ruleset, rule, watched))
+    return errors
+
+
+def types_of(profile: DeviceProfile) -> dict[str, FieldType | None]:
+    """Return the type of each field and alias of a profile, None where it is not known."""
+    types: dict[str, FieldType | None] = dict(ALWAYS_THERE)
+    for name, spec in profile.fields.items():
+        types[name] = _type_of(spec)
+    return types
+
+
+def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> Iterator[FileError]:
+    match rule:
+        case ConditionRule():
+            yield from _condition(ruleset, rule, "when", rule.when, watched)
+            if rule.clear_when is not None:
+                yield from _condition(ruleset, rule, "clear_when", rule.clear_when, watched)
+        case ErrorCodeRule():
+            catalogue = {code for profile in watched for code in profile.errors}
+            for code in rule.codes:
+                if code not in catalogue:
+                    message = f"no profile's catalogue has the code '{code}'{_hint(code, catalogue)}"
+                    yield ruleset.error(rule, "codes", message)
+            if rule.profile and not catalogue:
+                yield ruleset.error(rule, "profile", f"{_named(watched)} no error codes, so this never fires")
+        case MaintenanceRule():
+            plans = {name for profile in watched for name in profile.maintenance}
+            for name in rule.plans:
+                if name not in plans:
+                    yield ruleset.error(rule, "plans", f"no profile has the service plan '{name}'{_hint(name, plans)}")
+            if rule.profile and not plans:
+                yield ruleset.error(rule, "profile", f"{_named(watched)} no service plans, so this never fires")
+        case ProximityRule() | _:
+            return
+
+
+def _condition(
+    ruleset: RuleSet, rule: BaseRule, field: str, source: str, watched: list[DeviceProfile]
+) -> Iterator[FileError]:
+    expression = compile_expression(source)
+    types = [types_of(profile) for profile in watched]
+    # A rule for all profiles acts on those that have its fields; a rule that names its profiles means each of them.
+    everywhere = bool(rule.profile)
+    for reference in expression.references:
+        lacking = [p for p, known in zip(watched, types, strict=True) if _lacks(p, known, reference.field)]
+        if not lacking or (not everywhere and len(lacking) < len(watched)):
+            continue
+        known = {name for profile in lacking for name in types_of(profile)}
+        message = f"{_named(lacking)} no field '{reference.field}'{_field_hint(reference.field, known, watched)}"
+        yield ruleset.error(rule, field, message, reference.start)
+    seen: set[tuple[str, int]] = set()
+    for profile, known_types in zip(watched, types, strict=True):
+        if any(_lacks(profile, known_types, name) for name in expression.fields):
+            continue
+        for problem in problems(expression, _with_unknown(expression, known_types)):
+            if (problem.message, problem.offset) not in seen:
+                seen.add((problem.message, problem.offset))
+                yield ruleset.error(rule, field, problem.message, problem.offset)
+
+
+def _lacks(profile: DeviceProfile, types: Mapping[str, FieldType | None], name: str) -> bool:
+    # Nobody described what a device of the profile generic sends; a service plan's counter may be any field.
+    return bool(profile.fields) and name not in types and profile.name != "generic"
+
+
+def _with_unknown(expression: Expression, types: Mapping[str, FieldType | None]) -> dict[str, FieldType | None]:
+    return {name: types.get(name) for name in expression.fields}
+
+
+def _type_of(spec: FieldSpec) -> FieldType | None:
+    if spec.type is not None:
+        return spec.type
+    numeric = spec.unit or spec.minimum is not None or spec.maximum is not None or spec.nominal is not None
+    return "number" if numeric else None
+
+
+def _field_hint(name: str, known: Iterable[str], watched: list[DeviceProfile]) -> str:
+    """An alias is no field: conditions are written in the profile's own names."""
+    for profile in watched:
+        for field, spec in profile.fields.items():
+            if name in spec.aliases:
+                return f"; it arrives as '{field}'"
+    return _hint(name, known)
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=SIMILAR)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _named(profiles: list[DeviceProfile]) -> str:
+    names = ", ".join(f"'{profile.name}'" for profile in profiles)
+    return f"the profile {names} has" if len(profiles) == 1 else f"the profiles {names} have"
