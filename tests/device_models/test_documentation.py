@@ -15,7 +15,8 @@ _PAGE = (Path(__file__).parents[2] / "docs" / "devices.md").read_text(encoding="
 
 
 def _example(language: str) -> str:
-    return re.findall(rf"```{language}\n(.*?)```", _PAGE, re.DOTALL)[0]
+    examples: list[str] = re.findall(rf"```{language}\n(.*?)```", _PAGE, re.DOTALL)
+    return examples[0]
 
 
 def test_the_decoder_of_ones_own_decodes(tmp_path: Path) -> None:
