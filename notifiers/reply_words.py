@@ -13,7 +13,8 @@ stop | stopall | unsubscribe | optout | opt out | no more | do not contact | don
 stopp | stoppen | abmelden | abbestellen | austragen | keine mehr | nicht mehr
 توقف | توقفوا | أوقف | أوقفوا | إيقاف | ستوب | إلغاء الاشتراك | ألغ الاشتراك | كفى
 arrêt | arrêter | arrêtez | stopper | désabonner | se désabonner | désinscrire | désinscription | plus de | plus d'
-alto | parar | pare | paren | baja | darse de baja | dar de baja | no más | no mas
+alto | parar | pare | paren | no más
+baja | darme de baja | darme baja | quiero darme de baja | quiero darme baja | dar de baja | dar baja
 sair | descadastrar | remover | chega de | não mais
 """
 STOP_ALONE = """

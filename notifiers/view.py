@@ -165,8 +165,7 @@ def _reading(facts: Mapping[str, Any], field_name: str, formats: Formats) -> tup
 
     Only numbers: a device's own words for a state ("ON", "ERR_3") are no customer's, the rule's title says it.
     """
-    unit = read.part(facts, "units").get(field_name)
-    unit = unit if isinstance(unit, str) else ""
+    unit = read.name(read.part(facts, "units").get(field_name))
     decimals = read.number(read.part(facts, "decimals").get(field_name))
     places = min(max(int(decimals), 0), 6) if decimals is not None else 1
 

@@ -1,0 +1,145 @@
+import io
+import string
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from device_models.purpose import Purpose
+from notifiers.catalogue import Catalogue, load_catalogues
+from notifiers.replies import Intent, read_reply
+
+_METHODS = [("view.py", "python"), ("templates/**.j2", "jinja2")]
+
+
+def _extracted() -> dict[str, tuple[str, ...]]:
+    """Every msgid of the code and the templates, with its plural where it has one."""
+    with as_file(files("notifiers")) as package:
+        found = extract_from_dir(package, _METHODS)
+        return {
+            (message if isinstance(message, str) else message[0]): (
+                (message,) if isinstance(message, str) else tuple(message)
+            )
+            for _, _, message, _, _ in found
+        }
+
+
+def _names(text: str) -> set[str]:
+    return {part.split(")")[0] for part in text.split("%(")[1:]}
+
+
+CATALOGUES = load_catalogues()
+TRANSLATED = sorted(set(CATALOGUES) - {"en"})
+
+
+def test_german_and_arabic_are_there() -> None:
+    assert {"en", "de", "ar"} <= set(CATALOGUES)
+
+
+def test_templates_have_something_to_translate() -> None:
+    assert len(_extracted()) > 100
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_everything_is_translated(language: str) -> None:
+    assert [msgid for msgid in _extracted() if not CATALOGUES[language].has(msgid)] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_nothing_is_translated_that_is_no_longer_said(language: str) -> None:
+    content = files("notifiers").joinpath("locale", f"{language}.po").read_bytes()
+    ids = {m.id if isinstance(m.id, str) else m.id[0] for m in read_po(io.BytesIO(content)) if m.id}
+
+    assert ids - set(_extracted()) == set()
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_translation_uses_no_fact_that_the_english_does_not_have(language: str) -> None:
+    content = files("notifiers").joinpath("locale", f"{language}.po").read_bytes()
+    for message in read_po(io.BytesIO(content), locale=language):
+        if not message.id:
+            continue
+        ids = [message.id] if isinstance(message.id, str) else list(message.id)
+        given = set().union(*(_names(one) for one in ids))
+        strings = [message.string] if isinstance(message.string, str) else list(message.string or ())
+        for text in strings:
+            assert _names(text) <= given, text
+            assert text % dict.fromkeys(given, 7), text
+        # All but the words for zero, one and two of a plural say every fact.
+        assert any(_names(text) == given for text in strings), ids
+
+
+@pytest.mark.parametrize("language", sorted(CATALOGUES))
+@pytest.mark.parametrize(
+    ("what", "purpose"),
+    [
+        ("", None),
+        (" SAFETY", Purpose.SAFETY),
+        (" ALERTS", Purpose.FAULT),
+        (" REMINDERS", Purpose.MAINTENANCE),
+        (" OFFERS", Purpose.OFFER),
+        (" NEWS", Purpose.NEWS),
+    ],
+)
+def test_the_words_we_ask_for_are_the_words_we_understand(language: str, what: str, purpose: Purpose | None) -> None:
+    catalogue = CATALOGUES[language]
+
+    stop, start = read_reply(catalogue.gettext(f"STOP{what}")), read_reply(catalogue.gettext(f"START{what}"))
+
+    assert (stop.intent, stop.purpose) == (Intent.STOP, purpose)
+    assert (start.intent, start.purpose) == (Intent.START, purpose)
+
+
+@pytest.mark.parametrize(
+    ("language", "done", "later"), [("en", "DONE", "LATER"), ("de", "ERLEDIGT", "SPÄTER"), ("ar", "تم", "لاحقًا")]
+)
+def test_done_and_later_are_asked_for_in_words_we_understand(language: str, done: str, later: str) -> None:
+    asked = CATALOGUES[language].gettext("Reply DONE once it is done, or LATER to be reminded again.")
+
+    words = [word.strip(string.punctuation + "«»،") for word in asked.split()]
+    assert done in words
+    assert later in words
+    assert (read_reply(done).intent, read_reply(later).intent) == (Intent.DONE, Intent.LATER)
+
+
+def test_arabic_counts_days_in_its_six_forms() -> None:
+    one, many = "%(what)s, in %(num)d day (%(date)s)", "%(what)s, in %(num)d days (%(date)s)"
+    said = {n: CATALOGUES["ar"].ngettext(one, many, n) % {"what": "", "num": n, "date": ""} for n in (1, 2, 3, 11, 100)}
+
+    assert [said[1], said[2], said[3], said[11], said[100]] == [
+        "، بعد يوم واحد ()",
+        "، بعد يومين ()",
+        "، بعد 3 أيام ()",
+        "، بعد 11 يومًا ()",
+        "، بعد 100 يوم ()",
+    ]
+
+
+def test_english_needs_no_file() -> None:
+    english = Catalogue("en")
+
+    assert english.gettext("Case") == "Case"
+    assert english.ngettext("day", "days", 2) == "days"
+    assert english.has("anything")
+
+
+def test_a_company_may_change_words_and_add_languages(tmp_path: Path) -> None:
+    header = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    (tmp_path / "de.po").write_text(header + 'msgid "Case"\nmsgstr "Ticket"\n', encoding="utf-8")
+    (tmp_path / "pt.po").write_text(header + 'msgid "Case"\nmsgstr "Caso"\n', encoding="utf-8")
+
+    catalogues = load_catalogues([tmp_path])
+
+    assert catalogues["de"].gettext("Case") == "Ticket"
+    assert catalogues["de"].gettext("Limit") == "Grenze"
+    assert catalogues["pt"].gettext("Case") == "Caso"
+    assert (catalogues["pt"].has("Case"), catalogues["pt"].has("Limit")) == (True, False)
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "de.po").write_text('msgid "unfinished', encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"de\.po"):
+        load_catalogues([tmp_path])
