@@ -37,9 +37,14 @@ class Clock:
 
     def at(self, wall: datetime) -> datetime:
         """Return what this clock showed when the wall clock showed ``wall`` (the log stamps messages by the wall clock)."""
-        if self.speed == 1.0 and self.start == self.anchor:
+        if self.is_wall:
             return wall
         return self.start + (wall - self.anchor) * self.speed
+
+    @property
+    def is_wall(self) -> bool:
+        """Whether this is the wall clock itself."""
+        return self.speed == 1.0 and self.start == self.anchor
 
     def wall_seconds(self, duration: timedelta) -> float:
         """Return how many real seconds ``duration`` takes on this clock."""

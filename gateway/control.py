@@ -31,7 +31,9 @@ from rules.detect import Detector
 from rules.schema import RuleSet
 from rules.spatial_index import ShopIndex
 
-_KINDS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in (Hold, SaveApiToken, SaveUser, Upsert)}
+_KINDS: dict[str, TypeAdapter[Any]] = {
+    kind.__name__: TypeAdapter(kind) for kind in (Hold, SaveApiToken, SaveUser, Upsert)
+}
 
 
 def submit_command(config: Config, command: Command) -> Any:
@@ -85,7 +87,9 @@ async def _send(data_dir: Path, command: Command) -> Any:
         ):
             answer = await response.json()
     except (OSError, aiohttp.ClientError, json.JSONDecodeError) as error:
-        raise StartRefused(f"the gateway on {data_dir} runs but does not answer: {error}; is it just starting?") from error
+        raise StartRefused(
+            f"the gateway on {data_dir} runs but does not answer: {error}; is it just starting?"
+        ) from error
     if "refused" in answer:
         raise CommandRefused(answer["refused"])
     return answer["result"]

@@ -3,18 +3,22 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from device_models.localized import in_language
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.profile_files import parse_profile
 from device_models.registry import Shop
 from device_models.yaml_lines import FileError, InvalidFileError
+from gateway.clock import Clock
 from gateway.commands import Commands, PutRulesLive
 from gateway.config import Config
+from rules.base import BaseRule
 from rules.detect import Detector
 from rules.schema import RuleSet, merge_rules
 from rules.spatial_index import ShopIndex
@@ -29,8 +33,9 @@ class RuleStatus:
     """What the console shows of the rules in force."""
 
     digest: str = ""
-    rules: int = 0
-    files: list[str] = field(default_factory=list)
+    loaded_at: datetime | None = None
+    live: list[dict[str, Any]] = field(default_factory=list)
+    """One mapping a rule, see ``WebDeps.status``."""
     errors: list[str] = field(default_factory=list)
     """Of the newest attempt; while there are any, the rules before it stay in force."""
 
@@ -39,8 +44,9 @@ class RuleStatus:
         return {
             "ok": not self.errors,
             "digest": self.digest,
-            "rules": self.rules,
-            "files": list(self.files),
+            "detail": f"{len(self.live)} rules live",
+            "loaded_at": self.loaded_at,
+            "live": list(self.live),
             "errors": list(self.errors),
         }
 
@@ -88,12 +94,33 @@ def _yaml_files(package: str, folder: str, builtin: bool, paths: Sequence[Path])
     return found
 
 
+def _describe(rule: BaseRule, ruleset: RuleSet) -> dict[str, Any]:
+    place = (ruleset.places or {}).get(rule.id)
+    return {
+        "id": rule.id,
+        "kind": rule.kind,
+        "profile": ", ".join(rule.profile),
+        "severity": rule.severity.value,
+        "purpose": rule.purpose.value,
+        "title": in_language(rule.title, "en") or rule.id,
+        "when": str(getattr(rule, "when", "")),
+        "shadow": rule.shadow,
+        "file": Path(place[0].filename).name if place else "",
+    }
+
+
 class RuleWatcher:
     """Looks at the files, and at the shops, and puts a changed rule set live; a wrong one is refused loudly."""
 
     def __init__(
-        self, config: Config, profiles: Mapping[str, DeviceProfile], shops: Mapping[str, Shop], commands: Commands
+        self,
+        config: Config,
+        profiles: Mapping[str, DeviceProfile],
+        shops: Mapping[str, Shop],
+        commands: Commands,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._config = config
         self._profiles = profiles
         self._shops = shops
@@ -104,8 +131,8 @@ class RuleWatcher:
     def describe(self, detector: Detector) -> None:
         """Show ``detector`` as what is in force."""
         self.status.digest = detector.version
-        self.status.rules = len(detector.rules)
-        self.status.files = [path.name for path in rule_paths(self._config)]
+        self.status.loaded_at = self._clock.now()
+        self.status.live = [_describe(rule, detector.ruleset) for rule in detector.ruleset.rules]
         self.status.errors = []
 
     async def run(self) -> None:
@@ -120,9 +147,7 @@ class RuleWatcher:
     async def reload(self) -> None:
         """Read the files anew and put them live, or say what is wrong with them."""
         try:
-            detector = await asyncio.to_thread(
-                make_detector, self._config, self._profiles, list(self._shops.values())
-            )
+            detector = await asyncio.to_thread(make_detector, self._config, self._profiles, list(self._shops.values()))
         except (InvalidFileError, OSError) as error:
             self.status.errors = str(error).splitlines()
             for line in self.status.errors:
@@ -130,7 +155,7 @@ class RuleWatcher:
             return
         await self._commands.submit(PutRulesLive(detector, by="files"))
         self.describe(detector)
-        log.info("rules.put_live", digest=self.status.digest, rules=self.status.rules)
+        log.info("rules.put_live", digest=self.status.digest, rules=len(self.status.live))
 
     def _fingerprint(self) -> tuple[object, ...]:
         files = tuple(

@@ -5,14 +5,15 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
 
 from device_models.decoders.dispatch import Dispatcher
-from device_models.event import Event, Message, Rejection
+from device_models.event import Event, Message, Rejection, TimeSource
 from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from gateway.clock import Clock
 from gateway.commands import PutRulesLive, Sweep
@@ -21,11 +22,12 @@ from gateway.control import serve_control
 from gateway.data_lock import lock_data
 from gateway.decoders import build_dispatcher
 from gateway.history import History
-from gateway.history.embedded import EmbeddedHistory
-from gateway.history.influxdb import InfluxHistory
+from gateway.history.opening import open_history
 from gateway.history.recorder import Recorder
 from gateway.ingest.broker import EmbeddedBroker
 from gateway.ingest.log_stream import EMBEDDED
+from gateway.ingest.relay import Relay
+from gateway.ingest.relay_settings import RelaySettings
 from gateway.ingest.server_config import DeviceLogin
 from gateway.ingest.stream import Stream
 from gateway.live import LiveFeed
@@ -47,6 +49,7 @@ from gateway.web.app import create_app
 from gateway.web.deps import SimulatorControl, WebDeps
 from gateway.web.links import LinkSigner
 from gateway.web.listener import web_listener
+from notifiers.transports.twilio_callbacks import verify_signature
 
 log = structlog.get_logger()
 
@@ -134,10 +137,9 @@ class Service:
             log.warning("outbox.unknown_after_crash", messages=unknown)
         self.pipeline = Pipeline(committer, self._batches(stream), clock, self.live, self.metrics)
         self.history = await self._open_history()
-        self._stack.push_async_callback(self.history.close)
         recorder = Recorder(_Log(stream, clock), _decode(dispatcher), self.history, self._keep_position(profiles))
         sender = Sender(self.store, self.pipeline, clock, transports)
-        watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline)
+        watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline, clock)
         watcher.describe(detector)
         self.pipeline.on_commit = lambda outcome: _wake(sender, outcome)
 
@@ -147,7 +149,7 @@ class Service:
         self._spawn("outbox", sender.run())
         self._stack.push_async_callback(sender.stop)
         self._spawn("rules", watcher.run())
-        relays = self._start_relays(stream)
+        relays = self._start_relays(stream, dispatcher)
         status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher)
         self._spawn("status", status.run())
         self._start_scheduler(stream, profiles)
@@ -185,18 +187,18 @@ class Service:
         return lambda after: _Log(stream, self.clock).batches(after)
 
     async def _open_history(self) -> History:
-        section = self.config.history
-        if section.url is None:
-            budget = int(self.config.data_budget * _HISTORY_SHARE)
-            return await EmbeddedHistory.open(self.config.data_dir / "history.sqlite", budget)
-        return InfluxHistory(
-            section.url,
+        section, budget = self.config.history, int(self.config.data_budget * _HISTORY_SHARE)
+        history = await open_history(
+            self.config.data_dir,
+            budget,
+            url=section.url,
             token=section.token.get_secret_value() if section.token else None,
             org=section.org,
             bucket=section.bucket,
-            progress_path=self.config.data_dir / "history-progress.sqlite",
             query=section.query,
         )
+        self._stack.push_async_callback(history.close)
+        return history
 
     def _keep_position(self, profiles: Mapping[str, DeviceProfile]) -> Callable[[str], bool]:
         """A person's position is kept nowhere; a thing's where its owner agreed to its use."""
@@ -218,22 +220,20 @@ class Service:
         if await asyncio.to_thread(live_version) != detector.version:
             await self.pipeline.submit(PutRulesLive(detector, by="start"))
 
-    def _start_relays(self, stream: Stream) -> list[Any]:
-        from gateway.ingest.relay import Relay
-
+    def _start_relays(self, stream: Stream, dispatcher: Dispatcher) -> list[Relay]:
         relays = []
         for section in self.config.relay:
-            relay = Relay(
-                stream,
+            settings = RelaySettings(
                 section.url,
                 section.topics,
-                username=section.username,
-                password=section.password.get_secret_value() if section.password else None,
-                ca=section.ca,
-                cert=section.cert,
-                key=section.key,
-                client_id=section.client_id,
+                section.username,
+                section.password.get_secret_value() if section.password else None,
+                section.ca,
+                section.cert,
+                section.key,
+                section.client_id,
             )
+            relay = Relay(settings, stream, identify=_identify(dispatcher))
             self._spawn(f"relay {section.client_id}", relay.run())
             relays.append(relay)
         return relays
@@ -281,6 +281,7 @@ class Service:
                 explain_device, self.store, committer, self.registry, profiles, device_id, self.clock.now()
             )
 
+        twilio = config.notifiers.twilio
         deps = WebDeps(
             store=self.store,
             commands=self.pipeline,
@@ -298,7 +299,7 @@ class Service:
             mode=config.notifiers.mode,
             tiles_url=config.web.map_tiles,
             simulator=self._simulator,
-            twilio_verify=_twilio_verify(config),
+            twilio_verify=partial(verify_signature, twilio.token.get_secret_value()) if twilio else None,
             metrics=self.metrics.registry,
         )
         app = create_app(deps)
@@ -329,18 +330,22 @@ def _decode(dispatcher: Dispatcher) -> Callable[[Message], Sequence[Event] | Rej
     return decode
 
 
+def _identify(dispatcher: Dispatcher) -> Callable[[str, bytes], str | None]:
+    """What makes a stamped message the same one again: who said it, and when by their own clock."""
+
+    def identify(topic: str, payload: bytes) -> str | None:
+        decoded = dispatcher.decode(Message(topic, payload, datetime.now(UTC)))
+        if isinstance(decoded, Rejection) or not decoded.events:
+            return None
+        event = decoded.events[0]
+        return f"{event.device_id}|{event.observed_at}" if event.time_source is TimeSource.DEVICE else None
+
+    return identify
+
+
 def _wake(sender: Sender, outcome: Outcome) -> None:
     if any(change["kind"] in ("notification", "hold", "customer") for change in outcome.changes):
         sender.wake()
-
-
-def _twilio_verify(config: Config) -> Callable[[str, Mapping[str, str], str], bool] | None:
-    if config.notifiers.twilio is None:
-        return None
-    from notifiers.transports.twilio_callbacks import verify_signature
-
-    token = config.notifiers.twilio.token.get_secret_value()
-    return lambda url, form, signature: verify_signature(token, url, form, signature)
 
 
 async def serve(config: Config, clock: Clock | None = None) -> None:
@@ -350,15 +355,21 @@ async def serve(config: Config, clock: Clock | None = None) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
-    await service.start()
+
+    async def live() -> None:
+        await service.start()
+        await service.run()
+
+    running = asyncio.create_task(live(), name="service")
+    waiting = asyncio.create_task(stopping.wait(), name="stopping")
     try:
-        running = asyncio.create_task(service.run())
-        waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()
-        running.cancel()
     finally:
         log.info("gateway.stopping")
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({running})
         await service.stop()
         log.info("gateway.stopped")

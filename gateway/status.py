@@ -3,13 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
 from gateway.config import Config
 from gateway.history import History, HistoryError
 from gateway.ingest.broker import EmbeddedBroker
+from gateway.ingest.relay import Relay
 from gateway.ingest.stream import Stream
 from gateway.pipeline.pipeline import Pipeline
 from gateway.rule_files import RuleWatcher
@@ -17,11 +18,6 @@ from gateway.store import schema
 from gateway.store.store import Store
 
 _EVERY_S = 2.0
-
-
-class _Relay(Protocol):
-    @property
-    def status(self) -> Any: ...
 
 
 class Status:
@@ -32,7 +28,7 @@ class Status:
         config: Config,
         broker: EmbeddedBroker | None,
         stream: Stream,
-        relays: list[_Relay],
+        relays: list[Relay],
         pipeline: Pipeline,
         history: History,
         store: Store,
@@ -87,8 +83,8 @@ class Status:
             "qos0_dropped": self._broker.qos0_dropped,
         }
 
-    def _relay_ok(self, relay: _Relay) -> bool:
-        return bool(relay.status.connected)
+    def _relay_ok(self, relay: Relay) -> bool:
+        return relay.status.connected_since is not None
 
     def _relay_detail(self) -> str:
         if not self._relays:

@@ -81,7 +81,13 @@ def set_consent(tx: Transaction, command: SetConsent) -> Customer:
     values = {name: sorted(purpose.value for purpose in value) for name, value in update.items()}
     tx.connection.execute(sa.update(c).where(c.c.id == customer.id).values(**values))
     entries = [
-        {"customer_id": customer.id, "purpose": p.value, "granted": command.granted, "source": command.source, "at": tx.now}
+        {
+            "customer_id": customer.id,
+            "purpose": p.value,
+            "granted": command.granted,
+            "source": command.source,
+            "at": tx.now,
+        }
         for p in sorted(purposes)
     ]
     if entries:

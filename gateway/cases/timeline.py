@@ -29,8 +29,6 @@ def touch(tx: Transaction, case_id: int, **values: Any) -> None:
     """Write ``values`` to the case, with its version and time."""
     cases = schema.cases
     tx.connection.execute(
-        sa.update(cases)
-        .where(cases.c.id == case_id)
-        .values(updated_at=tx.now, version=cases.c.version + 1, **values)
+        sa.update(cases).where(cases.c.id == case_id).values(updated_at=tx.now, version=cases.c.version + 1, **values)
     )
     tx.changed("case", case_id)

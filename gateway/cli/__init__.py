@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import accounts, demo, doctor, hold, init, run, watch
+from gateway.cli import accounts, decode, doctor, hold, init, run, simulate, watch
 
 app = typer.Typer(
     name="gateway",
@@ -12,10 +12,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,  # locals hold secrets and customers' addresses
 )
-app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
+app.command("decode")(decode.decode)
+app.command("simulate")(simulate.simulate)
 app.command("hold")(hold.hold)
 app.command("watch")(watch.watch)
 app.add_typer(accounts.app, name="users")

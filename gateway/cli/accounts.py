@@ -20,10 +20,14 @@ def users() -> None:
 @app.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="Login name.")],
-    role: Annotated[Role, typer.Option(help="viewer reads, agent works cases, lead writes rules, admin runs it.")] = Role.AGENT,
+    role: Annotated[
+        Role, typer.Option(help="viewer reads, agent works cases, lead writes rules, admin runs it.")
+    ] = Role.AGENT,
     password: Annotated[
         str | None,
-        typer.Option(envvar="GATEWAY_NEW_PASSWORD", help="Default: asked for, or made and printed where nobody can be asked."),
+        typer.Option(
+            envvar="GATEWAY_NEW_PASSWORD", help="Default: asked for, or made and printed where nobody can be asked."
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:

@@ -9,7 +9,9 @@ from gateway.cli.options import ConfigOption, plain_errors, read_config
 
 def hold(
     release: Annotated[bool, typer.Option("--release", help="Let messages go again, what was kept included.")] = False,
-    discard: Annotated[bool, typer.Option("--discard", help="With --release: drop what was kept instead of sending it.")] = False,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="With --release: drop what was kept instead of sending it.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Stop all messages to customers at once; they are kept. ``--release`` lets them go."""

@@ -12,7 +12,6 @@ from gateway.people.registry import Registry
 from gateway.pipeline.commit import Committer
 from gateway.store import schema
 from gateway.store.store import Store
-from rules.explain import explain
 from rules.inputs import DeviceContext
 from rules.state import DeviceState
 
@@ -26,6 +25,8 @@ def explain_device(
     at: datetime,
 ) -> Sequence[Mapping[str, Any]]:
     """Return one mapping for each rule on the device. Raises LookupError for an unknown device."""
+    from rules.explain import explain
+
     device = registry.devices.get(device_id)
     if device is None:
         raise LookupError(f"there is no device {device_id}")

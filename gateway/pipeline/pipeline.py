@@ -141,7 +141,13 @@ class Pipeline:
         work.ticks_until = self._ticks_until()
         if not (taken or work.messages or work.last_sequence > self._committer.sequence or self._timer_due()):
             return
-        outcome = await self._commit(work)
+        try:
+            outcome = await self._commit(work)
+        except BaseException as error:
+            for _, future in taken:
+                if not future.done():
+                    future.set_exception(RuntimeError(f"the pipeline ended: {error}"))
+            raise
         for (_, future), result in zip(taken, outcome.results, strict=True):
             if future.done():
                 continue

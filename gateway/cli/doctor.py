@@ -1,0 +1,147 @@
+"""``gateway doctor``: what would keep the gateway from running well here, before it runs."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
+from gateway.config import Config
+from gateway.errors import StartRefused
+
+_SIGNS = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "error": "[red]✗[/red]"}
+_ENOUGH_BYTES = 2 * 10**9
+
+
+class Finding(NamedTuple):
+    """One thing looked at."""
+
+    level: str
+    """ok | warning | error."""
+    text: str
+
+
+def doctor(config: ConfigOption = None) -> None:
+    """Look at configuration, disk, ports, rules, providers and brokers, and say what to mend. Status 1 on an error."""
+    with plain_errors(StartRefused):
+        settings = read_config(config)
+    errors = 0
+    for check in (_data, _ports, _server, _rules, _providers, _store, _relays):
+        for finding in check(settings):
+            stderr.print(f"{_SIGNS[finding.level]} {finding.text}", soft_wrap=True)
+            errors += finding.level == "error"
+    raise typer.Exit(1 if errors else 0)
+
+
+def _data(config: Config) -> Iterator[Finding]:
+    folder = config.data_dir.absolute()
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not os.access(nearest, os.W_OK):
+        yield Finding("error", f"data_dir: {folder} cannot be written by this user")
+        return
+    free = shutil.disk_usage(nearest).free
+    if free < min(config.data_budget, _ENOUGH_BYTES):
+        yield Finding("error", f"data_dir: only {free / 1e9:.1f} GB are free")
+    elif free < config.data_budget:
+        yield Finding("warning", f"data_dir: {free / 1e9:.1f} GB are free, data_budget is {config.data_budget / 1e9:.0f} GB")
+    else:
+        yield Finding("ok", f"data_dir: {folder}, {free / 1e9:.0f} GB free")
+
+
+def _ports(config: Config) -> Iterator[Finding]:
+    running = (config.data_dir / "control.json").exists()
+    listeners = {"web.listen": config.web.listen}
+    if config.stream.url is None:
+        listeners["broker.listen"] = config.broker.listen
+    for key, listen in listeners.items():
+        host, _, port = listen.rpartition(":")
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host.strip("[]"), int(port)))
+            except OSError as error:
+                if running:
+                    yield Finding("ok", f"{key}: {listen} is taken, by the gateway that runs on this data_dir")
+                else:
+                    yield Finding("error", f"{key}: {listen}: {error.strerror}; stop what listens there or choose another port")
+            else:
+                yield Finding("ok", f"{key}: {listen} is free")
+
+
+def _server(config: Config) -> Iterator[Finding]:
+    if config.stream.url is not None:
+        return
+    from gateway.ingest.child import find_nats_server
+
+    yield from _try(lambda: f"nats-server: {find_nats_server().name} found")
+
+
+def _rules(config: Config) -> Iterator[Finding]:
+    from device_models.yaml_lines import InvalidFileError
+    from gateway.rule_files import load_profiles, load_rules
+
+    try:
+        profiles, rules = load_profiles(config), load_rules(config)
+    except (InvalidFileError, OSError) as error:
+        for line in str(error).splitlines():
+            yield Finding("error", f"rules: {line}")
+        return
+    yield Finding("ok", f"rules: {len(rules.rules)} rules, {len(profiles)} profiles")
+
+
+def _providers(config: Config) -> Iterator[Finding]:
+    from gateway.outbox.transports import make_transports
+
+    async def made() -> str:
+        transports = make_transports(config)
+        for transport in transports:
+            await transport.close()
+        return ", ".join(transport.name for transport in transports)
+
+    try:
+        names = asyncio.run(made())
+    except StartRefused as error:
+        yield Finding("error", str(error))
+        return
+    if names:
+        yield Finding("ok", f"notifiers: {names}; mode {config.notifiers.mode}")
+    else:
+        yield Finding("warning", "notifiers: none is set up, so cases open and nobody is told; see docs/messages.md")
+    if config.web.public_url is None:
+        yield Finding("warning", "web.public_url is not set: links in messages lead to this machine alone")
+
+
+def _store(config: Config) -> Iterator[Finding]:
+    from gateway.store.store import Store
+
+    def opened() -> str:
+        if config.store.url is None and not (config.data_dir / "gateway.sqlite").exists():
+            return "store: SQLite, made at the first start"
+        Store(config.store_url).close()
+        return "store: opens, tables are current"
+
+    yield from _try(opened)
+
+
+def _relays(config: Config) -> Iterator[Finding]:
+    for relay in config.relay:
+        for path in (relay.ca, relay.cert, relay.key):
+            if path is not None and not Path(path).is_file():
+                yield Finding("error", f"relay: {path} is not there")
+        yield Finding(
+            "warning",
+            f"relay {relay.client_id}: if its broker is mosquitto, set max_queued_messages 0 and persistence true there: "
+            "by default it drops acknowledged messages of a slow subscriber (docs/brokers.md)",
+        )
+
+
+def _try(check: Callable[[], str]) -> Iterator[Finding]:
+    try:
+        yield Finding("ok", check())
+    except (StartRefused, OSError) as error:
+        yield Finding("error", str(error))
