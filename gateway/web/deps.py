@@ -15,6 +15,7 @@ from gateway.commands import Commands
 from gateway.history import History
 from gateway.web.links import LinkSigner
 from notifiers.message import Rendered
+from notifiers.transports.twilio_callbacks import Form
 
 
 class ReadStore(Protocol):
@@ -96,8 +97,8 @@ class WebDeps:
     """Leaflet's URL template of a map's tiles; None draws the fleet on a plain graticule."""
     tiles_attribution: str = ""
     simulator: SimulatorControl | None = None
-    twilio_auth_token: str | None = field(default=None, repr=False)
-    """Checks Twilio's webhooks; None while Twilio is not configured, and they are refused."""
+    twilio_verify: Callable[[str, Form, str], bool] | None = None
+    """(exact public URL, form as received, signature) → genuine; None, while Twilio is not configured, refuses all."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
 
 

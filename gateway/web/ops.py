@@ -16,6 +16,9 @@ from gateway.web.queries import people
 REQUESTS = web.AppKey("requests", Counter)
 SECONDS = web.AppKey("seconds", Histogram)
 
+NEEDED = ("broker", "pipeline")
+"""Parts without which nothing works. A dead letter or a wrong rule file is a person's task, not a reason to restart."""
+
 log = structlog.get_logger()
 
 
@@ -58,10 +61,9 @@ async def healthz(_request: web.Request) -> web.StreamResponse:
 
 
 async def readyz(request: web.Request) -> web.StreamResponse:
-    """GET /readyz: the store can be read, and no part says that it is not well; 503 names the ones that do."""
-    failing = [
-        name for name, part in request.app[DEPS].status().items() if isinstance(part, dict) and part.get("ok") is False
-    ]
+    """GET /readyz: the store can be read, broker and pipeline are well; 503 names what is not."""
+    parts = request.app[DEPS].status()
+    failing = [name for name in NEEDED if parts.get(name, {}).get("ok") is False]
     try:
         await read(request, people.fact, "hold")
     except SQLAlchemyError:

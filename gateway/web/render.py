@@ -43,7 +43,7 @@ def create_environment(deps: WebDeps) -> Environment:
         "clock_in": _clock_in,
         "stamp": _stamp,
         "iso": lambda at: at.isoformat().replace("+00:00", "Z"),
-        "title": lambda case: wording.title_of(case.explanation, case.rule),
+        "title": lambda case: wording.staff_title(case.explanation, case.rule),
         "sentence": sentence,
         "channel": lambda name: channel_name(name) if name else "not chosen yet",
         "purpose": lambda name: _PURPOSES.get(name, name),

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from gateway.commands import CommandRefused, CustomerWrote, ReceiptArrived
 from gateway.web.deps import DEPS
-from notifiers.transports.twilio_callbacks import Form, parse_form, parse_inbound, parse_receipt, verify_signature
+from notifiers.transports.twilio_callbacks import Form, parse_form, parse_inbound, parse_receipt
 
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 LARGEST_BODY = 64 * 1024
@@ -54,8 +54,8 @@ async def _genuine_form(request: web.Request) -> Form:
         form = []
     url = deps.public_url.rstrip("/") + request.path_qs
     given = request.headers.get("X-Twilio-Signature", "")
-    if not deps.twilio_auth_token or not form or not verify_signature(deps.twilio_auth_token, url, form, given):
-        log.warning("webhook.forged", provider="twilio", path=request.path, configured=bool(deps.twilio_auth_token))
+    if deps.twilio_verify is None or not form or not deps.twilio_verify(url, form, given):
+        log.warning("webhook.forged", provider="twilio", path=request.path, configured=deps.twilio_verify is not None)
         raise web.HTTPForbidden(text="The signature is not Twilio's for this account and address.")
     return form
 

@@ -106,6 +106,12 @@ def title_of(explanation: Mapping[str, Any], rule: str, locale: str = "en") -> s
     return text_in(explanation.get("title"), locale) or rule.replace("-", " ").replace("_", " ").capitalize()
 
 
+def staff_title(explanation: Mapping[str, Any], rule: str) -> str:
+    """Name a fault to staff: rules speak to the customer ("Your freezer is …"), and it is not the agent's freezer."""
+    title = title_of(explanation, rule).replace(" your ", " the ").removeprefix("Your ")
+    return title[:1].upper() + title[1:]
+
+
 def field_spec(profile: DeviceProfile | None, name: str) -> FieldSpec:
     """Describe a field: as the profile does, else by its own name."""
     return (profile or GENERIC).fields.get(name) or FieldSpec(title={"en": name.replace("_", " ")})
@@ -116,7 +122,7 @@ def staff_sentence(explanation: Mapping[str, Any], rule: str, profile: DevicePro
 
     Such as "Freezer too warm: temperature −8.3 °C, limit −12 °C, for 22 min."
     """
-    title = title_of(explanation, rule)
+    title = staff_title(explanation, rule)
     proof = ", ".join(part for part in _proofs(explanation, profile, at) if part)
     return f"{title}: {proof}." if proof else f"{title}."
 

@@ -102,12 +102,12 @@ def decision(line: Decision) -> dict[str, Any]:
 
 def rejection(row: sa.RowMapping) -> dict[str, Any]:
     """Present a rejected message; the first bytes in hexadecimal."""
-    return {**row, "first_bytes": row["first_bytes"].hex()}
+    return {**plain(row), "first_bytes": row["first_bytes"].hex()}
 
 
 def plain(row: Mapping[str, Any] | sa.RowMapping) -> dict[str, Any]:
     """Present a row as it is."""
-    return dict(row)
+    return {str(name): value for name, value in row.items()}
 
 
 def _text(value: object) -> str:

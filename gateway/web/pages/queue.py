@@ -15,7 +15,7 @@ from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, queue
 from gateway.web.queries.queue import QueueFilter, View
 from gateway.web.render import html
-from gateway.web.wording import title_of
+from gateway.web.wording import staff_title
 
 SEVERITIES = ("critical", "major", "minor", "info")
 LAST_PAGE = 200
@@ -88,7 +88,7 @@ async def suggest(request: web.Request) -> web.StreamResponse:
 
 def _suggestion(case: cases.CaseLine) -> dict[str, str]:
     who = case.customer_name or "no customer"
-    label = f"{title_of(case.explanation, case.rule)} · {case.device_label} · {who}"
+    label = f"{staff_title(case.explanation, case.rule)} · {case.device_label} · {who}"
     return {"href": f"/cases/{case.id}", "label": label, "hint": f"#{case.id}"}
 
 

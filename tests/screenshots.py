@@ -1,0 +1,124 @@
+"""Pictures of the product, in three widths, light and dark: ``python -m tests.screenshots [NAME …]``.
+
+A believable fleet speaks through the real committer into a store; Chromium looks at what the web makes of it. The
+pictures go to ``screenshots/``, which git ignores; they are there to be looked at, one by one.
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.gateway.web_fleet import PASSWORD, Town, link, town
+from tests.servers import require
+
+OUT = Path("screenshots")
+SIZES = {"desktop": (1440, 900), "tablet": (900, 1100), "phone": (390, 844)}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One screen to be pictured."""
+
+    path: str
+    ready: str
+    """A selector that is visible once the screen is whole."""
+    whole: bool = False
+    """The whole page rather than the first screenful."""
+    click: str = ""
+
+
+def shots(made: Town) -> Mapping[str, Shot]:
+    """Name the screens worth looking at."""
+    souza = made.case_of("f-souza", "freezer-compressor-stopped")["id"]
+    lumen = made.case_of("f-lumen", "freezer-too-warm")["id"]
+    return {
+        "login": Shot("/login", "form"),
+        "queue": Shot("/", ".preview .sentence, .case-row"),
+        "case": Shot(f"/cases/{souza}", ".chart"),
+        "approval": Shot(f"/cases/{lumen}", "[data-draft]", click="[data-edit]"),
+        "messages": Shot("/messages", ".mail"),
+        "map": Shot("/devices", "#map[data-ready]"),
+        "device": Shot("/devices/f-souza", ".chart"),
+        "offers": Shot("/offers", "table"),
+        "rejected": Shot("/rejected", "table"),
+        "rules": Shot("/rules", "table"),
+        "admin": Shot("/admin", ".cards"),
+        "arrival": Shot("/arrival", ".case-row"),
+        "demo": Shot("/demo", ".story"),
+        "customer-en": Shot(link(made, "f-brown"), "h1", whole=True),
+        "customer-de": Shot(link(made, "f-lumen"), "h1", whole=True),
+        "customer-ar": Shot(link(made, "f-yusuf"), "h1", whole=True),
+    }
+
+
+async def log_in(page: Page, base: str, name: str = "ada") -> None:
+    """Log in as a person does."""
+    await page.goto(f"{base}/login")
+    await page.fill("#name", name)
+    await page.fill("#password", PASSWORD)
+    await page.press("#password", "Enter")
+    await page.wait_for_url(f"{base}/")
+
+
+async def take(browser: Browser, base: str, wanted: Mapping[str, Shot]) -> list[Path]:
+    """Take the pictures; return their files."""
+    taken: list[Path] = []
+    for size, (width, height) in SIZES.items():
+        for scheme in SCHEMES:
+            context = await browser.new_context(
+                viewport={"width": width, "height": height}, color_scheme=scheme, timezone_id="Europe/Berlin"
+            )
+            page = await context.new_page()
+            await log_in(page, base)
+            for name, shot in wanted.items():
+                if name == "login":
+                    await context.clear_cookies(name="session")
+                await page.goto(base + shot.path)
+                await page.locator(shot.ready).first.wait_for(state="visible")
+                if size == "desktop" and name == "queue":
+                    await page.locator(".preview .chart").wait_for()
+                if shot.click:
+                    await page.locator(shot.click).first.click()
+                file = OUT / f"{name}-{size}-{scheme}.png"
+                await page.screenshot(path=file, full_page=shot.whole)
+                taken.append(file)
+                if name == "login":
+                    await log_in(page, base)
+            await context.close()
+    return taken
+
+
+async def main(names: Sequence[str]) -> None:
+    """Fill a store, serve it, look at it."""
+    OUT.mkdir(exist_ok=True)
+    chromium = require("chromium", "chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        async with town(Path(folder), demo=True) as made, TestServer(made.app()) as server:
+            wanted = {name: shot for name, shot in shots(made).items() if not names or name in names}
+            base = str(server.make_url("")).rstrip("/")
+            async with async_playwright() as playwright:
+                browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+                for file in await take(browser, base, wanted):
+                    print(file)  # noqa: T201  (what a person who runs this wants to know)
+                await browser.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))
