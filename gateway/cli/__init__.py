@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import accounts, decode, doctor, hold, init, run, simulate, watch
+from gateway.cli import accounts, decode, doctor, hold, importing, init, run, simulate, watch
 
 app = typer.Typer(
     name="gateway",
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
+app.command("import")(importing.import_)
 app.command("decode")(decode.decode)
 app.command("simulate")(simulate.simulate)
 app.command("hold")(hold.hold)
