@@ -32,8 +32,6 @@ class Mosquitto:
             "user root",
             "persistence true",
             f"persistence_location {folder}/",
-            "autosave_on_changes true",
-            "autosave_interval 1",
             # The default of 1,000 drops acknowledged messages of a slow subscriber; docs/brokers.md.
             "max_queued_messages 0",
             *options,
@@ -75,6 +73,7 @@ class Publisher:
         parts = urlsplit(url)
         self.acked: set[int] = set()
         self._numbers: dict[int, int] = {}
+        self._early: set[int] = set()
         self._lock = threading.Lock()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
         self._client.reconnect_delay_set(0.05, 0.2)  # type: ignore[arg-type]  # seconds, slept as they are
@@ -88,12 +87,21 @@ class Publisher:
 
     def publish(self, number: int, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish with QoS 1; ``number`` is in ``acked`` once the PUBACK came."""
+        mid = self._client.publish(topic, payload, qos=1, retain=retain).mid
+        # Not held while paho publishes: its thread calls _published with a lock of its own held.
         with self._lock:
-            self._numbers[self._client.publish(topic, payload, qos=1, retain=retain).mid] = number
+            if mid in self._early:
+                self._early.remove(mid)
+                self.acked.add(number)
+            else:
+                self._numbers[mid] = number
 
     def _published(self, _client: mqtt.Client, _data: object, mid: int, *_: object) -> None:
         with self._lock:
-            self.acked.add(self._numbers.pop(mid))
+            if mid in self._numbers:
+                self.acked.add(self._numbers.pop(mid))
+            else:
+                self._early.add(mid)
 
     def close(self) -> None:
         """Disconnect."""
@@ -106,7 +114,7 @@ def mosquitto_pub(url: str, *arguments: str, payload: bytes | None = None) -> No
     parts = urlsplit(url)
     command = [require("mosquitto_pub", "mosquitto-clients"), "-h", parts.hostname or "", "-p", str(parts.port)]
     if payload is not None:
-        command.append("-s")
+        command.append("-s" if payload else "-n")
     subprocess.run([*command, *arguments], input=payload, check=True, timeout=20)
 
 

@@ -137,10 +137,11 @@ class Stream:
         A batch holds what has arrived, up to ``max_messages`` or about 4 MiB; ``max_wait_s`` lets one that is not
         full wait for more. When nothing arrives, an empty batch comes every ``idle_s``. Nothing is asked of the
         server beyond two batches ahead of the caller. Messages that the log has dropped already are reported as
-        ``stream.gap``. Raises LogBehind, and Unreachable while the first question gets no answer.
+        ``stream.gap``. Raises LogBehind.
         """
-        state = await self._state()
-        self._check_end(state, after)
+        while not await self._can_start(after):
+            await asyncio.sleep(idle_s)
+            yield Batch([], after, at_end=False)
         clock = asyncio.get_running_loop().time
         reader = OrderedReader(self._client, self._settings.name, after, max_messages)
         self._readers.add(reader)
@@ -220,6 +221,15 @@ class Stream:
         except (NatsError, TimeoutError) as error:
             raise Unreachable(f"JetStream does not answer: {type(error).__name__}") from error
         return info.state
+
+    async def _can_start(self, after: int) -> bool:
+        """Make sure that the log reaches ``after``; False where there is no answer. Raises LogBehind."""
+        try:
+            self._check_end(await self._state(_GLANCE_S), after)
+        except Unreachable as error:
+            log.warning("stream.unreachable", reason=str(error))
+            return False
+        return True
 
     def _check_end(self, state: StreamState, after: int) -> None:
         if after > state.last_seq:

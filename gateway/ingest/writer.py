@@ -7,6 +7,7 @@ ever: its ``APIError.from_error`` raises within the handler instead of returning
 import asyncio
 import json
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from nats.aio.client import Client
@@ -47,7 +48,7 @@ class LogWriter:
         reply = f"{self._inbox}.{next(self._numbers)}"
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting[reply] = future
-        future.add_done_callback(lambda _: self._waiting.pop(reply, None))
+        future.add_done_callback(partial(self._forget, reply))
         try:
             if not self._listening:
                 # Bounded by what is under way, which the callers wait for.
@@ -58,6 +59,12 @@ class LogWriter:
             future.cancel()
             raise NotStored(type(error).__name__) from error
         return future
+
+    def _forget(self, reply: str, future: asyncio.Future[Stored]) -> None:
+        self._waiting.pop(reply, None)
+        if not future.cancelled():
+            # Looked at, so that a caller who gives up a batch at its first refusal leaves no "never retrieved" behind.
+            future.exception()
 
     async def _answered(self, msg: Msg) -> None:
         future = self._waiting.get(msg.subject)
