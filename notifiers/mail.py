@@ -71,7 +71,8 @@ def parse_mailbox(text: str) -> Mailbox:
     name, spec = parseaddr(text)
     local, _, domain = spec.rpartition("@")
     plain = text.isprintable() and local and not (set(' \t,;:<>()[]"\\@') & set(local)) and len(local.encode()) <= 64
-    if not plain or ("<" not in text and text.strip() != spec):
+    whole = text.strip().endswith(f"<{spec}>") or text.strip() == spec
+    if not plain or not whole:
         raise ValueError("is no mail address")
     try:
         ascii_domain = domain if domain == "localhost" else idna.encode(domain, uts46=True).decode("ascii")
@@ -108,10 +109,11 @@ def compose(outgoing: Outgoing, sender: Mailbox, recipient: Mailbox) -> EmailMes
         mail["List-Unsubscribe"] = f"<{_url(unsubscribe)}>"
     if outgoing.links.unsubscribe_post_url:
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    mail["Content-Language"] = one_line(rendered.language)
     mail.set_content(rendered.text)
     if rendered.html is not None:
         mail.add_alternative(rendered.html, subtype="html")
+    # Last: adding an alternative moves every Content- header so far into the first part.
+    mail["Content-Language"] = one_line(rendered.language)
     return mail
 
 

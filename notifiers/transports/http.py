@@ -43,9 +43,7 @@ class HttpClient:
         self._timeout = aiohttp.ClientTimeout(total=None, connect=timeout_s, sock_read=timeout_s)
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], auth: aiohttp.BasicAuth | None = None
-    ) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST once and return the answer, whatever its status.
 
         Raises:
@@ -54,7 +52,7 @@ class HttpClient:
         """
         # The library's own errors hold the URL, and with it perhaps a secret: they end here (`from None`).
         try:
-            async with self._open().post(url, data=body, headers=headers, auth=auth, allow_redirects=False) as response:
+            async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as response:
                 return Answer(response.status, response.headers, await _bounded(response.content))
         except aiohttp.ClientConnectorCertificateError:
             raise self._later("tls", "its certificate is not trusted; check the URL and this machine's CA") from None

@@ -4,10 +4,10 @@ Source: Twilio's "Messages resource" (form fields, 201 with ``sid`` and ``status
 Twilio takes no idempotency key, so a message whose answer was lost is unknown and never sent again by itself.
 """
 
+import base64
 import re
 from urllib.parse import urlencode
 
-import aiohttp
 import orjson
 
 from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown
@@ -59,14 +59,18 @@ class TwilioTransport:
         self.channels = frozenset(channel for channel, from_ in self._senders.items() if from_)
         self._content_sid = whatsapp_content_sid
         self._url = f"{base_url.rstrip('/')}/2010-04-01/Accounts/{account}/Messages.json"
-        self._auth = aiohttp.BasicAuth(account, token)
+        self._authorization = "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode()
         self._http = HttpClient(self.name, timeout_s)
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Hand one message over; see ``Transport.send``."""
         body = urlencode(self._form(outgoing)).encode()
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        answer = await self._http.post(self._url, body, headers, self._auth)
+        headers = {
+            "Authorization": self._authorization,
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
+        answer = await self._http.post(self._url, body, headers)
         if not 200 <= answer.status < 300:
             raise _refusal(answer)
         message = answer.json()
