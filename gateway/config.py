@@ -214,6 +214,8 @@ class Config(_Section):
     rules: Paths = Field(default_factory=Paths)
     profiles: Paths = Field(default_factory=Paths)
     decoders: dict[str, DecoderSection] = Field(default_factory=dict)
+    ignore_topics: tuple[str, ...] = ()
+    """Topic filters of messages that are not meant for the gateway: dropped instead of rejected."""
     notifiers: Notifiers = Field(default_factory=Notifiers)
     brand: Brand = Field(default_factory=Brand)
     cases: Cases = Field(default_factory=Cases)

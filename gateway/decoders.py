@@ -1,12 +1,13 @@
 """The installed decoders, found by entry point, and the dispatcher that the configuration makes of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from device_models.decoders.dispatch import Dispatcher, Route
-from device_models.decoders.protocol import DecodeContext, Decoder
+from device_models.decoders.protocol import DecodeContext, Decoded, Decoder
+from device_models.event import Message
 from gateway.config import DecoderSection
 from gateway.errors import StartRefused
 
@@ -39,18 +40,21 @@ def load(points: Iterable[EntryPoint]) -> Mapping[str, Decoder]:
 
 
 def build_dispatcher(
-    sections: Mapping[str, DecoderSection], decoders: Mapping[str, Decoder] | None = None
+    sections: Mapping[str, DecoderSection],
+    decoders: Mapping[str, Decoder] | None = None,
+    ignored_topics: Sequence[str] = (),
 ) -> Dispatcher:
     """Make the dispatcher that ``[decoders.<name>]`` describes.
 
     Every installed decoder takes part with its usual topics unless its section names others; ``topics = []``
-    switches it off. Configured ones come first, in the order of the file. Raises DecoderError.
+    switches it off. Configured ones come first, in the order of the file. Messages on ``ignored_topics`` are understood
+    and say nothing. Raises DecoderError.
     """
     decoders = installed() if decoders is None else decoders
     unknown = next((name for name in sections if name not in decoders), None)
     if unknown is not None:
         raise DecoderError(f"[decoders.{unknown}]: no such decoder is installed; there are {', '.join(decoders)}")
-    routes: list[Route] = []
+    routes = [Route(topic_filter, _Ignore()) for topic_filter in ignored_topics]
     for name in dict.fromkeys((*sections, *decoders)):
         section = sections.get(name) or DecoderSection()
         decoder, context = decoders[name], DecodeContext(timezone=_zone(name, section.timezone))
@@ -60,6 +64,17 @@ def build_dispatcher(
         return Dispatcher(routes)
     except ValueError as error:
         raise DecoderError(f"[decoders]: {error}") from error
+
+
+class _Ignore:
+    """Reads what is not meant for the gateway."""
+
+    name = "ignored"
+    default_topics: Sequence[str] = ()
+
+    def decode(self, message: Message, context: DecodeContext) -> Decoded:
+        """Understand it, and have nothing to say."""
+        return Decoded(note=f"ignored, as ignore_topics says: {context.topic_filter}")
 
 
 def _zone(name: str, timezone: str | None) -> ZoneInfo | None:

@@ -119,7 +119,7 @@ class Service:
         config, clock = self.config, self.clock
         self._stack.enter_context(lock_data(config.data_dir))
         profiles = load_profiles(config)
-        dispatcher = build_dispatcher(config.decoders)
+        dispatcher = build_dispatcher(config.decoders, ignored_topics=config.ignore_topics)
         transports = make_transports(config)
         for transport in transports:
             self._stack.push_async_callback(transport.close)

@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import accounts, decode, doctor, hold, importing, init, run, simulate, watch
+from gateway.cli import accounts, decode, demo, doctor, hold, importing, init, run, simulate, watch
 
 app = typer.Typer(
     name="gateway",
@@ -12,6 +12,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,  # locals hold secrets and customers' addresses
 )
+app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)

@@ -12,6 +12,8 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self.events = 0
+        self.rejected = 0
         self._events = Counter("gateway_events", "Events decoded.", registry=self.registry)
         self._rejected = Counter(
             "gateway_rejected_messages", "Messages that could not be used.", registry=self.registry
@@ -32,6 +34,8 @@ class Metrics:
 
     def committed(self, outcome: Outcome, work: Work, now: datetime) -> None:
         """Count one commit."""
+        self.events += outcome.events
+        self.rejected += outcome.rejected
         self._events.inc(outcome.events)
         self._rejected.inc(outcome.rejected)
         self._transitions.inc(outcome.transitions)

@@ -1,0 +1,1 @@
+"""The demo: the production gateway, a simulated city over real MQTT, and the customers' phones."""
