@@ -123,9 +123,12 @@ class Control:
         done: Done = await getattr(self, str(name))(*arguments)
         return done
 
-    def customer_told(self, customer_id: str, device_id: str, at: datetime) -> None:
-        """Let a customer act on what they were told; they mend what they can some minutes later."""
-        self.fleet.customer_told(customer_id, device_id, at)
+    def customer_told(self, customer_id: str, device_id: str, at: datetime, kind: str | None = None) -> None:
+        """Let a customer act on what they were told; they mend what they can some minutes later.
+
+        Call it when a message was handed over. ``kind`` is the kind of the case's rule, where it is known.
+        """
+        self.fleet.customer_told(customer_id, device_id, at, kind)
 
     def describe(self) -> dict[str, Any]:
         """Return what can be broken and how things truly stand, ready for JSON.

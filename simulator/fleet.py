@@ -19,6 +19,7 @@ from simulator.passes import shop_passes
 from simulator.plot import FaultAct, JourneyAct, LookAlikeAct, plot
 from simulator.routes import Metres, Mode, Route, Stop
 from simulator.scenario import JourneyKind, LookAlike, Scenario, phone_id
+from simulator.score import NOT_ALARMS
 from simulator.truth import Fault, TruthLog
 
 STEP = timedelta(seconds=5)
@@ -147,11 +148,14 @@ class Fleet:
             self.truth.record("mended", self.now, id=fault.id, device_id=target, cause=fault.cause, by=by)
         return ended
 
-    def customer_told(self, customer_id: str, device_id: str, at: datetime) -> None:
+    def customer_told(self, customer_id: str, device_id: str, at: datetime, kind: str | None = None) -> None:
         """Let a customer hear of their device's trouble: they act on it, or send for somebody who can.
 
-        Nine in ten do; who does not is drawn from the seed, fault by fault.
+        ``kind`` is that of the rule, where it is known: the announcement of a service makes nobody look for faults.
+        Nine in ten act; who does not is drawn from the seed, fault by fault.
         """
+        if kind in NOT_ALARMS:
+            return
         for fault in self.open_faults:
             if device_id not in (*fault.devices, fault.device_id) or fault.id in self._helped:
                 continue

@@ -71,7 +71,8 @@ class SitePlan(_Plan):
     latitude: float | None = None
     longitude: float | None = None
     room_c: float = 21.0
-    outdoor_c: float = 7.0
+    outdoor_c: float = 3.0
+    """Mean of the day; it swings by 4 K around it."""
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:

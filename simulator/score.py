@@ -1,6 +1,6 @@
 """How well the gateway did, against what really happened."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
@@ -10,7 +10,10 @@ from simulator.truth import Fault
 
 AFTERMATH = timedelta(hours=2)
 """A case that opens this long after the mend is still about the fault: what warmed up must cool down again."""
-_NOT_ALARMS = frozenset({"maintenance", "offer", "news"})
+NOT_ALARMS = frozenset({"maintenance", "proximity", "geofence"})
+"""Kinds of rule whose cases announce something instead of finding it."""
+_NOT_WARNINGS = frozenset({"maintenance", "offer", "news"})
+"""Purposes of messages that warn of nothing, where it is not known which case they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class _Alarm:
+    case_id: object
     device_id: str
     opened_at: datetime
     told_at: datetime | None
@@ -52,25 +56,26 @@ def score(faults: Sequence[Fault], cases: Iterable[Mapping[str, Any]], messages:
 
     Args:
         faults: ``TruthLog.faults``.
-        cases: ``device_id``, ``opened_at`` (event time), optionally ``told_at`` and ``purpose``; times are datetimes
-            or RFC 3339 text. Cases for maintenance and offers are no alarms and left out.
-        messages: ``device_id``, ``told_at`` (None: never handed over), optionally ``purpose`` and ``opened_at``.
+        cases: ``device_id``, ``opened_at`` (event time), optionally ``id``, ``kind`` (the rule's) and ``told_at``;
+            times are datetimes or RFC 3339 text. Due services and visits near shops are no alarms and left out.
+        messages: ``device_id``, ``told_at`` (None: never handed over), optionally ``case_id`` and ``purpose``.
 
     A fault is detected by the first case on one of its devices between the cause and ``AFTERMATH`` after the mend; a
     case that no fault explains so is false. A customer counts as told from the first message about such a device.
     """
-    alarms = [_alarm(case) for case in cases if case.get("device_id") and case.get("purpose") not in _NOT_ALARMS]
+    alarms = [_alarm(case) for case in cases if case.get("device_id") and case.get("kind") not in NOT_ALARMS]
+    alarming = {alarm.case_id for alarm in alarms if alarm.case_id is not None}
     told = [
         (str(message["device_id"]), at)
         for message in messages
-        if message.get("device_id") and message.get("purpose") not in _NOT_ALARMS
+        if message.get("device_id") and _warns(message, alarming)
         if (at := _time(message.get("told_at"))) is not None
     ]
     detect_s, lead_s, missed = [], [], dict[str, list[str]]()
     for fault in faults:
         own = [alarm for alarm in alarms if _explains(fault, alarm.device_id, alarm.opened_at)]
         if not own:
-            missed.setdefault(fault.cause, []).append(fault.device_id)
+            missed.setdefault(str(fault.cause), []).append(fault.device_id)
             continue
         detect_s.append((min(alarm.opened_at for alarm in own) - fault.at).total_seconds())
         times = [at for device_id, at in told if _explains(fault, device_id, at)]
@@ -95,11 +100,17 @@ def _explains(fault: Fault, device_id: str, at: datetime) -> bool:
     return fault.at <= at and (fault.mended_at is None or at <= fault.mended_at + AFTERMATH)
 
 
+def _warns(message: Mapping[str, Any], alarming: Set[object]) -> bool:
+    if message.get("case_id") is not None:
+        return message["case_id"] in alarming
+    return message.get("purpose") not in _NOT_WARNINGS
+
+
 def _alarm(case: Mapping[str, Any]) -> _Alarm:
     opened_at = _time(case["opened_at"])
     if opened_at is None:
         raise ValueError("opened_at: is missing in a case")
-    return _Alarm(str(case["device_id"]), opened_at, _time(case.get("told_at")))
+    return _Alarm(case.get("id"), str(case["device_id"]), opened_at, _time(case.get("told_at")))
 
 
 def _time(value: object) -> datetime | None:

@@ -47,7 +47,7 @@ class Site:
     latitude: float
     longitude: float
     room_c: float = 21.0
-    outdoor_mean_c: float = 7.0
+    outdoor_mean_c: float = 3.0
     mains_ok: bool = True
 
     def local_hour(self, at: datetime) -> float:

@@ -21,7 +21,7 @@ from simulator.truth import TruthLog
 from tests.simulator.making import START, after, fleet
 
 
-def demo(seed: int, hours: float = 2.0) -> tuple[list[dict[str, Any]], list[Publish]]:
+def demo(seed: int, hours: float = 1.0) -> tuple[list[dict[str, Any]], list[Publish]]:
     """Play the demo; return truth and messages."""
     play = Scenario.load("demo")
     begins, truth = play.begins(date(2026, 11, 24)).astimezone(UTC), TruthLog()
@@ -47,7 +47,7 @@ def test_another_seed_gives_other_faults() -> None:
     def faults(lines: list[dict[str, Any]]) -> set[tuple[str, str]]:
         return {(line["cause"], line["device_id"]) for line in lines if line["event"] == "fault"}
 
-    assert len({frozenset(faults(demo(seed)[0])) for seed in range(5)}) == 5
+    assert len({frozenset(faults(demo(seed)[0])) for seed in range(4)}) == 4
 
 
 def test_the_truth_does_not_depend_on_how_often_the_clock_is_looked_at() -> None:
@@ -69,13 +69,13 @@ def test_one_more_product_leaves_the_others_as_they_were() -> None:
     assert statuses(few_said, "freezer-01") == statuses(many_said, "freezer-01")
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_month_of_look_alikes_harms_nothing(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(2))
+def test_days_of_look_alikes_harm_nothing(seed: int) -> None:
     play = Scenario.load("clean-month")
     begins, truth = play.begins(date(2026, 11, 2)).astimezone(UTC), TruthLog()
     clean = Fleet(play, seed, begins, truth)
     warm_minutes = dict.fromkeys(clean.machines, 0.0)
-    for step in range(1, 7 * 24 * 60):
+    for step in range(1, 3 * 24 * 60):
         clean.advance(begins + timedelta(minutes=step))
         for machine in clean.machines.values():
             assert not machine.harmed, machine.id
@@ -132,6 +132,28 @@ def test_nobody_mends_a_noise_because_of_a_message() -> None:
     play.advance(after(hours=6))
     assert fault.mended_at is None
     assert not fault.shows
+
+
+def test_the_announcement_of_a_service_makes_nobody_look_for_a_leak() -> None:
+    for seed in range(5):
+        play = fleet(seed)
+        fault = play.begin_fault(Cause.WATER_LEAK, "heatpump-01", "scenario", rate=0.5)
+        play.customer_told("lena", "heatpump-01", play.now, kind="maintenance")
+        play.advance(after(hours=1))
+        assert fault.mended_at is None
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_in_the_demo_only_what_is_broken_comes_to_harm(seed: int) -> None:
+    play = Scenario.load("demo")
+    begins, truth = play.begins(date(2026, 11, 24)).astimezone(UTC), TruthLog()
+    whole = Fleet(play, seed, begins, truth)
+    harmed: set[str] = set()
+    for minute in range(0, 8 * 60, 2):
+        whole.advance(begins + timedelta(minutes=minute))
+        harmed |= {machine.id for machine in whole.machines.values() if machine.harmed}
+    assert harmed
+    assert harmed <= {device_id for fault in truth.faults for device_id in fault.devices}
 
 
 def test_what_needs_tools_waits_for_the_technician() -> None:

@@ -30,8 +30,8 @@ def fault(
     )
 
 
-def case(device_id: str | None, opened_min: float, purpose: str = "fault") -> dict[str, Any]:
-    return {"device_id": device_id, "opened_at": rfc3339(after(minutes=opened_min)), "purpose": purpose}
+def case(device_id: str | None, opened_min: float, kind: str = "condition", **more: Any) -> dict[str, Any]:
+    return {"device_id": device_id, "opened_at": rfc3339(after(minutes=opened_min)), "kind": kind, **more}
 
 
 def message(device_id: str, told_min: float | None, purpose: str = "fault") -> dict[str, Any]:
@@ -86,8 +86,17 @@ def test_a_mains_cut_is_detected_on_any_device_of_the_site() -> None:
 
 
 def test_a_due_service_is_neither_a_detection_nor_a_false_alarm() -> None:
-    result = score([fault("a", 0, harm_min=60)], [case("a", 5, "maintenance")], [message("a", 6, "maintenance")])
-    assert (result.faults_detected, result.false_cases, result.told_before_harm) == (0, 0, 0)
+    service, told = case("a", 5, "maintenance", id=7), message("a", 6, "maintenance")
+    for messages in ([told], [{**told, "case_id": 7}]):
+        result = score([fault("a", 0, harm_min=60)], [service], messages)
+        assert (result.faults_detected, result.false_cases, result.told_before_harm) == (0, 0, 0)
+
+
+def test_a_full_filter_that_a_rule_found_counts_though_its_message_speaks_of_maintenance() -> None:
+    found = case("a", 5, id=7, purpose="maintenance")
+    told = {**message("a", 6, "maintenance"), "case_id": 7}
+    result = score([fault("a", 0, harm_min=60)], [found], [told])
+    assert (result.faults_detected, result.told_before_harm) == (1, 1)
 
 
 def test_lead_counts_to_the_harm_that_came_rather_than_to_the_forecast() -> None:
