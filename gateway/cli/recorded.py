@@ -1,0 +1,103 @@
+"""Recorded samples in CSV, and the labels that say when something was wrong."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+from zoneinfo import ZoneInfo
+
+from device_models.profile import DeviceProfile
+from gateway.cli.options import stderr
+from rules.backtest import Columns, Windows, parse_time, time_column_of, typical_interval
+from rules.detect import Detector
+from rules.schema import RuleSet
+
+_LOOK_AT = 1000
+"""Rows from which the usual interval is taken."""
+
+
+class BadTableError(ValueError):
+    """A CSV or label file that cannot be used; the message says what to change."""
+
+
+class Table:
+    """One CSV file."""
+
+    def __init__(self, path: Path, time_column: str | None, mapping: Mapping[str, str], zone: ZoneInfo) -> None:
+        self.path = path
+        self.line = 1
+        self._mapping = dict(mapping)
+        self._zone = zone
+        with self._open() as file:
+            rows = csv.reader(file)
+            self.header = next(rows, [])
+            self._head = list(islice(rows, _LOOK_AT))
+        if not self._head:
+            raise BadTableError(f"{path}: has no rows below its header")
+        try:
+            self.time_column = time_column or time_column_of(self.header, self._head[0])
+            self.columns = Columns.of(self.header, self.time_column, self._mapping, zone)
+        except ValueError as error:
+            raise BadTableError(f"{path}:1: {error}") from error
+
+    @property
+    def interval(self) -> timedelta | None:
+        """The usual time between its rows, of one device; rows that cannot be read are told about when it is run."""
+        device, time = self.columns.device, self.columns.time
+        times = []
+        for row in self._head:
+            if device is None or row[device : device + 1] == self._head[0][device : device + 1]:
+                with suppress(ValueError, IndexError):
+                    times.append(parse_time(row[time], self._zone))
+        return typical_interval(times)
+
+    def fitted(self, ruleset: RuleSet, profile: DeviceProfile) -> "Table":
+        """Map the only column of values to the only field that the rules read, where nothing else was said."""
+        detector = Detector(ruleset, {profile.name: profile})
+        reads = {name for e in detector.evaluators(profile).values() if e.expressions for name in e.reads}
+        unmapped = [self.header[index] for index, name in self.columns.values if name not in profile.fields]
+        if len(self.columns.values) == 1 and len(unmapped) == 1 and len(reads) == 1 and not reads & set(unmapped):
+            field = reads.pop()
+            stderr.print(
+                f"{self.path.name}: column '{unmapped[0]}' is taken for {field}; --map says otherwise", soft_wrap=True
+            )
+            return Table(self.path, self.time_column, {**self._mapping, unmapped[0]: field}, self._zone)
+        return self
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the rows below the header that are not empty; ``line`` is that of the last one yielded."""
+        with self._open() as file:
+            rows = csv.reader(file)
+            next(rows, None)
+            for row in rows:
+                if row:
+                    self.line = rows.line_num
+                    yield row
+
+    def _open(self) -> TextIO:
+        # A spreadsheet's byte order mark would otherwise be part of the first column's name.
+        return self.path.open(encoding="utf-8-sig", newline="")
+
+
+def read_windows(path: Path, tables: Sequence[Table], zone: ZoneInfo) -> dict[str, Windows]:
+    """Read the labels of each table, by the file's name; NAB's ``{"windows": …}`` below a name is understood too."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Windows] = {}
+        for table in tables:
+            name = next((n for n in data if n in (table.path.name, table.path.stem)), None)
+            # NAB's files are often kept under a prefix, its labels not.
+            name = name or next((n for n in data if table.path.name.endswith(f"_{n}")), None)
+            if name is None:
+                raise BadTableError(f"{path}: has no labels for {table.path.name}")
+            windows = data[name]["windows"] if isinstance(data[name], dict) else data[name]
+            found[table.path.stem] = [(parse_time(start, zone), parse_time(end, zone)) for start, end in windows]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if isinstance(error, BadTableError):
+            raise
+        raise BadTableError(f'{path}: is not of the form {{"FILE": [["start", "end"], …]}}: {error}') from error
+    return found

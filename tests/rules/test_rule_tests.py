@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pytest
+
+import device_models
+import rules
+from device_models.profile_files import parse_profile
+from device_models.yaml_lines import InvalidFileError, load_yaml
+from rules.rule_tests import read_cases, run_case
+from rules.schema import parse_rules
+from tests.rules.making import FREEZER
+
+RULES = """\
+rules:
+  - {id: warm, kind: condition, profile: freezer, when: temperature > -12, for: 10m, clear_when: temperature < -15}
+  - {id: codes, kind: error_code}
+tests:
+  - name: a warm freezer
+    rule: warm
+    given:
+      - {at: 0m, values: {temperature: -18}}
+      - {at: 5m, until: 20m, every: 5m, values: {temperature: -11}}
+      - {at: 25m, values: {temperature: -16}}
+    expect: {pending: [5m], firing: [15m], resolved: [25m], inactive: []}
+"""
+
+
+def outcomes(text: str) -> list[tuple[str, ...]]:
+    ruleset = parse_rules(text, "r.yaml")
+    cases = read_cases(load_yaml(text, "r.yaml"))
+    return [run_case(case, line, ruleset, {"freezer": FREEZER}).failures for case, line in cases]
+
+
+def test_a_case_that_agrees_passes() -> None:
+    assert outcomes(RULES) == [()]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "failure"),
+    [
+        ("firing: [15m]", "firing: [14m]", "firing: expected 14m, was 15m"),
+        ("firing: [15m]", "firing: []", "firing: expected never, was 15m"),
+        ("resolved: [25m]", "resolved: [25m, 40m]", "resolved: expected 25m, 40m, was 25m"),
+        ("rule: warm", "rule: wram", "there is no rule 'wram'"),
+        ("rule: warm", "rule: codes", "profile: name one of freezer"),
+        ("every: 5m", "every: 1ms", "given: makes more than 100000 messages"),
+    ],
+)
+def test_a_case_that_does_not_agree_says_what_was_so(old: str, new: str, failure: str) -> None:
+    assert failure in outcomes(RULES.replace(old, new))[0]
+
+
+def test_presence_errors_sweeps_and_answers_can_be_given() -> None:
+    text = """\
+rules:
+  - {id: silent, kind: absent, profile: freezer}
+  - {id: codes, kind: error_code, profile: freezer}
+  - {id: service, kind: maintenance, profile: freezer}
+tests:
+  - name: lwt
+    rule: silent
+    given: [{at: 0m}, {at: 2m, online: false}]
+    expect: {firing: [7m]}
+    until: 1h
+  - name: error
+    rule: codes
+    fault: E5
+    given: [{at: 0m}, {at: 2m, error: E5}, {at: 3m, error: 0}]
+    expect: {firing: [2m], resolved: [3m]}
+  - name: service
+    rule: service
+    fault: filter
+    given:
+      - {at: 0m, values: {running_hours: 1950}}
+      - {at: 1m, sweep: true}
+      - {at: 2m, serviced: filter}
+    expect: {firing: [1m], resolved: [2m]}
+"""
+    assert outcomes(text) == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ("until: 20m, every: 5m", "until: 20m", 9, "until and every belong together"),
+        ("until: 20m, every: 5m", "until: 4m, every: 5m", 9, "until is before at"),
+        ("pending: [5m]", "waiting: [5m]", 11, "'inactive', 'pending', 'firing' or 'resolved'"),
+        ("pending: [5m]", "pending: [5]", 11, "is no duration"),
+        ("rule: warm", "rul: warm", 6, "no field known here"),
+    ],
+)
+def test_a_mistake_in_a_case_is_named_with_its_place(old: str, new: str, line: int, message: str) -> None:
+    with pytest.raises(InvalidFileError) as raised:
+        read_cases(load_yaml(RULES.replace(old, new), "r.yaml"))
+    assert any(error.line == line and message in error.message for error in raised.value.errors)
+
+
+def test_the_cases_beside_the_rules_that_are_shipped_pass() -> None:
+    folder = Path(device_models.__file__).parent / "profiles"
+    profiles = {p.name: p for p in (parse_profile(f.read_text("utf-8"), f.name) for f in folder.glob("*.yaml"))}
+    count = 0
+    for file in sorted((Path(rules.__file__).parent / "examples").glob("*.yaml")):
+        text = file.read_text("utf-8")
+        for case, line in read_cases(load_yaml(text, file.name)):
+            assert run_case(case, line, parse_rules(text, file.name), profiles).failures == (), case.name
+            count += 1
+    assert count >= 15
