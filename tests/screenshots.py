@@ -68,7 +68,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
     }
 
 
-async def log_in(page: Page, base: str, name: str = "ada") -> None:
+async def log_in(page: Page, base: str, name: str = "Ada") -> None:
     """Log in as a person does."""
     await page.goto(f"{base}/login")
     await page.fill("#name", name)
@@ -83,7 +83,11 @@ async def take(browser: Browser, base: str, wanted: Mapping[str, Shot]) -> list[
     for size, (width, height) in SIZES.items():
         for scheme in SCHEMES:
             context = await browser.new_context(
-                viewport={"width": width, "height": height}, color_scheme=scheme, timezone_id="Europe/Berlin"
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                timezone_id="Europe/Berlin",
+                has_touch=size == "phone",
+                is_mobile=size == "phone",
             )
             page = await context.new_page()
             await log_in(page, base)

@@ -17,7 +17,10 @@ from gateway.web.wording import field_spec, text_in, zone_of
 RANGES = {"1h": 1, "24h": 24, "7d": 24 * 7, "30d": 24 * 30}
 """Hours by the word in the URL."""
 POINTS = 400
-WIDTH, HEIGHT = 560, 220
+WIDTH, HEIGHT = 432, 216
+"""Pixels, as wide as the case page's right column: letters scale with the drawing, so it is drawn at the size shown."""
+WIDE = 620
+"""On a device's page."""
 _NARROW_BEFORE = timedelta(minutes=20)
 """How much of the time before a fault began is always shown, so that the change is seen and not only its result."""
 
@@ -44,6 +47,7 @@ async def draw(
     now: datetime,
     hours: int,
     zone: str,
+    width: int = WIDTH,
 ) -> Evidence:
     """Draw the field that a case is about."""
     name = field_of(case, profile)
@@ -59,6 +63,7 @@ async def draw(
         (since, until),
         now,
         zone,
+        width,
         limit=float(limit) if isinstance(limit, int | float) and not isinstance(limit, bool) else None,
         direction=_direction(case.explanation.get("direction")),
         severity=Severity(case.severity),
@@ -70,7 +75,7 @@ async def draw_field(
     history: History, device_id: str, name: str, profile: DeviceProfile | None, now: datetime, hours: int, zone: str
 ) -> Evidence:
     """Draw one field of a device up to now."""
-    return await _draw(history, device_id, name, profile, (now - timedelta(hours=hours), now), now, zone)
+    return await _draw(history, device_id, name, profile, (now - timedelta(hours=hours), now), now, zone, WIDE)
 
 
 async def series_of(
@@ -114,6 +119,7 @@ async def _draw(
     span: tuple[datetime, datetime],
     now: datetime,
     zone: str,
+    width: int,
     *,
     limit: float | None = None,
     direction: Literal["above", "below"] | None = None,
@@ -139,7 +145,7 @@ async def _draw(
         severity=severity,
         firing=firing,
         now=now,
-        width=WIDTH,
+        width=width,
         height=HEIGHT,
     )
     # The chart escapes every text that came from outside; see gateway.history.chart.

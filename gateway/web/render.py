@@ -1,15 +1,17 @@
 """Jinja2 for all pages: one environment, and the filters that turn stored facts into what people read."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from device_models.event import Value
 from device_models.profile import DeviceProfile
 from gateway.web import wording
 from gateway.web.deps import DEPS, WebDeps
+from gateway.web.message_text import without_links, words_to_edit
 from notifiers.reasons import channel_name
 
 ENVIRONMENT = web.AppKey("jinja", Environment)
@@ -31,11 +33,13 @@ def create_environment(deps: WebDeps) -> Environment:
     def profile_of(name: str | None) -> DeviceProfile | None:
         return deps.profiles.get(name or "")
 
-    def sentence(case: Any, now: datetime) -> str:
+    def sentence(case: Any, now: datetime, latest: Mapping[str, Value] | None = None) -> str:
         until = case.resolved_at or now
-        return wording.staff_sentence(case.explanation, case.rule, profile_of(case.profile), until)
+        current = latest if case.open else None
+        return wording.staff_sentence(case.explanation, case.rule, profile_of(case.profile), until, current)
 
     environment.filters |= {
+        "since": lambda at, now: _since(now - at),
         "ago": lambda at, now: wording.span_text(now - at),
         "short_ago": lambda at, now: wording.short_span(now - at),
         "until": lambda at, now: wording.span_text(at - now),
@@ -50,6 +54,8 @@ def create_environment(deps: WebDeps) -> Environment:
         "language": lambda locale: _LANGUAGES.get((locale or "").split("-")[0], locale),
         "hex": lambda data: data[:64].hex(" "),
         "printable": _printable,
+        "masked": without_links,
+        "editable": lambda text: words_to_edit(text, deps.brand),
         "count": lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
     }
     environment.globals |= {"brand": deps.brand, "simulated": deps.simulator is not None, "mode": deps.mode}
@@ -60,6 +66,11 @@ def html(request: web.Request, template: str, context: Mapping[str, Any], status
     """Render a template to a page."""
     text = request.app[ENVIRONMENT].get_template(template).render(now=request.app[DEPS].clock.now(), **context)
     return web.Response(text=text, content_type="text/html", charset="utf-8", status=status)
+
+
+def _since(span: timedelta) -> str:
+    """How long ago: just now, 22 min ago."""
+    return "just now" if span < timedelta(seconds=10) else f"{wording.span_text(span)} ago"
 
 
 def _clock_in(at: datetime, zone: str | None) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from device_models.event import Value
 from device_models.localized import in_language
 from device_models.profile import GENERIC, DeviceProfile, FieldSpec
 
@@ -67,8 +68,10 @@ def span_text(span: timedelta) -> str:
 
 
 def short_span(span: timedelta) -> str:
-    """Write a duration as one unit for a narrow column: 45s, 22m, 3h, 12d."""
+    """Write a duration as one unit for a narrow column: now, 45s, 22m, 3h, 12d."""
     seconds = max(0, int(span.total_seconds()))
+    if seconds < 10:
+        return "now"
     for size, letter in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return f"{seconds // size}{letter}"
@@ -117,14 +120,44 @@ def field_spec(profile: DeviceProfile | None, name: str) -> FieldSpec:
     return (profile or GENERIC).fields.get(name) or FieldSpec(title={"en": name.replace("_", " ")})
 
 
-def staff_sentence(explanation: Mapping[str, Any], rule: str, profile: DeviceProfile | None, at: datetime) -> str:
-    """Say in one sentence what is true of a fault ``at`` a time, from its explanation alone.
+def staff_sentence(
+    explanation: Mapping[str, Any],
+    rule: str,
+    profile: DeviceProfile | None,
+    at: datetime,
+    latest: Mapping[str, Value] | None = None,
+) -> str:
+    """Say in one sentence what is true of a fault ``at`` a time.
 
-    Such as "Freezer too warm: temperature −8.3 °C, limit −12 °C, for 22 min."
+    Such as "Freezer is too warm: temperature −8.3 °C, limit −12 °C, for 22 min." ``latest``: what the device says now,
+    while the fault lasts; without it the values are those that made the rule fire.
     """
+    values = explanation.get("values")
+    if latest and isinstance(values, Mapping):
+        explanation = {**explanation, "values": {name: latest.get(name, value) for name, value in values.items()}}
     title = staff_title(explanation, rule)
     proof = ", ".join(part for part in _proofs(explanation, profile, at) if part)
     return f"{title}: {proof}." if proof else f"{title}."
+
+
+def circumstances(
+    explanation: Mapping[str, Any], profile: DeviceProfile | None, latest: Mapping[str, Value]
+) -> list[str]:
+    """List what else the rule looked at, as it is now: "door open: no", "compressor current: 0.00 A"."""
+    given = explanation.get("values")
+    values: Mapping[str, Value] = given if isinstance(given, Mapping) else {}
+    names = [n for n in values if n != explanation.get("field")]
+    shown = []
+    for name in names:
+        spec = field_spec(profile, name)
+        text = value_text(latest.get(name, values[name]), unit_text(spec.unit), spec.decimals)
+        shown.append(f"{text_in(spec.title)}: {text}")
+    return shown
+
+
+def _whole(limit: float) -> float:
+    """A limit as its author wrote it: -12, not -12.0."""
+    return int(limit) if float(limit).is_integer() else limit
 
 
 def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: datetime) -> list[str]:
@@ -143,7 +176,7 @@ def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: d
     if isinstance(name, str) and name in values:
         proofs.append(f"{text_in(field_spec(profile, name).title).lower()} {shown(name, values[name])}")
         if isinstance(explanation.get("limit"), int | float):
-            proofs.append(f"limit {shown(name, explanation['limit'])}")
+            proofs.append(f"limit {shown(name, _whole(explanation['limit']))}")
     else:
         proofs.extend(
             f"{text_in(field_spec(profile, n).title).lower()} {shown(n, v)}" for n, v in list(values.items())[:3]

@@ -40,6 +40,7 @@ from gateway.live import LiveFeed
 from gateway.outbox.preview import preview
 from gateway.people.registry import Registry
 from gateway.pipeline.commit import Committer, Outcome, Work
+from gateway.pipeline.explaining import explain_device
 from gateway.rule_files import load_profiles, load_rules
 from gateway.store import schema
 from gateway.store.store import Store
@@ -54,8 +55,13 @@ from rules.spatial_index import ShopIndex
 NOW = datetime(2026, 3, 2, 13, 20, tzinfo=UTC)
 STEP = timedelta(minutes=5)
 PASSWORD = "correct horse battery"
-TOKENS = {"viewer": "token-of-a-viewer", "agent": "token-of-an-agent", "lead": "token-of-a-lead", "admin": "token-of-an-admin"}
-USERS = {"vera": "viewer", "mia": "agent", "ben": "agent", "lea": "lead", "ada": "admin"}
+TOKENS = {
+    "viewer": "token-of-a-viewer",
+    "agent": "token-of-an-agent",
+    "lead": "token-of-a-lead",
+    "admin": "token-of-an-admin",
+}
+USERS = {"Vera": "viewer", "Mia": "agent", "Ben": "agent", "Lea": "lead", "Ada": "admin"}
 TWILIO_TOKEN = "twilio-auth-token-of-the-tests"
 # One hash for all: argon2 is slow on purpose.
 _HASH = hash_password(PASSWORD)
@@ -155,10 +161,14 @@ class Demo:
         """What can be broken."""
         freezers = (("f-lumen", "Ice cream freezer, Café Lumen"), ("f-souza", "Garage freezer, Ana Souza"))
         return (
-            BreakOption("door", "Leave the door open", "Warm air flows in; the compressor runs and cannot win.", freezers),
+            BreakOption(
+                "door", "Leave the door open", "Warm air flows in; the compressor runs and cannot win.", freezers
+            ),
             BreakOption("unplug", "Pull the plug", "The device falls silent; its last will is published.", freezers),
             BreakOption("seal", "Wear the seal", "Cold leaks out a little at a time, for days.", freezers),
-            BreakOption("walk", "Walk past a shop", "A customer who agreed to offers strolls by.", (("p-yusuf", "Yusuf"),)),
+            BreakOption(
+                "walk", "Walk past a shop", "A customer who agreed to offers strolls by.", (("p-yusuf", "Yusuf"),)
+            ),
         )
 
     async def act(self, option: str, target: str) -> str:
@@ -178,7 +188,11 @@ class Demo:
             "title": "Leave the door open · Ice cream freezer, Café Lumen",
             "entries": [
                 {"at": at(41), "kind": "physics", "text": "The door stays open; 21 °C air flows in."},
-                {"at": at(40), "kind": "MQTT", "text": "devices/f-lumen/status {\"temperature\": -17.1, \"door_open\": true}"},
+                {
+                    "at": at(40),
+                    "kind": "MQTT",
+                    "text": 'devices/f-lumen/status {"temperature": -17.1, "door_open": true}',
+                },
                 {"at": at(25), "kind": "rule", "text": "freezer-door-open fires: open for 15 minutes."},
                 {"at": at(25), "kind": "case", "text": "The case opens itself.", "href": "/cases/1"},
                 {"at": at(24), "kind": "message", "text": "WhatsApp to Café Lumen, in German."},
@@ -189,7 +203,9 @@ class Demo:
 
 
 @asynccontextmanager
-async def town(folder: Path, *, demo: bool = False, tiles_url: str | None = None, empty: bool = False, **config: Any) -> AsyncIterator[Town]:
+async def town(
+    folder: Path, *, demo: bool = False, tiles_url: str | None = None, empty: bool = False, **config: Any
+) -> AsyncIterator[Town]:
     """Open a town in ``folder``; ``empty`` leaves it without people, devices and history."""
     settings = Config.model_validate(
         {
@@ -198,7 +214,12 @@ async def town(folder: Path, *, demo: bool = False, tiles_url: str | None = None
             "notifiers": {
                 "mode": "approve",
                 "email": {"url": "smtp://127.0.0.1:1", "sender": "help@nordkaelte.example"},
-                "twilio": {"account": "AC1", "token": TWILIO_TOKEN, "sender": "+4930123456", "whatsapp_sender": "+4930123456"},
+                "twilio": {
+                    "account": "AC1",
+                    "token": TWILIO_TOKEN,
+                    "sender": "+4930123456",
+                    "whatsapp_sender": "+4930123456",
+                },
             },
             **config,
         }
@@ -224,9 +245,7 @@ async def town(folder: Path, *, demo: bool = False, tiles_url: str | None = None
         return await asyncio.to_thread(rendered)
 
     async def explain(device_id: str) -> Sequence[Mapping[str, Any]]:
-        rules = detector.ruleset.rules
-        profile = registry.devices[device_id].profile
-        return [{"rule": r.id, "state": "inactive", "why": "Its condition does not hold."} for r in rules if r.applies_to(profile)]
+        return await asyncio.to_thread(explain_device, store, committer, registry, profiles, device_id, clock.now())
 
     class Submitting:
         async def submit(self, command: Command) -> Any:
@@ -362,7 +381,9 @@ def warming(since: float, rate: float, **more: Any) -> Course:
     def course(minutes: float) -> Values:
         values = dict(before(minutes) or {})
         if minutes < since:
-            values["temperature"] = round(-18.4 + rate * (since - minutes) + _wave(minutes, 0.15, 17), 1)
+            # Fast at first, then slower, as it nears the room's warmth.
+            risen = 26 * (1 - math.exp(-rate * (since - minutes) / 26))
+            values["temperature"] = round(-18.4 + risen + _wave(minutes, 0.15, 17), 1)
             values.update({"compressor_current": 0.85, "power": 93, **more})
         return values
 
@@ -406,8 +427,8 @@ def heating(pressure: float, drop: float = 0.0) -> Course:
 
 
 COURSES: Mapping[str, Course] = {
-    "f-lumen": warming(115, 0.093),
-    "f-souza": dead_compressor(90),
+    "f-lumen": warming(105, 0.13),
+    "f-souza": dead_compressor(185),
     "f-yusuf": open_door(48),
     "f-meier": recovered(300, 190),
     "f-brown": silent(70),
@@ -428,14 +449,33 @@ def _populate(made: Town) -> list[Sample]:
         {"id": i, "profile": profile, "customer_id": owner, "name": name, "site": site, "latitude": lat, "longitude": lon, "serial": f"NK-{n:05d}", "model": {"freezer": "Polar 300", "heat-pump": "Terra 8"}[profile], "firmware": "2.4.1"}
         for n, (i, profile, owner, name, site, lat, lon) in enumerate(DEVICES, start=41207)
     )  # fmt: skip
-    phone = {"id": "p-yusuf", "profile": "phone", "customer_id": "c-yusuf", "name": "Phone", "latitude": 52.5, "longitude": 13.3}
+    phone = {
+        "id": "p-yusuf",
+        "profile": "phone",
+        "customer_id": "c-yusuf",
+        "name": "Phone",
+        "latitude": 52.5,
+        "longitude": 13.3,
+    }
     made.do(Upsert("devices", (*records, phone), by="test"))
     shops = (
         {"id": "s-kudamm", "name": "Nordkälte Ku'damm", "latitude": 52.5036, "longitude": 13.3319, "radius_m": 300},
-        {"id": "s-alex", "name": "Nordkälte Alexanderplatz", "latitude": 52.5219, "longitude": 13.4132, "radius_m": 250},
+        {
+            "id": "s-alex",
+            "name": "Nordkälte Alexanderplatz",
+            "latitude": 52.5219,
+            "longitude": 13.4132,
+            "radius_m": 250,
+        },
     )
     made.do(Upsert("shops", shops, by="test"))
-    made.do(Upsert("offers", ({"id": "o-filter", "title": "Filter set −20 %", "text": "Take a filter set with you."},), by="test"))
+    made.do(
+        Upsert(
+            "offers",
+            ({"id": "o-filter", "title": "Filter set −20 %", "text": "Take a filter set with you."},),
+            by="test",
+        )
+    )
     samples = made.run(COURSES, NOW - timedelta(hours=6), NOW)
     made.now = NOW
     _talk(made)
@@ -450,15 +490,23 @@ def _talk(made: Town) -> None:
     souza = made.case_of("f-souza", "freezer-compressor-stopped")
     made.now = NOW - timedelta(minutes=52)
     waiting = made.rows(notes, case_id=souza["id"], state="awaiting_approval")[0]
-    made.do(Approve(waiting["id"], "mia"))
+    made.do(Approve(waiting["id"], "Mia"))
     made.send(waiting["id"], "delivered", "read")
     made.now = NOW - timedelta(minutes=49)
-    made.do(Acknowledge(souza["id"], "mia"))
-    made.do(AddNote(souza["id"], "Second compressor fault of this series in a month. Start relay?", "mia"))
+    made.do(Acknowledge(souza["id"], "Mia"))
+    made.do(AddNote(souza["id"], "Second compressor fault of this series in a month. Start relay?", "Mia"))
     made.now = NOW - timedelta(minutes=31)
-    made.do(CustomerWrote("twilio", "SMin1", "whatsapp", "+5511912345678", "Desliguei por dez minutos e liguei de novo. Continua em silêncio."))
+    made.do(
+        CustomerWrote(
+            "twilio",
+            "SMin1",
+            "whatsapp",
+            "+5511912345678",
+            "Desliguei por dez minutos e liguei de novo. Continua em silêncio.",
+        )
+    )
     made.now = NOW - timedelta(minutes=24)
-    reply = made.do(Reply(souza["id"], "Obrigada, Ana. Um técnico pode ir hoje às 17h. Está bem para você?", "mia"))
+    reply = made.do(Reply(souza["id"], "Obrigada, Ana. Um técnico pode ir hoje às 17h. Está bem para você?", "Mia"))
     made.send(reply, "delivered")
     made.now = NOW - timedelta(minutes=9)
     made.do(CustomerWrote("twilio", "SMin2", "whatsapp", "+5511912345678", "Sim, às 17h está ótimo. Obrigada!"))
@@ -488,7 +536,10 @@ def _visit(made: Town) -> None:
     with made.store.write() as connection:
         connection.execute(
             sa.insert(schema.offer_decisions),
-            [{**row, "device_id": "p-yusuf", "rule": "near-shop", "at": NOW - timedelta(minutes=20 * n)} for n, row in enumerate(rows, 1)],
+            [
+                {**row, "device_id": "p-yusuf", "rule": "near-shop", "at": NOW - timedelta(minutes=20 * n)}
+                for n, row in enumerate(rows, 1)
+            ],
         )
 
 

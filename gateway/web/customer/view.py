@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from babel.dates import format_timedelta
@@ -157,19 +157,24 @@ def _figure(
     facts: CustomerFacts, profile: DeviceProfile | None, t: Texts, formats: Formats, now: datetime
 ) -> Figure | None:
     assert facts.case is not None  # noqa: S101  (the caller asks only where there is a case)
-    name = facts.case.explanation.get("field") or next(iter(profile.chart if profile else ()), None)
-    if not isinstance(name, str):
-        return None
     twin = twin_of(facts.device.state if facts.device else None)
+    wanted = (facts.case.explanation.get("field"), *(profile.chart if profile else ()))
+    # A truth value is no figure: of an open door they are shown what it does to the temperature.
+    measured = (n for n in wanted if isinstance(n, str) and not isinstance(twin.values.get(n), bool | str))
+    name = next(measured, None)
+    if name is None:
+        return None
     value, at = twin.values.get(name), twin.observed_at.get(name)
     spec = field_spec(profile, name)
     title = text_in(spec.title, facts.customer.locale)
-    if at is None or isinstance(value, bool) or not isinstance(value, int | float):
-        return Figure(title, "–", t["never_seen"], stale=True) if at is None else None
+    if at is None or not isinstance(value, int | float):
+        return Figure(title, "–", t["never_seen"], stale=True)
     shown = formats.quantity(value, spec.unit, spec.decimals)
     if profile is not None and now - at > profile.reporting_interval * STALE_AFTER_INTERVALS:
         since = " ".join(part for part in formats.moment(at) if part)
         return Figure(title, shown, t["cannot_see"].format(since=since, last=shown), stale=True)
+    if now - at < timedelta(minutes=2):
+        return Figure(title, shown, t["just_now"], stale=False)
     span = format_timedelta(now - at, locale=formats.locale, granularity="minute")
     return Figure(title, shown, t["ago"].format(span=span), stale=False)
 

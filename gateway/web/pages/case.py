@@ -1,17 +1,19 @@
 """The case: the sentence first, the thread and what to do on one side, the proof on the other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from aiohttp import web
 
 from gateway.web import forms
 from gateway.web.access import IDENTITY, csrf_of, fields, is_api, read, wants_json
 from gateway.web.auth import Role
 from gateway.web.deps import DEPS
-from gateway.web.evidence import RANGES, draw
+from gateway.web.evidence import RANGES, WIDTH, draw
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, devices, messages, people, queue
 from gateway.web.queries.cases import CaseLine, TimelineEntry
@@ -20,9 +22,11 @@ from gateway.web.queries.messages import MessageLine
 from gateway.web.queries.people import CustomerCard
 from gateway.web.render import html
 from gateway.web.twin import fields_of, twin_of
-from gateway.web.wording import text_in
+from gateway.web.wording import circumstances, text_in
 from notifiers.message import Rendered
 from notifiers.reasons import CODES, Reason
+
+log = structlog.get_logger()
 
 MESSAGE_KINDS = frozenset({"message_in", "message_out", "note"})
 """Timeline entries that are shown as speech; the others are one line each."""
@@ -83,22 +87,25 @@ async def show_chart(request: web.Request) -> web.StreamResponse:
     return html(request, "_chart.html", context)
 
 
-async def context_of(request: web.Request, facts: CaseFacts, hours: int) -> dict[str, Any]:
+async def context_of(request: web.Request, facts: CaseFacts, hours: int, width: int = WIDTH) -> dict[str, Any]:
     """Gather what the case's templates need."""
     deps, now = request.app[DEPS], request.app[DEPS].clock.now()
     profile = deps.profiles.get(facts.case.profile or "")
     zone = viewer_zone(request)
     firing = (facts.firing_from, facts.firing_until)
-    evidence = await draw(deps.history, facts.case, profile, firing, now, hours, zone)
-    previews: dict[int, Rendered] = {message.id: await deps.preview(message.id) for message in facts.waiting}
+    evidence = await draw(deps.history, facts.case, profile, firing, now, hours, zone, width)
+    previews = await previews_of(request, facts.waiting)
     identity = request[IDENTITY]
+    twin = twin_of(facts.device.state if facts.device else None)
     return {
         "facts": facts,
         "case": facts.case,
         "reasons": queue.reasons_of(facts.case, now),
         "advice": text_in(facts.case.explanation.get("advice")),
         "suggestion": text_in(facts.case.explanation.get("advice"), facts.case.customer_locale or "en"),
-        "twin": fields_of(twin_of(facts.device.state if facts.device else None), profile, now),
+        "latest": twin.values,
+        "circumstances": circumstances(facts.case.explanation, profile, twin.values) if facts.case.open else [],
+        "twin": fields_of(twin, profile, now),
         "profile": profile,
         "evidence": evidence,
         "previews": previews,
@@ -112,6 +119,17 @@ async def context_of(request: web.Request, facts: CaseFacts, hours: int) -> dict
         "user": identity,
         "can": {role.value: identity.role.covers(role) for role in Role},
     }
+
+
+async def previews_of(request: web.Request, waiting: Sequence[MessageLine]) -> dict[int, Rendered]:
+    """Word each message as it would go out now; one whose customer is gone has no words any more."""
+    previews: dict[int, Rendered] = {}
+    for message in waiting:
+        try:
+            previews[message.id] = await request.app[DEPS].preview(message.id)
+        except LookupError:
+            log.info("message.no_preview", notification_id=message.id)
+    return previews
 
 
 def reply_channel(facts: CaseFacts) -> tuple[str | None, str]:

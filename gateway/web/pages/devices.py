@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, devices
 from gateway.web.queries.devices import DeviceFilter, DeviceLine
 from gateway.web.twin import fields_of, twin_of
+from gateway.web.why import RuleStanding, standings
 
 FIXES_AT_MOST = 200
 """Devices without a registered place whose last fix is looked up for one map."""
@@ -73,7 +74,7 @@ async def show_device(request: web.Request) -> web.StreamResponse:
         device=line,
         profile=profile,
         twin=fields_of(twin_of(line.state), profile, now),
-        explained=await deps.explain(line.id),
+        explained=await _explained(request, line, now),
         charts=[chart for chart in charts if chart.svg],
         cases=of_device,
         rejections=rejections,
@@ -82,6 +83,16 @@ async def show_device(request: web.Request) -> web.StreamResponse:
         ranges=RANGES,
         hides_place=profile is not None and profile.position_of is PositionOf.PERSON,
     )
+
+
+async def _explained(request: web.Request, line: DeviceLine, now: datetime) -> list[RuleStanding]:
+    deps = request.app[DEPS]
+    try:
+        explained = await deps.explain(line.id)
+    except LookupError:
+        # Registered a moment ago: the committed registry does not know it yet.
+        return []
+    return standings(explained, deps.profiles.get(line.profile), now)
 
 
 async def places_of(deps: WebDeps, lines: Iterable[DeviceLine]) -> dict[str, dict[str, Any]]:

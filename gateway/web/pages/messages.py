@@ -7,12 +7,14 @@ from gateway.commands import CommandRefused, Hold
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
 from gateway.web.deps import DEPS
-from gateway.web.pages.case import done, id_of, why_of
+from gateway.web.pages.case import done, id_of, previews_of, why_of
 from gateway.web.pages.shell import show
 from gateway.web.queries import messages
 from gateway.web.queries.messages import MessageLine
 from notifiers.message import Rendered
 
+WORDED_AT_MOST = 30
+"""Messages that are worded on one page; the rest is read in their cases."""
 TABS = {
     "waiting": ("Waiting for approval", messages.WAITING),
     "undecided": ("Unknown and dead", messages.UNDECIDED),
@@ -31,7 +33,7 @@ async def show_messages(request: web.Request) -> web.StreamResponse:
     shown = lines[: messages.PAGE]
     previews: dict[int, Rendered] = {}
     if tab == "waiting":
-        previews = {line.id: await request.app[DEPS].preview(line.id) for line in shown[:30]}
+        previews = await previews_of(request, shown[:WORDED_AT_MOST])
     return await show(
         request,
         "messages.html",

@@ -19,6 +19,8 @@ from gateway.web.wording import staff_title
 
 SEVERITIES = ("critical", "major", "minor", "info")
 LAST_PAGE = 200
+PREVIEW_WIDTH = 380
+"""Of its chart, in pixels."""
 BULK_AT_MOST = 100
 _TITLES = {
     View.NEEDS_YOU: "Needs you",
@@ -57,7 +59,7 @@ async def show_preview(request: web.Request) -> web.StreamResponse:
     found = await read(request, case_page.load, case_page.id_of(request))
     if found is None:
         raise web.HTTPNotFound(text="There is no such case.")
-    context = await case_page.context_of(request, found, hours=1)
+    context = await case_page.context_of(request, found, hours=1, width=PREVIEW_WIDTH)
     return html(request, "_preview.html", context)
 
 

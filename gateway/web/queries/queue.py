@@ -138,13 +138,14 @@ def _mine(user: str) -> tuple[sa.ColumnElement[bool], ...]:
 def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enough: int) -> list[int]:
     """Join the bands in the order of urgency; a case stands in the first it belongs to."""
     due = cases.c.response_due_at
-    oldest_waiting = sa.func.min(notifications.c.id)
+    # The one whose answer is due first; a case that was answered already waits behind those that were not.
+    urgency = (cases.c.first_response_at.is_not(None), due, sa.func.min(notifications.c.id))
     approval = (
         sa.select(cases.c.id)
         .join(notifications, notifications.c.case_id == cases.c.id)
         .where(*_APPROVAL)
         .group_by(cases.c.id)
-        .order_by(oldest_waiting)
+        .order_by(*urgency)
     )
     bands = (
         sa.select(cases.c.id).where(*_UNANSWERED, due <= now).order_by(due, cases.c.id),

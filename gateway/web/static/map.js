@@ -71,6 +71,11 @@ function mark(device, layer) {
   L.marker([device.lat, device.lon], { icon: dot(device.severity), title: device.label, alt: `${device.label}, ${device.severity}`, zIndexOffset: RANK[device.severity] * 1000 })
     .bindTooltip(about, { direction: "top", offset: [0, -8] })
     .on("click", () => { location.href = `/devices/${encodeURIComponent(device.id)}`; }).addTo(layer);
+  if (RANK[device.severity] >= 2) {
+    const named = document.createElement("span");
+    named.append(text(device.label));
+    L.circleMarker([device.lat, device.lon], { radius: 0, stroke: false, interactive: false }).bindTooltip(named, { permanent: true, direction: "right", className: "device-label", offset: [8, 0] }).addTo(layer);
+  }
 }
 
 async function fleet(element) {
