@@ -15,7 +15,7 @@ from device_models.registry import Customer
 from notifiers.bidi import PDI, direction_of, isolate_number
 from notifiers.units import CLDR, WORDS, Quantity, localise, symbol
 
-_NBSP = "\u00a0"
+NBSP = "\u00a0"
 _HUGE = 1e15
 """From here on digits say nothing to anybody."""
 _EASTERN = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
@@ -61,17 +61,17 @@ class Formats:
         written = f"{number} {symbol(shown.unit)}".strip()
         if shown.unit in WORDS and abs(shown.value) < _HUGE:
             written = self._cldr(shown, decimals)
-        return written.replace(" ", _NBSP)
+        return written.replace(" ", NBSP)
 
     def _quantity_rtl(self, number: str, shown: Quantity, decimals: int) -> str:
         """Keep the sign before its digits; a unit in the sentence's own script then stands after them as it should."""
         try:
             if abs(shown.value) >= _HUGE:
                 raise UnknownUnitError(shown.unit, self.locale)
-            written = self._cldr(shown, decimals).replace(" ", _NBSP)
+            written = self._cldr(shown, decimals).replace(" ", NBSP)
         except (KeyError, UnknownUnitError):
-            return isolate_number(f"{number}{_NBSP}{symbol(shown.unit)}".strip(_NBSP), "rtl")
-        return written.replace(number, isolate_number(number, "rtl"), 1).replace(f"{PDI}°", f"{PDI}{_NBSP}°")
+            return isolate_number(f"{number}{NBSP}{symbol(shown.unit)}".strip(NBSP), "rtl")
+        return written.replace(number, isolate_number(number, "rtl"), 1).replace(f"{PDI}°", f"{PDI}{NBSP}°")
 
     def _cldr(self, shown: Quantity, decimals: int) -> str:
         # The number itself, not its text: Arabic has words for one and two of a thing, and drops the digit.

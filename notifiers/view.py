@@ -10,7 +10,7 @@ from device_models.registry import Customer
 from notifiers import facts as read
 from notifiers.bidi import direction_of, isolate
 from notifiers.catalogue import Catalogue
-from notifiers.formats import Formats
+from notifiers.formats import NBSP, Formats
 from notifiers.message import Direction
 from notifiers.units import TEMPERATURES
 
@@ -146,7 +146,7 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
         text=[own(one) for one in read.paragraphs(facts.get("text"))],
         agent=own(read.name(facts.get("agent"))),
         answer=_one_of(facts.get("answer"), ["done", "later"]),
-        check_code=own(read.name(_as_text(facts.get("check_code")))),
+        check_code=own(read.name(_as_text(facts.get("check_code"))).replace(" ", NBSP)),
         expires_at=formats.time(expires_at) if expires_at else "",
         customer=own(read.name(customer.name)),
     )

@@ -161,7 +161,7 @@ async def test_starttls_and_a_log_in_with_a_password_of_every_character(tmp_path
         "auth_required": True,
     }
     async with (
-        running(postbox, require_starttls=True, **settings) as port,
+        running(postbox, **settings) as port,
         sending(f"smtp+starttls://{USER}:{QUOTED}@localhost:{port}?ca={trusted}") as transport,
     ):
         await transport.send(outgoing())

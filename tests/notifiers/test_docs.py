@@ -1,0 +1,22 @@
+from pathlib import Path
+
+import pytest
+
+from notifiers.catalogue import load_catalogues
+from notifiers.reasons import CODES
+from notifiers.receipts import SendState
+from notifiers.render import TEMPLATES
+from notifiers.replies import Intent
+
+PAGE = (Path(__file__).parents[2] / "docs" / "messages.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("word", sorted([*CODES, *SendState, *TEMPLATES]))
+def test_every_reason_state_and_template_is_explained(word: str) -> None:
+    assert f"`{word}`" in PAGE
+
+
+def test_every_language_and_answer_is_named() -> None:
+    assert {"en": "English", "de": "German", "ar": "Arabic"}.keys() == load_catalogues().keys()
+    for intent in set(Intent) - {Intent.TEXT}:
+        assert intent.value in PAGE.lower()
