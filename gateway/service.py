@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from device_models.decoders.dispatch import Dispatcher
-from device_models.event import Event, Message, Rejection, TimeSource
+from device_models.event import Message, Rejection, TimeSource
 from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from gateway.clock import Clock
 from gateway.commands import PutRulesLive, Sweep
@@ -23,6 +23,7 @@ from gateway.data_lock import lock_data
 from gateway.decoders import build_dispatcher
 from gateway.history import History
 from gateway.history.opening import open_history
+from gateway.history.profiled import ProfiledDecoding
 from gateway.history.recorder import Recorder
 from gateway.ingest.broker import EmbeddedBroker
 from gateway.ingest.log_stream import EMBEDDED
@@ -137,7 +138,12 @@ class Service:
             log.warning("outbox.unknown_after_crash", messages=unknown)
         self.pipeline = Pipeline(committer, self._batches(stream), clock, self.live, self.metrics)
         self.history = await self._open_history()
-        recorder = Recorder(_Log(stream, clock), _decode(dispatcher), self.history, self._keep_position(profiles))
+        recorder = Recorder(
+            _Log(stream, clock),
+            ProfiledDecoding(dispatcher, self.registry, profiles),
+            self.history,
+            self._keep_position(profiles),
+        )
         sender = Sender(self.store, self.pipeline, clock, transports)
         watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline, clock)
         watcher.describe(detector)
@@ -320,14 +326,6 @@ class _Log:
             else:
                 at = self._clock.at
                 yield replace(batch, messages=[replace(m, received_at=at(m.received_at)) for m in batch.messages])
-
-
-def _decode(dispatcher: Dispatcher) -> Callable[[Message], Sequence[Event] | Rejection]:
-    def decode(message: Message) -> Sequence[Event] | Rejection:
-        decoded = dispatcher.decode(message)
-        return decoded if isinstance(decoded, Rejection) else decoded.events
-
-    return decode
 
 
 def _identify(dispatcher: Dispatcher) -> Callable[[str, bytes], str | None]:

@@ -16,9 +16,11 @@ def demo(
         float | None, typer.Option("--for", metavar="SECONDS", help="Stop after so many real seconds; default: Ctrl-C.")
     ] = None,
     port: Annotated[int, typer.Option(help="The console's port on this machine; 0 picks a free one.")] = 8080,
-    speed: Annotated[float, typer.Option(help="Simulated seconds per real second.", min=0.1, max=1000)] = 60.0,
+    speed: Annotated[float, typer.Option(help="Simulated seconds per real second.", min=0.1, max=1000)] = 120.0,
     seed: Annotated[int, typer.Option(help="Another seed, other faults.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON: what happened, and the score.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="End with one line of JSON: what happened, and the score.")
+    ] = False,
     truth: Annotated[Path | None, typer.Option(help="Write what really happened there, JSON lines.")] = None,
     no_rules: Annotated[bool, typer.Option("--no-rules", help="Run without rules: nothing must happen.")] = False,
 ) -> None:

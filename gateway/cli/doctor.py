@@ -48,7 +48,9 @@ def _data(config: Config) -> Iterator[Finding]:
     if free < min(config.data_budget, _ENOUGH_BYTES):
         yield Finding("error", f"data_dir: only {free / 1e9:.1f} GB are free")
     elif free < config.data_budget:
-        yield Finding("warning", f"data_dir: {free / 1e9:.1f} GB are free, data_budget is {config.data_budget / 1e9:.0f} GB")
+        yield Finding(
+            "warning", f"data_dir: {free / 1e9:.1f} GB are free, data_budget is {config.data_budget / 1e9:.0f} GB"
+        )
     else:
         yield Finding("ok", f"data_dir: {folder}, {free / 1e9:.0f} GB free")
 
@@ -68,7 +70,9 @@ def _ports(config: Config) -> Iterator[Finding]:
                 if running:
                     yield Finding("ok", f"{key}: {listen} is taken, by the gateway that runs on this data_dir")
                 else:
-                    yield Finding("error", f"{key}: {listen}: {error.strerror}; stop what listens there or choose another port")
+                    yield Finding(
+                        "error", f"{key}: {listen}: {error.strerror}; stop what listens there or choose another port"
+                    )
             else:
                 yield Finding("ok", f"{key}: {listen} is free")
 

@@ -24,4 +24,6 @@ def init(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text((templates / name).read_text(encoding="utf-8"), encoding="utf-8")
         stderr.print(f"written {target}")
-    stderr.print("\nNext: [bold]gateway import customers customers.csv[/bold], then devices; then [bold]gateway run[/bold].")
+    stderr.print(
+        "\nNext: [bold]gateway import customers customers.csv[/bold], then devices; then [bold]gateway run[/bold]."
+    )

@@ -44,7 +44,9 @@ class _Act:
 class Panel:
     """What the visitor can do, and what came of the last thing they did."""
 
-    def __init__(self, control: Control, broker_url: Callable[[], str], store: Callable[[], Store], clock: Clock) -> None:
+    def __init__(
+        self, control: Control, broker_url: Callable[[], str], store: Callable[[], Store], clock: Clock
+    ) -> None:
         """``broker_url`` and ``store`` are asked for when needed: they exist only once the gateway runs."""
         self._control = control
         self._broker_url = broker_url
@@ -154,7 +156,12 @@ class Panel:
         customers = {self._control.fleet.machines[i].device.customer_id for i in act.devices}
         query = sa.select(d).where(d.c.customer_id.in_(customers), d.c.at >= act.at).order_by(d.c.id).limit(_ENTRIES)
         return [
-            {"at": row["at"], "kind": "shop", "text": row["explanation"].get("sentence", row["reason"]), "href": "/offers"}
+            {
+                "at": row["at"],
+                "kind": "shop",
+                "text": row["explanation"].get("sentence", row["reason"]),
+                "href": "/offers",
+            }
             for row in connection.execute(query).mappings()
         ]
 

@@ -59,9 +59,7 @@ class Addresses:
 class Demo:
     """One run of the demo in a folder of its own that goes with it."""
 
-    def __init__(
-        self, port: int, speed: float, seed: int, truth_path: Path | None = None, rules: bool = True
-    ) -> None:
+    def __init__(self, port: int, speed: float, seed: int, truth_path: Path | None = None, rules: bool = True) -> None:
         """``port``: the console's, 0 for a free one. ``rules=False`` runs without any, to see that nothing happens."""
         self._port = port
         self._speed = speed
@@ -260,5 +258,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-

@@ -1,0 +1,39 @@
+"""Samples in the names and units of the device's profile, as rules see them and charts ask for them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from device_models.decoders.dispatch import Dispatcher
+from device_models.event import Event, Message, Rejection
+from device_models.profile import GENERIC, DeviceProfile
+from device_models.reading import FieldReader
+from gateway.people.registry import Registry
+
+
+class ProfiledDecoding:
+    """Decodes a message for the history. What nobody registered says is not kept."""
+
+    def __init__(self, dispatcher: Dispatcher, registry: Registry, profiles: Mapping[str, DeviceProfile]) -> None:
+        self._dispatcher = dispatcher
+        self._registry = registry
+        self._readers = {name: (FieldReader(profile), _units(profile)) for name, profile in profiles.items()}
+        self._generic = (FieldReader(GENERIC), _units(GENERIC))
+
+    def __call__(self, message: Message) -> Sequence[Event] | Rejection:
+        """Return the events of registered devices, or the reason why the message has none."""
+        decoded = self._dispatcher.decode(message)
+        if isinstance(decoded, Rejection):
+            return decoded
+        return [self._read(event) for event in decoded.events if event.device_id in self._registry.devices]
+
+    def _read(self, event: Event) -> Event:
+        profile = self._registry.devices[event.device_id].profile
+        reader, units = self._readers.get(profile, self._generic)
+        values = reader.read(event).values
+        return replace(
+            event, values=values, units={name: units.get(name, event.units.get(name, "")) for name in values}
+        )
+
+
+def _units(profile: DeviceProfile) -> dict[str, str]:
+    return {name: spec.unit for name, spec in profile.fields.items()}
