@@ -109,6 +109,29 @@ class Publisher:
         self._client.loop_stop()
 
 
+class Subscriber:
+    """A paho client on its own thread that keeps what it was sent."""
+
+    def __init__(self, url: str, topic_filter: str, qos: int) -> None:
+        parts = urlsplit(url)
+        self.messages: list[tuple[str, bytes]] = []
+        self._subscribed = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_message = lambda _client, _data, message: self.messages.append(
+            (message.topic, bytes(message.payload))
+        )
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.connect(parts.hostname or "", parts.port or 1883)
+        self._client.subscribe(topic_filter, qos)
+        self._client.loop_start()
+        assert self._subscribed.wait(10)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
 def mosquitto_pub(url: str, *arguments: str, payload: bytes | None = None) -> None:
     """Publish by the command-line client, MQTT 3.1.1 unless told otherwise; its failure is ours."""
     parts = urlsplit(url)

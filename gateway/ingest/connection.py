@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import SlowConsumerError
 from nats.protocol import parser
 
 from gateway.errors import StartRefused
@@ -26,10 +27,15 @@ class Unreachable(StartRefused):
 
 
 async def connect(
-    url: str, name: str, on_reconnect: Callable[[], Awaitable[None]] | None = None, patience_s: float = 10.0
+    url: str,
+    name: str,
+    on_reconnect: Callable[[], Awaitable[None]] | None = None,
+    patience_s: float = 10.0,
+    on_dropped: Callable[[], None] | None = None,
 ) -> Client:
     """Connect to NATS and stay connected: a lost connection is taken up again until ``close``.
 
+    ``on_dropped`` is called for each message that a subscription of bounded memory had no room for.
     Raises Unreachable where the first connection is not made within ``patience_s``; no message names a password.
     """
     client = Client()
@@ -48,6 +54,8 @@ async def connect(
         # Attempts to reconnect come here too, several each second; "nats.connection_lost" has said it.
         nonlocal last_error
         last_error = str(error) or type(error).__name__
+        if on_dropped and isinstance(error, SlowConsumerError):
+            on_dropped()
         log.debug("nats.error", connection=name, error=type(error).__name__)
 
     try:

@@ -26,11 +26,11 @@ class Qos0Carrier:
         self._client: Client | None = None
         self.carried = 0
         self.dropped = 0
-        """Messages lost because NATS was away; QoS 0 allows it."""
+        """Messages lost because they came faster than they could be written, or NATS was away; QoS 0 allows it."""
 
     async def start(self) -> None:
         """Begin to listen. Raises Unreachable."""
-        self._client = await connect(self._url, "gateway-qos0")
+        self._client = await connect(self._url, "gateway-qos0", on_dropped=self._drop)
         await self._client.subscribe(">", cb=self._carry, pending_msgs_limit=0, pending_bytes_limit=64 * 1024**2)
         await self._client.flush()
 
@@ -53,4 +53,10 @@ class Qos0Carrier:
             await self._client.publish(subject, msg.data, headers=headers or None)
             self.carried += 1
         except (ConnectionClosedError, OutboundBufferLimitError):
-            self.dropped += 1
+            self._drop()
+
+    def _drop(self) -> None:
+        self.dropped += 1
+        if self.dropped & (self.dropped - 1) == 0:
+            # At 1, 2, 4, 8, …: a flood must not flood the log too.
+            log.warning("broker.qos0_dropped", dropped=self.dropped, mend="devices that matter should use QoS 1")

@@ -16,7 +16,7 @@ from gateway.ingest.topics import (
     topic_of,
 )
 
-ANY_TOPIC = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1)
+ANY_TOPIC = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 TOPIC_FOR_NATS = st.text(st.sampled_from("ab./*>+$é 　\v".replace(" ", "")), min_size=1)
 
 
