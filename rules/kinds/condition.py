@@ -60,11 +60,13 @@ class ConditionEvaluator(Evaluator):
         self._clear = compile_expression(rule.clear_when) if rule.clear_when else None
         self._timing = Timing(rule.hold, rule.clear_for, STALE_INTERVALS * profile.reporting_interval)
         self._rule = rule
+        self._fields = tuple(dict.fromkeys(field for expression in self.expressions for field in expression.fields))
+        self._told = self._always_told(rule, profile)
         super().__init__(
             rule,
             profile,
             Fingerprint.of(rule, (rule.when,), (rule.clear_when, *self._timing)),
-            reads=frozenset(field for expression in self.expressions for field in expression.fields),
+            reads=frozenset(self._fields),
         )
 
     @property
@@ -126,35 +128,23 @@ class ConditionEvaluator(Evaluator):
             return settled, ()
         # An episode that ended is told with the start it had.
         episode = before if before is not None and before.is_open else after
+        known = moment.twin.values
+        values = {name: known[name] for name in self._fields if name in known}
         return settled, [
             self.transition(
-                moment,
-                change.state,
-                episode,
-                at=change.at,
-                reason=change.reason,
-                condition=self._rule.when,
-                clear_when=self._rule.clear_when,
-                for_s=self._timing.hold.total_seconds(),
-                values={name: moment.twin.values[name] for name in self._fields if name in moment.twin.values},
-                units=self._units,
-                **self._limits,
+                moment, change.state, episode, at=change.at, reason=change.reason, values=values, **self._told
             )
             for change in changes
         ]
 
-    @property
-    def _fields(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(field for expression in self.expressions for field in expression.fields))
-
-    @property
-    def _units(self) -> dict[str, str]:
-        specs = self.profile.fields
-        return {name: specs[name].unit for name in self._fields if name in specs and specs[name].unit}
-
-    @property
-    def _limits(self) -> dict[str, Any]:
-        limits = self._when.limits
-        if not limits:
-            return {"field": self._fields[0]}
-        return limits[0]._asdict() | ({"limits": [limit._asdict() for limit in limits]} if len(limits) > 1 else {})
+    def _always_told(self, rule: ConditionRule, profile: DeviceProfile) -> dict[str, Any]:
+        """What is the same in every explanation."""
+        specs, limits = profile.fields, [limit._asdict() for limit in self._when.limits]
+        told: dict[str, Any] = {
+            "condition": rule.when,
+            "clear_when": rule.clear_when,
+            "for_s": self._timing.hold.total_seconds(),
+            "units": {name: specs[name].unit for name in self._fields if name in specs and specs[name].unit},
+        }
+        told |= limits[0] if limits else {"field": self._fields[0]}
+        return told | ({"limits": limits} if len(limits) > 1 else {})
