@@ -6,13 +6,12 @@ given. Companies may put their own templates and translations before these.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
@@ -22,6 +21,7 @@ from device_models.registry import Customer
 from notifiers.bidi import isolate
 from notifiers.catalogue import SOURCE_LANGUAGE, load_catalogues
 from notifiers.facts import line
+from notifiers.links import only_ours
 from notifiers.message import Brand, Direction, Links, Rendered
 from notifiers.segments import MOST, segments, thrifty
 from notifiers.view import View, Words, view
@@ -149,7 +149,8 @@ class Renderer:
         words = Words(self._catalogues[language])
         if language not in (customer.locale, customer.locale.split("-")[0]):
             words.missing.append(f"catalogue:{customer.locale}")
-        links = _only_ours(links, brand, words)
+        links, foreign = only_ours(links, brand.public_url)
+        words.missing += [f"link:{name}" for name in foreign]
         purpose = _purpose(facts) or TEMPLATES[template]
         seen = view(facts, customer, purpose, words, now)
         # In Arabic a message that begins with a Latin name would be laid out from the left, were the name not isolated.
@@ -214,12 +215,22 @@ class Renderer:
         )
 
     def _blocks(self, name: str, context: Mapping[str, Any]) -> dict[str, str]:
+        """Run a template from top to bottom, its imports first, and keep what each block says apart."""
         template = self._environment.get_template(f"{name}.j2")
         scope = template.new_context(dict(context))
-        # Runs the imports at its head, whose names the blocks then find.
+        said: dict[str, str] = {}
+
+        def kept(block: str, render: Callable[[jinja2.runtime.Context], Iterator[str]]) -> Callable[..., Iterator[str]]:
+            def run(inner: jinja2.runtime.Context) -> Iterator[str]:
+                said[block] = "".join(render(inner)).strip()
+                return iter(())
+
+            return run
+
+        scope.blocks = {block: [kept(block, render)] for block, render in template.blocks.items()}
         for _ in template.root_render_func(scope):
             pass
-        return {block: "".join(render(scope)).strip() for block, render in template.blocks.items()}
+        return said
 
     def _text(self, channel: str, content: Content, layout: Mapping[str, Any]) -> str:
         name = _LAYOUTS.get(channel, "layouts/chat.txt.j2")
@@ -248,29 +259,6 @@ def _tone(seen: View) -> Tone:
     if seen.severity == Severity.MAJOR:
         return "major"
     return "minor" if seen.severity == Severity.MINOR else ""
-
-
-def _only_ours(links: Links, brand: Brand, words: Words) -> Links:
-    """Drop links that leave ``public_url``: whatever went wrong before, no customer is led elsewhere."""
-    kept: dict[str, str | None] = {}
-    for name in ("page_url", "stop_url", "unsubscribe_post_url"):
-        url = getattr(links, name)
-        ours = url is None or _within(url, brand.public_url)
-        kept[name] = url if ours else None
-        if not ours:
-            words.missing.append(f"link:{name}")
-    return Links(**kept)
-
-
-def _within(url: str, public_url: str) -> bool:
-    try:
-        link, home = urlsplit(url), urlsplit(public_url)
-    except ValueError:
-        return False
-    clean = url.isascii() and url.isprintable() and " " not in url
-    same = clean and (link.scheme, link.netloc) == (home.scheme, home.netloc) and link.scheme in ("http", "https")
-    folder = home.path.rstrip("/")
-    return same and (link.path == folder or link.path.startswith(f"{folder}/"))
 
 
 @cache

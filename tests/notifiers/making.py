@@ -34,6 +34,7 @@ YUSUF = Customer(
     timezone="Asia/Dubai",
     addresses={"whatsapp": "+971501234567"},
 )
+PEOPLE = {"en": ANA, "de": JÖRG, "ar": YUSUF}
 
 FREEZER: dict[str, Any] = {
     "kind": "condition",
