@@ -36,7 +36,7 @@ class Clock:
         return self.at(_wall())
 
     def at(self, wall: datetime) -> datetime:
-        """Return what this clock showed when the wall clock showed ``wall`` (the log stamps messages by the wall clock)."""
+        """Return what this clock showed when the wall clock, by which the log stamps messages, showed ``wall``."""
         if self.is_wall:
             return wall
         return self.start + (wall - self.anchor) * self.speed
@@ -52,5 +52,6 @@ class Clock:
 
     async def sleep_until(self, at: datetime) -> None:
         """Wait until the clock shows ``at``; return at once where that has passed."""
+        # Not a wait for an event: the wall clock may be set while it sleeps, so it looks again.
         while (left := (at - self.now()).total_seconds()) > 0:
             await asyncio.sleep(left / self.speed)

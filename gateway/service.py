@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -319,7 +319,7 @@ class _Log:
         self._stream = stream
         self._clock = clock
 
-    async def batches(self, after: int) -> AsyncIterator[MessageBatch]:
+    async def batches(self, after: int) -> AsyncGenerator[MessageBatch, None]:
         async for batch in self._stream.batches(after):
             if self._clock.is_wall:
                 yield batch

@@ -41,14 +41,14 @@ def assign(tx: Transaction, command: Assign) -> None:
     if case["assignee"] == command.assignee:
         return
     touch(tx, case["id"], assignee=command.assignee)
-    add_entry(tx, case["id"], "assigned", command.by, assignee=command.assignee)
+    add_entry(tx, case["id"], "assigned", command.by, body={"assignee": command.assignee})
     tx.audit(command.by, "case.assign", str(case["id"]), assignee=command.assignee)
 
 
 def add_note(tx: Transaction, command: AddNote) -> None:
     """Keep an internal note."""
     case = _case(tx, command.case_id)
-    add_entry(tx, case["id"], "note", command.by, text=_words(command.text))
+    add_entry(tx, case["id"], "note", command.by, body={"text": _words(command.text)})
 
 
 def resolve(tx: Transaction, command: Resolve) -> None:
@@ -66,7 +66,7 @@ def resolve(tx: Transaction, command: Resolve) -> None:
         resolution=command.resolution or None,
         needs_reply=False,
     )
-    add_entry(tx, case["id"], "resolved", command.by, resolution=command.resolution)
+    add_entry(tx, case["id"], "resolved", command.by, body={"resolution": command.resolution})
     withdraw(tx, case["id"], "the case was resolved first")
     tx.audit(command.by, "case.resolve", str(case["id"]))
     if told and command.tell_customer and case["customer_id"]:

@@ -1,4 +1,4 @@
-"""What customers say: each message finds its customer and case; STOP is obeyed at once; a service answer moves the case."""
+"""What customers say: each message finds its customer and case; STOP is obeyed at once; an answer moves the case."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,13 +57,11 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
         _stop_or_start(tx, customer, command, reply)
     answer = _service_answer(case, reply)
     if case is not None:
-        add_entry(
-            tx, case["id"], "message_in", "customer", text=command.text[:10_000], channel=command.channel,
-            intent=reply.intent.value,
-        )  # fmt: skip
+        body = {"text": command.text[:10_000], "channel": command.channel, "intent": reply.intent.value}
+        add_entry(tx, case["id"], "message_in", "customer", body=body)
         needs_a_person = answer is None and reply.intent not in (Intent.STOP, Intent.START)
         touch(tx, case["id"], needs_reply=case["needs_reply"] or needs_a_person)
-    return Understood(reply.intent, row["customer_id"], row["case_id"], answer)
+    return Understood(reply.intent, customer.id if customer else None, case["id"] if case else None, answer)
 
 
 def set_consent(tx: Transaction, command: SetConsent) -> Customer:
@@ -129,7 +127,7 @@ def _stop_or_start(tx: Transaction, customer: Customer, command: CustomerWrote, 
 
 
 def _last_purpose(tx: Transaction, customer: Customer, channel: str) -> frozenset[Purpose]:
-    """A bare STOP means what it answers: the purpose of the last message on that channel; offers and news go together."""
+    """A bare STOP means what it answers: the purpose of the last message there; offers and news go together."""
     n = schema.notifications
     query = (
         sa.select(n.c.purpose)

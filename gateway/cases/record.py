@@ -100,12 +100,13 @@ def apply_actions(tx: Transaction, actions: Sequence[Action]) -> int | None:
                 case_id = case.id
             case AddToCase(case, transition):
                 touch(tx, case.id, severity=case.severity.value, on_arrival=case.on_arrival)
-                add_entry(tx, case.id, "firing", at=transition.at.isoformat(), severity=case.severity.value)
+                body = {"at": transition.at.isoformat(), "severity": case.severity.value}
+                add_entry(tx, case.id, "firing", body=body)
                 case_id = case.id
             case RecoverCase(case, transition):
                 values = {"resolved_at": transition.at, "resolved_by": "telemetry", "state": "resolved"}
                 touch(tx, case.id, needs_reply=False, **values)
-                add_entry(tx, case.id, "recovered", **_why(transition))
+                add_entry(tx, case.id, "recovered", body=_why(transition))
                 case_id = case.id
             case Notify():
                 enqueue(tx, action)
@@ -138,7 +139,7 @@ def _open(tx: Transaction, case: CaseRecord, transition: Transition, previous_ca
             version=1,
         )
     )
-    add_entry(tx, case.id, "opened", **_why(transition))
+    add_entry(tx, case.id, "opened", body=_why(transition))
 
 
 def _reopen(tx: Transaction, case: CaseRecord, transition: Transition) -> None:
@@ -156,7 +157,7 @@ def _reopen(tx: Transaction, case: CaseRecord, transition: Transition) -> None:
         first_response_at=None,
         response_due_at=tx.now + tx.config.cases.respond_within[case.severity],
     )
-    add_entry(tx, case.id, "reopened", **_why(transition))
+    add_entry(tx, case.id, "reopened", body=_why(transition))
 
 
 def _why(transition: Transition) -> dict[str, object]:

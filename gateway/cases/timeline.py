@@ -1,5 +1,6 @@
 """A case's timeline: one line for each thing that happened, in the order it happened."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,13 +14,14 @@ def add_entry(
     case_id: int,
     kind: str,
     author: str = "gateway",
+    *,
+    body: Mapping[str, Any] | None = None,
     notification_id: int | None = None,
-    **body: Any,
 ) -> None:
     """Append a line of ``kind`` (see ``schema.timeline``) and tell open consoles that the case changed."""
     tx.connection.execute(
         sa.insert(schema.timeline).values(
-            case_id=case_id, at=tx.now, kind=kind, author=author, body=body, notification_id=notification_id
+            case_id=case_id, at=tx.now, kind=kind, author=author, body=dict(body or {}), notification_id=notification_id
         )
     )
     touch(tx, case_id)

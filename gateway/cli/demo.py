@@ -33,7 +33,8 @@ def demo(
 
     def told(where: Addresses) -> None:
         stderr.print(
-            f"\n  Console   [bold]{where.console}[/bold]   login [bold]{where.user}[/bold] / [bold]{where.password}[/bold]\n"
+            f"\n  Console   [bold]{where.console}[/bold]\n"
+            f"            log in as [bold]{where.user}[/bold] with [bold]{where.password}[/bold]\n"
             f"  Phones    [bold]{where.phones}[/bold]\n"
             f"  MQTT      {where.mqtt}   (mosquitto_sub -p {where.mqtt.rpartition(':')[2]} -t '#' -v)\n"
             f"\n  Simulated time runs {speed:g} times as fast. Ctrl-C ends it.\n"
@@ -57,6 +58,7 @@ def demo(
         typer.echo(json.dumps(result))
     else:
         stderr.print(
-            f"  {result['cases_opened']} cases, {result['messages_delivered']} messages, {result['offers_sent']} offers; "
-            f"{result['faults_detected']} of {result['faults_injected']} faults found, {result['false_cases']} false cases."
+            f"  {result['cases_opened']} cases, {result['messages_delivered']} messages, "
+            f"{result['offers_sent']} offers; {result['faults_detected']} of {result['faults_injected']} faults found, "
+            f"{result['false_cases']} false cases."
         )

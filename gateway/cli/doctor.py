@@ -139,8 +139,8 @@ def _relays(config: Config) -> Iterator[Finding]:
                 yield Finding("error", f"relay: {path} is not there")
         yield Finding(
             "warning",
-            f"relay {relay.client_id}: if its broker is mosquitto, set max_queued_messages 0 and persistence true there: "
-            "by default it drops acknowledged messages of a slow subscriber (docs/brokers.md)",
+            f"relay {relay.client_id}: if its broker is mosquitto, set max_queued_messages 0 and persistence true "
+            "there: by default it drops acknowledged messages of slow subscribers (docs/brokers.md)",
         )
 
 

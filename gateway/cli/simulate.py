@@ -14,6 +14,7 @@ import typer
 from device_models.duration import format_duration, parse_duration
 from gateway.cli.options import plain_errors, stderr
 from gateway.clock import Clock
+from gateway.logs import configure_logs
 from simulator.control import Control
 from simulator.fleet import Fleet
 from simulator.mqtt import BrokerRefusedError, BrokerUrlError
@@ -63,6 +64,7 @@ def simulate(
         raise typer.BadParameter("--score needs --gateway and --token")
     if rate is not None and speed is not None:
         raise typer.BadParameter("give --rate or --speed, not both")
+    configure_logs("info", "text")
     problems = (ScenarioError, BrokerUrlError, BrokerRefusedError, GatewayUnreachableError, OSError, ValueError)
     with plain_errors(*problems):
         play = Scenario.load(scenario)
@@ -147,13 +149,16 @@ async def _tell(gateway: str, token: str | None, clock: Clock, control: Control)
         await asyncio.sleep(_POLL_S)
         try:
             messages = await _listed(gateway, token, "/api/messages", pages=1)
+            new = [message for message in messages if message["id"] not in heard and message.get("told_at")]
+            kinds = {case["id"]: case["kind"] for case in await _listed(gateway, token, "/api/cases")} if new else {}
         except GatewayUnreachableError as error:
             stderr.print(f"[yellow]{error}[/yellow]")
             continue
-        for message in messages:
-            if message.get("told_at") and message.get("device_id") and message["id"] not in heard:
-                heard.add(message["id"])
-                control.customer_told(str(message["customer_id"]), str(message["device_id"]), clock.now())
+        for message in new:
+            heard.add(message["id"])
+            if message.get("device_id"):
+                kind = kinds.get(message.get("case_id"))
+                control.customer_told(str(message["customer_id"]), str(message["device_id"]), clock.now(), kind)
 
 
 async def _found(gateway: str, token: str | None, clock: Clock) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -30,12 +30,14 @@ def watch(
         dispatcher = build_dispatcher(settings.decoders)
     where = urlsplit(broker or f"mqtt://{settings.broker.listen}")
 
-    def on_connect(client: mqtt.Client, _data: object, _flags: object, reason: object, _more: object) -> None:
+    def on_connect(client: mqtt.Client, _data: object, _flags: object, reason: object, _: object) -> None:
         stderr.print(f"[dim]{where.hostname}:{where.port or 1883}: {reason}; {topic}[/dim]")
         client.subscribe(topic)
 
     def on_message(_client: mqtt.Client, _data: object, heard: mqtt.MQTTMessage) -> None:
-        decoded = dispatcher.decode(Message(heard.topic, heard.payload, datetime.now(UTC), retained=heard.retain))
+        decoded = dispatcher.decode(
+            Message(heard.topic, bytes(heard.payload), datetime.now(UTC), retained=heard.retain)
+        )
         typer.echo(f"{heard.topic} {heard.payload[:500]!r}")
         if isinstance(decoded, Rejection):
             typer.echo(f"  rejected: {decoded.reason}")

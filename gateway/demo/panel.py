@@ -106,7 +106,7 @@ class Panel:
         act = self._last
         if act is None:
             return None
-        entries = [{"at": act.at, "kind": "physics", "text": act.sentence, "href": None}]
+        entries: list[dict[str, Any]] = [{"at": act.at, "kind": "physics", "text": act.sentence, "href": None}]
         with self._store().read() as connection:
             entries += self._transitions(connection, act)
             entries += self._timeline(connection, act)

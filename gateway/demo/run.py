@@ -13,7 +13,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-
 from device_models.event import rfc3339
 from gateway.clock import Clock
 from gateway.commands import SaveUser, SetMeta, Upsert
@@ -115,7 +114,7 @@ class Demo:
         await submit(SetMeta("clock", {"start": rfc3339(clock.start), "speed": clock.speed}))
         for kind in ("customers", "shops", "offers", "devices"):
             records = tuple(r.model_dump(mode="json", exclude_none=True) for r in getattr(registry, kind))
-            await submit(Upsert(kind, records, by="demo"))  # type: ignore[arg-type]
+            await submit(Upsert(kind, records, by="demo"))
         password = secrets.token_urlsafe(9)
         await submit(SaveUser("demo", await asyncio.to_thread(hash_password, password), "admin", by="demo"))
 
@@ -235,6 +234,7 @@ async def run_demo(
     waiting = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({running, waiting, watching}, timeout=for_s, return_when=asyncio.FIRST_COMPLETED)
+        task: asyncio.Task[Any]
         for task in (running, watching):
             if task.done():
                 task.result()

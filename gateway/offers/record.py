@@ -123,7 +123,7 @@ def _history(tx: Transaction, customer: Customer | None) -> OfferHistory:
         codes[offer_id].add(code)
     return OfferHistory(
         sent=tuple(sent),
-        budget_used={offer_id: count for offer_id, count in tx.connection.execute(used)},
+        budget_used=dict(tx.connection.execute(used).tuples().all()),
         codes_used=codes,
     )
 

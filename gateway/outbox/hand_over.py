@@ -50,7 +50,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
     if choice.not_before is not None and choice.not_before > tx.now:
         set_state(tx, row["id"], "queued", not_before=choice.not_before, why=why_of(choice))
         return None
-    rendered, message_links = render_row(tx, row, customer, choice.channel, links)
+    rendered, message_links = render_row(tx, {**row}, customer, choice.channel, links)
     set_state(
         tx,
         row["id"],
@@ -194,7 +194,7 @@ def _after_unknown(tx: Transaction, row: sa.RowMapping) -> None:
             dialect.insert_new(tx.connection, schema.notifications, copy, unique=["key"])
             return
     if row["case_id"] is not None:
-        add_entry(tx, row["case_id"], "unknown", notification_id=row["id"], channel=row["channel"])
+        add_entry(tx, row["case_id"], "unknown", notification_id=row["id"], body={"channel": row["channel"]})
 
 
 def _next_channel(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
@@ -215,7 +215,7 @@ def _next_channel(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
 def _bury(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
     set_state(tx, row["id"], "dead", reason=reason)
     if row["case_id"] is not None:
-        add_entry(tx, row["case_id"], "dead", notification_id=row["id"], reason=reason)
+        add_entry(tx, row["case_id"], "dead", notification_id=row["id"], body={"reason": reason})
 
 
 def _furthest(tx: Transaction, provider: str, provider_id: str, state: SendState) -> SendState:

@@ -71,7 +71,7 @@ def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str |
     if notify.case_id is not None:
         kind = "withheld" if state == "withheld" else "message_out"
         body = {"template": notify.template, "reason": reason}
-        add_entry(tx, notify.case_id, kind, notification_id=notification_id, **body)
+        add_entry(tx, notify.case_id, kind, body=body, notification_id=notification_id)
     tx.changed("notification", notification_id)
     return notification_id
 

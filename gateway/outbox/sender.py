@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -51,7 +52,7 @@ class Sender:
         self._wake.set()
 
     async def run(self) -> None:
-        """Send what is due, wait for more, until cancelled. An unforeseen error ends it: the service restarts as a whole."""
+        """Send what is due, wait for more, until cancelled. An unforeseen error ends it, and the service with it."""
         while not self._stopping:
             self._idle_now.clear()
             self._wake.clear()
@@ -80,10 +81,8 @@ class Sender:
         seconds = _LONGEST_IDLE_S
         if due_at is not None and due_at > self._clock.now():
             seconds = min(seconds, self._clock.wall_seconds(due_at - self._clock.now()))
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), timeout=max(seconds, 0.02))
-        except TimeoutError:
-            pass
 
     async def _send_in_order(self, notification_ids: Sequence[int]) -> None:
         async with self._slots:

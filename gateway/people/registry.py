@@ -32,7 +32,13 @@ class Registry:
 
     def of_kind(self, kind: str) -> dict[str, Any]:
         """Return the records of ``devices`` | ``customers`` | ``shops`` | ``offers`` by id."""
-        return {"devices": self.devices, "customers": self.customers, "shops": self.shops, "offers": self.offers}[kind]
+        kinds: dict[str, dict[str, Any]] = {
+            "devices": self.devices,
+            "customers": self.customers,
+            "shops": self.shops,
+            "offers": self.offers,
+        }
+        return kinds[kind]
 
     def owner(self, device_id: str) -> Customer | None:
         """The customer a device belongs to, None where nobody owns it or it is unknown."""

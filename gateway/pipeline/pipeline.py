@@ -160,7 +160,7 @@ class Pipeline:
         self.on_commit(outcome)
 
     async def _commit(self, work: Work) -> Outcome:
-        """Commit, and where the database cannot be written (disk full, gone) try again until it can: nothing is skipped."""
+        """Commit, and where the database cannot be written (disk full, gone) try again until it can; skip nothing."""
         attempt = 0
         while True:
             try:

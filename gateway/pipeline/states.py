@@ -46,7 +46,7 @@ class States:
         return list(self._resident)
 
     def due_by(self, at: datetime, most: int) -> list[tuple[datetime, str]]:
-        """Return up to ``most`` timers due at ``at`` or earlier, earliest first; they stay until a commit moves them."""
+        """Return up to ``most`` timers due by ``at``, earliest first; they stay until a commit moves them."""
         found: list[tuple[datetime, str]] = []
         kept: list[tuple[datetime, str]] = []
         while self._heap and len(found) < most and self._heap[0][0] <= at:

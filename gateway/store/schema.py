@@ -205,6 +205,27 @@ cases = Table(
     Column("previous_case_id", sa.BigInteger),
     Column("version", sa.Integer, nullable=False),
     Index("ix_cases_state_updated_at", "state", "updated_at"),
+    Index("ix_cases_rule", "rule"),
+    Index("ix_cases_assignee_state_updated_at", "assignee", "state", "updated_at"),
+    # The console's queue: what it sorts and counts by, of the few cases that are open, so that the rest is never read.
+    Index(
+        "ix_cases_open",
+        "response_due_at",
+        "id",
+        "first_response_at",
+        "acknowledged_at",
+        "on_arrival",
+        "severity",
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    ),
+    Index(
+        "ix_cases_needs_reply",
+        "updated_at",
+        "id",
+        sqlite_where=sa.text("needs_reply IS 1"),
+        postgresql_where=sa.text("needs_reply IS true"),
+    ),
 )
 """``state``: open | resolved. ``on_arrival`` cases stand in their own list and message nobody.
 
@@ -260,9 +281,16 @@ notifications = Table(
     Column("updated_at", UtcTime, nullable=False),
     Index("ix_notifications_state_not_before", "state", "not_before"),
     Index("ix_notifications_provider_provider_id", "provider", "provider_id"),
+    Index(
+        "ix_notifications_waiting",
+        "case_id",
+        "id",
+        sqlite_where=sa.text("state = 'awaiting_approval'"),
+        postgresql_where=sa.text("state = 'awaiting_approval'"),
+    ),
 )
-"""The outbox. ``state``: awaiting_approval | queued | handed_over | accepted | delivered | read | unknown | dead | withheld
-| discarded | cancelled | expired.
+"""The outbox. ``state``: awaiting_approval | queued | handed_over | accepted | delivered | read | unknown | dead |
+withheld | discarded | cancelled | expired.
 
 ``text`` is an agent's own wording, put in place of the template's; ``reason`` says why it stands where it does;
 ``subject`` and ``body`` are what was handed over; ``tried`` lists channels that failed before.

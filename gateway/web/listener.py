@@ -15,14 +15,14 @@ from gateway.errors import StartRefused
 async def web_listener(app: web.Application, settings: Web) -> AsyncIterator[str]:
     """Serve ``app`` while the block runs and yield its URL.
 
-    Raises StartRefused for an address that strangers reach without TLS, one in use, or a certificate that cannot be read.
+    Raises StartRefused for an address that strangers reach without TLS, one in use, or a certificate that is no good.
     """
     host, _, port = settings.listen.rpartition(":")
     host = host.strip("[]")
     context = _tls(settings)
     if context is None and not settings.behind_tls_proxy and not _is_loopback(host):
         raise StartRefused(
-            f"web.listen: {settings.listen} can be reached from other machines, and passwords would travel in the clear; "
+            f"web.listen: {settings.listen} can be reached from other machines, and passwords would travel in clear; "
             "set web.tls_cert and web.tls_key, or listen on 127.0.0.1 behind a reverse proxy "
             "(or set web.behind_tls_proxy where that runs on another machine)"
         )

@@ -167,7 +167,7 @@ sender = "Acme Service <service@acme.example>"
     def api(self, path: str) -> Any:
         """GET from its API with a token of role admin."""
         self.submit(SaveApiToken(token_hash(TOKEN), "test", "admin", by="test"))
-        request = urllib.request.Request(  # noqa: S310 - loopback
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.web_port}{path}", headers={"Authorization": f"Bearer {TOKEN}"}
         )
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
@@ -187,5 +187,3 @@ def mosquitto_pub(port: int, topic: str, payload: str, *options: str) -> None:
         check=True,
         timeout=30,
     )
-
-

@@ -22,7 +22,13 @@ rules:
     title: {en: "is too warm"}
     advice: {en: "Please close the lid."}
 """
-CUSTOMER = {"id": "ana", "name": "Ana Souza", "locale": "en", "timezone": "America/Sao_Paulo", "email": "ana@example.com"}
+CUSTOMER = {
+    "id": "ana",
+    "name": "Ana Souza",
+    "locale": "en",
+    "timezone": "America/Sao_Paulo",
+    "email": "ana@example.com",
+}
 FREEZER = {"id": "freezer-1", "profile": "freezer", "customer_id": "ana", "name": "Garage freezer"}
 
 
@@ -43,9 +49,7 @@ def warm_up(gateway: GatewayProcess, **options: Any) -> None:
     """Publish twenty minutes of a freezer that warms up, as its own clock stamped them."""
     now = time.time()
     for minutes_ago, celsius in ((20, -18.0), (15, -9.5), (10, -8.9), (4, -8.3)):
-        gateway.publish(
-            "devices/freezer-1/status", {"temperature": celsius, "ts": now - 60 * minutes_ago}, **options
-        )
+        gateway.publish("devices/freezer-1/status", {"temperature": celsius, "ts": now - 60 * minutes_ago}, **options)
 
 
 def test_a_warming_freezer_opens_a_case_and_its_owner_gets_a_mail(gateway: GatewayProcess, mail: MailServer) -> None:
