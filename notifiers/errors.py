@@ -24,7 +24,7 @@ class NotifierError(Exception):
         self.advice = advice
 
 
-class TryLater(NotifierError):  # noqa: N818 - named by what its catcher does
+class TryLater(NotifierError):
     """Refused before it was accepted: connection refused, 429, 503, wrong password. Sending again is safe."""
 
     def __init__(self, provider: str, code: str, advice: str, retry_after_s: float | None = None) -> None:
@@ -33,7 +33,7 @@ class TryLater(NotifierError):  # noqa: N818 - named by what its catcher does
         self.retry_after_s = retry_after_s
 
 
-class Unknown(NotifierError):  # noqa: N818 - likewise
+class Unknown(NotifierError):
     """Written, and no clear answer came: read timeout, reset, 500. Sending again may tell the customer twice."""
 
 
@@ -50,7 +50,7 @@ class Because(StrEnum):
     """Its time ran out before it was handed over."""
 
 
-class Undeliverable(NotifierError):  # noqa: N818 - likewise
+class Undeliverable(NotifierError):
     """Trying again cannot help: unknown number, blocked sender, expired push token."""
 
     def __init__(self, provider: str, code: str, advice: str, because: Because = Because.MESSAGE) -> None:

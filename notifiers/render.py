@@ -50,7 +50,7 @@ _GAP = re.compile(r"\n{3,}")
 Tone = Literal["critical", "major", "minor", ""]
 
 
-class UnknownTemplate(KeyError):  # noqa: N818 - a programming error, named like KeyError's kind
+class UnknownTemplate(KeyError):
     """There is no message of that name."""
 
 
