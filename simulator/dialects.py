@@ -5,6 +5,7 @@ Sources: OwnTracks booklet "JSON"; Tasmota documentation "MQTT" and "Commands" (
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,10 +70,10 @@ def zigbee_state(bridge: str, name: str, at: datetime, values: Mapping[str, Any]
     return Publish(zigbee_bridge(bridge).client_id, f"zigbee2mqtt/{name}", payload_of(state))
 
 
-def zigbee_availability(bridge: str, name: str, online: bool) -> Publish:
-    """Return the bridge's word on whether a sensor is still heard."""
-    state = {"state": "online" if online else "offline"}
-    return Publish(zigbee_bridge(bridge).client_id, f"zigbee2mqtt/{name}/availability", payload_of(state), retain=True)
+def zigbee_sensor_link(bridge: str, name: str) -> Link:
+    """Return the bridge's connection with its word, on coming up, that it hears the sensor."""
+    link = zigbee_bridge(bridge)
+    return replace(link, birth=(*link.birth, (f"zigbee2mqtt/{name}/availability", b'{"state":"online"}', True)))
 
 
 def owntracks_link(user: str, phone: str, since: datetime) -> Link:

@@ -39,7 +39,8 @@ async def run(
     not there yet. Raises BrokerUrlError, BrokerRefusedError (credentials), OSError (the truth cannot be written).
     """
     broker = Broker.at(broker_url, username, password, ca)
-    fleet = Fleet(scenario, seed, clock.now(), truth)
+    # Whole seconds: stamps are read by people too.
+    fleet = Fleet(scenario, seed, clock.now().replace(microsecond=0), truth)
     control.attach(fleet)
     topic = ControlTopic(control)
     log.info("simulator.started", scenario=scenario.name, seed=seed, devices=len(fleet.machines), speed=clock.speed)

@@ -63,7 +63,7 @@ class FreezerMachine(Machine):
         if self.says is Says.TASMOTA:
             return dialects.tasmota_link(self.id)
         if self.says is Says.ZIGBEE2MQTT:
-            return dialects.zigbee_bridge(self.bridge)
+            return dialects.zigbee_sensor_link(self.bridge, self.id)
         return dialects.native_link(self.id)
 
     @property

@@ -30,7 +30,6 @@ class HeatPumpMachine(Machine):
     plugged: bool = field(default=True, init=False)
     next_report: datetime | None = field(default=None, init=False)
     reported: str = field(default="", init=False)
-    at: datetime | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.harm = "heating stopped"
@@ -58,7 +57,6 @@ class HeatPumpMachine(Machine):
         return CODE_OK if self.physics.flow_sensor_ok else CODE_FLOW_SENSOR
 
     def advance(self, at: datetime, dt_s: float) -> None:
-        self.at = at
         self.physics.step(dt_s, self._outdoor_c(at), self.powered)
 
     def report(self, at: datetime) -> list[Publish]:

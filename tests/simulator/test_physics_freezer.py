@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.physics import food
@@ -170,6 +170,7 @@ def _defrost(freezer: Freezer) -> None:
     freezer.defrost_forced = True
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([_open, _wear, _lose, _defrost]), st.integers(1, 200), st.booleans())))
 def test_heat_is_neither_made_nor_lost_and_temperature_never_jumps(upsets: list[tuple[Upset, int, bool]]) -> None:
     freezer = Freezer()

@@ -1,6 +1,6 @@
 """``simulator/physics/heat_pump.py``: water, flow and the house follow from leaks and sludge."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.physics.heat_pump import LOW_PRESSURE_BAR, STOPPED_FLOW, STOPPED_PRESSURE, HeatPump
@@ -18,6 +18,7 @@ def has_stopped(pump: HeatPump) -> bool:
     return pump.stopped is not None
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.floats(min_value=-12, max_value=14))
 def test_the_house_is_kept_warm_at_any_usual_weather(outdoor: float) -> None:
     pump = HeatPump()
