@@ -183,7 +183,7 @@ class Offer(Record):
     profiles: Words = frozenset()
     """Profiles of the devices it is for; empty: all."""
     occasion: OptionalText = None
-    """Why now: ``maintenance_due``, ``consumable_low``, ``accessory``, ``after_fault``; None needs the purpose *news*."""
+    """Why now: ``maintenance_due``, ``consumable_low``, ``accessory``, ``after_fault``; None: just because."""
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime | None = None
     codes: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
@@ -199,4 +199,6 @@ class Offer(Record):
 
     def valid_at(self, at: datetime) -> bool:
         """Tell whether the offer holds at ``at``."""
-        return (self.valid_from is None or self.valid_from <= at) and (self.valid_until is None or at < self.valid_until)
+        return (self.valid_from is None or self.valid_from <= at) and (
+            self.valid_until is None or at < self.valid_until
+        )

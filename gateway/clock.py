@@ -52,6 +52,6 @@ class Clock:
 
     async def sleep_until(self, at: datetime) -> None:
         """Wait until the clock shows ``at``; return at once where that has passed."""
-        # Not a wait for an event: the wall clock may be set while it sleeps, so it looks again.
-        while (left := (at - self.now()).total_seconds()) > 0:
+        # The wall clock may be set while it sleeps, so it looks again.
+        while (left := (at - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - there is no event, only time
             await asyncio.sleep(left / self.speed)

@@ -147,6 +147,9 @@ class Twilio(_Section):
     token: SecretStr
     sender: str
     whatsapp_sender: str | None = None
+    whatsapp_content_sid: str | None = None
+    """An approved template (HX…) whose ``{{1}}`` takes the message; WhatsApp refuses free text to whoever has not written
+    within 24 hours."""
     base_url: str = "https://api.twilio.com"
 
 
@@ -169,7 +172,6 @@ class Notifiers(_Section):
     email: Email | None = None
     twilio: Twilio | None = None
     webhook: Webhook | None = None
-    no_receipt_after: Duration = parse_duration("15m")
 
 
 class Brand(_Section):

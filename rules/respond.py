@@ -229,16 +229,22 @@ def _notify(world: World, transition: Transition, case: CaseRecord, template: st
 
 def facts_of(world: World, transition: Transition, case: CaseRecord) -> dict[str, Any]:
     """Gather what a message may say: the transition's explanation, the device as its owner knows it, the case."""
-    device = world.devices.get(case.device_id)
-    profile = world.profiles.get(device.profile, GENERIC) if device else GENERIC
     return {
         **transition.explanation,
-        "device": {"name": device.name if device else None, "product": dict(profile.title)},
-        "labels": {name: dict(spec.title) for name, spec in profile.fields.items()},
-        "decimals": {name: spec.decimals for name, spec in profile.fields.items()},
+        **device_facts(world.devices.get(case.device_id), world.profiles),
         "severity": case.severity.value,
         "purpose": case.purpose.value,
         "case_id": case.id,
         "again": case.reopened > 0,
         "at": transition.at.isoformat(),
+    }
+
+
+def device_facts(device: Device | None, profiles: Mapping[str, DeviceProfile]) -> dict[str, Any]:
+    """Return the device as its owner knows it: its name, its kind, what its fields are called."""
+    profile = profiles.get(device.profile, GENERIC) if device else GENERIC
+    return {
+        "device": {"name": device.name if device else None, "product": dict(profile.title)},
+        "labels": {name: dict(spec.title) for name, spec in profile.fields.items()},
+        "decimals": {name: spec.decimals for name, spec in profile.fields.items()},
     }

@@ -1,5 +1,7 @@
 """What support staff do to a case and its messages."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
@@ -21,7 +23,7 @@ from gateway.commands import (
 from gateway.outbox.queue import enqueue, load_notification, set_state, withdraw
 from gateway.store import schema
 from gateway.transaction import Transaction
-from rules.respond import Notify
+from rules.respond import Notify, device_facts
 
 _HELD_BACK = ("awaiting_approval", "queued")
 
@@ -187,10 +189,10 @@ def _via(tx: Transaction, case: sa.RowMapping) -> str | None:
 
 
 def _tell(tx: Transaction, case: sa.RowMapping, template: str, key: str) -> None:
-    enqueue(tx, _notify(case, template, key))
+    enqueue(tx, _notify(tx, case, template, key))
 
 
-def _notify(case: sa.RowMapping, template: str, key: str) -> Notify:
+def _notify(tx: Transaction, case: sa.RowMapping, template: str, key: str) -> Notify:
     return Notify(
         key=key,
         template=template,
@@ -199,5 +201,15 @@ def _notify(case: sa.RowMapping, template: str, key: str) -> Notify:
         case_id=case["id"],
         purpose=Purpose(case["purpose"]),
         severity=Severity(case["severity"]),
-        facts={**case["explanation"], "case_id": case["id"], "severity": case["severity"]},
+        facts=_facts(tx, case),
     )
+
+
+def _facts(tx: Transaction, case: sa.RowMapping) -> dict[str, Any]:
+    return {
+        **case["explanation"],
+        **device_facts(tx.registry.devices.get(case["device_id"]), tx.profiles),
+        "case_id": case["id"],
+        "severity": case["severity"],
+        "purpose": case["purpose"],
+    }

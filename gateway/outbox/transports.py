@@ -25,6 +25,7 @@ def make_transports(config: Config) -> list[Transport]:
                     twilio.token.get_secret_value(),
                     twilio.sender,
                     twilio.whatsapp_sender,
+                    whatsapp_content_sid=twilio.whatsapp_content_sid,
                     base_url=twilio.base_url,
                 )
             )
