@@ -148,8 +148,8 @@ class Twilio(_Section):
     sender: str
     whatsapp_sender: str | None = None
     whatsapp_content_sid: str | None = None
-    """An approved template (HX…) whose ``{{1}}`` takes the message; WhatsApp refuses free text to whoever has not written
-    within 24 hours."""
+    """An approved template (HX…) whose ``{{1}}`` takes the message: WhatsApp refuses free text to whoever has not
+    written within 24 hours."""
     base_url: str = "https://api.twilio.com"
 
 

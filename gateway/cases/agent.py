@@ -98,7 +98,7 @@ def reply(tx: Transaction, command: Reply) -> int | None:
     count = sa.select(sa.func.count()).where(schema.notifications.c.case_id == case["id"])
     number = tx.connection.execute(count).scalar_one()
     notification_id = enqueue(
-        tx, _notify(case, "agent_reply", f"case:{case['id']}:reply:{number}"), text, _via(tx, case)
+        tx, _notify(tx, case, "agent_reply", f"case:{case['id']}:reply:{number}"), text, _via(tx, case)
     )
     values = {} if case["first_response_at"] else {"first_response_at": tx.now}
     touch(tx, case["id"], needs_reply=False, assignee=case["assignee"] or command.by, **values)
