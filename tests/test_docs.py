@@ -11,9 +11,8 @@ from gateway.cli import app
 from gateway.config import Config, Email, HistorySection, Login, Relay, Twilio, Webhook
 
 ROOT = Path(__file__).parent.parent
-DOCS = "\n".join(
-    path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
 
 
 def settings(model: type[BaseModel]) -> Iterator[str]:
