@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 
 _START_S = 30.0
 _READINESS = "gateway-readiness"
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
-_SETTLED_S = 60.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+_SETTLED_S = 10.0
 """A child that ran this long was well: the next restart is not held back for what happened before."""
 _DISK_RESERVE_BYTES = 32 * 1024**2
 _LISTENS = re.compile(r"Listening for (?P<who>MQTT clients|client connections) on (?:\w+://)?.*:(?P<port>\d+)$")
@@ -257,6 +257,8 @@ class EmbeddedBroker:
                 log.error("broker.restart_failed", error=str(error))
                 await self._end_child()
                 continue
+            if self._carrier:
+                await self._carrier.connected_again(_START_S)
             self.restarts += 1
             log.warning("broker.restarted", pid=self.pid, restarts=self.restarts)
             if self._on_restart:

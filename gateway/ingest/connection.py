@@ -32,6 +32,7 @@ async def connect(
     on_reconnect: Callable[[], Awaitable[None]] | None = None,
     patience_s: float = 10.0,
     on_dropped: Callable[[], None] | None = None,
+    on_lost: Callable[[], None] | None = None,
 ) -> Client:
     """Connect to NATS and stay connected: a lost connection is taken up again until ``close``.
 
@@ -42,6 +43,8 @@ async def connect(
     last_error = "no answer"
 
     async def lost() -> None:
+        if on_lost:
+            on_lost()
         if not client.is_closed:
             log.warning("nats.connection_lost", connection=name)
 

@@ -26,7 +26,7 @@ _SESSION_EXPIRY_S = 7 * 24 * 3600
 _RETAINED_FOR_NEW_SUBSCRIPTIONS = 1
 
 
-class ConnectRefused(Exception):  # noqa: N818 - named by what happened; the catcher waits and tries again
+class ConnectRefused(Exception):
     """The broker would not have us, or could not be reached."""
 
     def __init__(self, reason: str, *, older_protocol: bool = False) -> None:

@@ -4,10 +4,14 @@ nats-server stores only QoS 1 and 2 publishes where the log is (log_stream). QoS
 subscription hears those and writes them on: in order, at most once, while the gateway runs.
 """
 
+import asyncio
+from contextlib import suppress
+
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, OutboundBufferLimitError
+from nats.errors import Error as NatsError
 
 from gateway.ingest.connection import connect
 from gateway.ingest.topics import QOS0_PREFIX, log_address, topic_of
@@ -24,13 +28,17 @@ class Qos0Carrier:
     def __init__(self, nats_url: str) -> None:
         self._url = nats_url
         self._client: Client | None = None
+        self._connected = asyncio.Event()
         self.carried = 0
         self.dropped = 0
         """Messages lost because they came faster than they could be written, or NATS was away; QoS 0 allows it."""
 
     async def start(self) -> None:
         """Begin to listen. Raises Unreachable."""
-        self._client = await connect(self._url, "gateway-qos0", on_dropped=self._drop)
+        self._client = await connect(
+            self._url, "gateway-qos0", self._came_back, on_dropped=self._drop, on_lost=self._connected.clear
+        )
+        self._connected.set()
         await self._client.subscribe(">", cb=self._carry, pending_msgs_limit=0, pending_bytes_limit=64 * 1024**2)
         await self._client.flush()
 
@@ -43,6 +51,19 @@ class Qos0Carrier:
             await client.drain()
         else:
             await client.close()
+
+    async def _came_back(self) -> None:
+        self._connected.set()
+
+    async def connected_again(self, within_s: float) -> None:
+        """Wait until the subscription stands at a server that was restarted, or ``within_s`` has passed."""
+        client = self._client
+        if client is None:
+            return
+        with suppress(TimeoutError, NatsError):
+            async with asyncio.timeout(within_s):
+                await self._connected.wait()
+                await client.flush()
 
     async def _carry(self, msg: Msg) -> None:
         # The copy of a QoS 1 or 2 publish is in the log already; what has no header is no device's.

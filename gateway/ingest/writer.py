@@ -17,7 +17,7 @@ from nats.errors import Error as NatsError
 MESSAGE_ID_HEADER = "Nats-Msg-Id"
 
 
-class NotStored(Exception):  # noqa: N818 - named by what its catcher does: send it again
+class NotStored(Exception):
     """The log did not acknowledge a message; sending it again with the same id stores it once."""
 
 

@@ -88,29 +88,36 @@ async def test_a_larger_payload_and_white_space_in_a_topic_are_refused_in_words(
 async def test_no_acknowledged_message_is_lost_when_the_broker_is_killed_while_devices_publish(
     broker: EmbeddedBroker, stream: Stream
 ) -> None:
-    count, kills = 8_000, 0
-    publisher = await asyncio.to_thread(Publisher, broker.addresses.mqtt_url)
-    numbers: list[int] = []
-    sequences: list[int] = []
-    try:
-        for number in range(count):
-            publisher.publish(number, f"devices/d{number % 9}/status", str(number).encode())
-        async with asyncio.timeout(40), aclosing(stream.batches(0, idle_s=0.1)) as batches:
+    waves, size = 5, 2_000
+    messages: list[Message] = []
+
+    async def follow() -> None:
+        async with aclosing(stream.batches(0, idle_s=0.1)) as batches:
             async for batch in batches:
-                numbers += [int(m.payload) for m in batch.messages]
-                sequences += [m.sequence for m in batch.messages]
-                due = len(publisher.acked) > 1_200 * (kills + 1) and kills < 5 and broker.restarts == kills
-                if due and broker.pid is not None:
-                    os.kill(broker.pid, signal.SIGKILL)
-                    kills += 1
-                if len(publisher.acked) == count and batch.at_end and numbers:
-                    break
+                messages.extend(batch.messages)
+
+    reader = asyncio.create_task(follow())
+    publisher = await asyncio.to_thread(Publisher, broker.addresses.mqtt_url)
+    try:
+        for wave in range(waves):
+            for number in range(wave * size, (wave + 1) * size):
+                publisher.publish(number, f"devices/d{number % 9}/status", str(number).encode())
+            under_way = wave * size + 200
+            await eventually(lambda: len(publisher.acked) > under_way, "the device is heard")  # noqa: B023
+            assert broker.pid is not None
+            os.kill(broker.pid, signal.SIGKILL)
+            restarts = wave + 1
+            await eventually(lambda: broker.restarts == restarts, "the broker is restarted")  # noqa: B023
+        await eventually(lambda: len(publisher.acked) == waves * size, "all are acknowledged")
+        end = await stream.last_sequence()
+        await eventually(lambda: messages and messages[-1].sequence == end, "the log is read to its end")
     finally:
+        reader.cancel()
+        await asyncio.wait([reader])
         await asyncio.to_thread(publisher.close)
-    assert kills == 5
-    assert broker.restarts == 5
-    assert sequences == list(range(1, len(sequences) + 1))
-    assert publisher.acked - set(numbers) == set()
+    assert reader.cancelled()
+    assert [m.sequence for m in messages] == list(range(1, end + 1))
+    assert {int(m.payload) for m in messages} == publisher.acked == set(range(waves * size))
 
 
 async def test_a_full_log_withholds_the_acknowledgement_until_there_is_room(tmp_path: Path) -> None:
