@@ -55,7 +55,7 @@ def shop_passes(
             ("brief", dwell_s < _TOO_BRIEF_S),
             ("closed", not is_open(shop, at, zone)),
             ("no_consent", not customer.allows(Purpose.OFFER)),
-            ("no_offer", not any(_fits(offer, shop, at, customer, owned) for offer in offers)),
+            ("no_offer", not any(_fits(offer, shop, at, owned) for offer in offers)),
         )
         found.append(ShopPass(shop.id, at, round(nearest_m), dwell_s, tuple(name for name, holds in reasons if holds)))
     return sorted(found, key=lambda seen: seen.at)
@@ -84,8 +84,8 @@ def _stay(route: Route, place: Metres, radius_m: float) -> tuple[float, float, f
     return (route.duration_s, 0.0, nearest_m) if entered_s is None else (entered_s, elapsed_s - entered_s, nearest_m)
 
 
-def _fits(offer: Offer, shop: Shop, at: datetime, customer: Customer, owned: Sequence[Device]) -> bool:
-    """Tell whether an offer suits by shop, time, consent and what the customer owns.
+def _fits(offer: Offer, shop: Shop, at: datetime, owned: Sequence[Device]) -> bool:
+    """Tell whether an offer suits by shop, time and what the customer owns.
 
     Of the occasions only ``accessory`` (they own one) holds at any time; the others depend on what the gateway has
     found, so an offer for those is not counted as due.
@@ -94,4 +94,4 @@ def _fits(offer: Offer, shop: Shop, at: datetime, customer: Customer, owned: Seq
         return False
     if offer.profiles and not any(device.profile in offer.profiles for device in owned):
         return False
-    return offer.occasion == "accessory" or (offer.occasion is None and customer.allows(Purpose.NEWS))
+    return offer.occasion in (None, "accessory")
