@@ -136,6 +136,12 @@ def test_a_late_event_is_counted() -> None:
     assert state.twin.values["temperature"] == -18
 
 
+def test_several_messages_of_one_second_all_count() -> None:
+    made = detector("{id: warm-open, kind: condition, when: door_open && temperature > -12}")
+    messages = [temperature(0, -18), temperature(5, -18), status(5, {"door_open": True}), temperature(5, -5)]
+    assert told(facts_of(made, messages)) == [("warm-open", "firing", 5)]
+
+
 @given(histories(), histories(), st.data())
 def test_interleaving_devices_changes_nothing(one: list[Input], other: list[Input], data: st.DataObject) -> None:
     states = {"a": DeviceState(), "b": DeviceState()}

@@ -88,6 +88,16 @@ def test_another_error_event_clears_none() -> None:
     ]
 
 
+def test_another_error_event_takes_no_pending_code_back() -> None:
+    made = detector("{id: codes, kind: error_code, for: 10m}")
+    assert told(facts_of(made, [temperature(0, -18), error(5, "E5"), error(6, 17)], until=60)) == [
+        ("E5", "pending", 5),
+        ("17", "pending", 6),
+        ("E5", "firing", 15),
+        ("17", "firing", 16),
+    ]
+
+
 def test_for_asks_a_code_to_stay() -> None:
     made = detector("{id: codes, kind: error_code, for: 10m}")
     facts = facts_of(made, [code(0, 0), code(5, "E5"), code(10, 0), code(15, "E5"), code(20, "E5")], until=60)
