@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
+from device_models.event import Value
 from device_models.localized import in_language
 from gateway.clock import Clock
 from gateway.store import schema
 from gateway.store.store import Store
 from gateway.web.deps import BreakOption
+from notifiers.reasons import channel_name
+from rules.state import DeviceState
 from simulator.control import CommandError, Control, publish_command
 from simulator.mqtt import Broker
 
@@ -108,6 +112,7 @@ class Panel:
             return None
         entries: list[dict[str, Any]] = [{"at": act.at, "kind": "physics", "text": act.sentence, "href": None}]
         with self._store().read() as connection:
+            entries += self._said(connection, act)
             entries += self._transitions(connection, act)
             entries += self._timeline(connection, act)
             entries += self._visits(connection, act)
@@ -118,6 +123,29 @@ class Panel:
         owner = self._control.fleet.customers.get(device["customer_id"] or "")
         return f"{device['name']} · {owner.name}" if owner else str(device["name"])
 
+    def _name(self, device_id: str) -> str:
+        machine = self._control.fleet.machines.get(device_id)
+        return machine.device.label if machine else device_id
+
+    def _owner_of(self, row: sa.RowMapping) -> str:
+        customer = self._control.fleet.customers.get(row["customer_id"])
+        return customer.name if customer else "The customer"
+
+    def _said(self, connection: sa.Connection, act: _Act) -> list[dict[str, Any]]:
+        """What the devices last said over MQTT, since the act."""
+        s = schema.device_states
+        query = sa.select(s.c.device_id, s.c.state).where(s.c.device_id.in_(act.devices))
+        entries = []
+        for device_id, kept in connection.execute(query):
+            twin = DeviceState.from_json(orjson.loads(kept)).twin
+            said = {name: value for name, value in twin.values.items() if twin.observed_at[name] >= act.at}
+            if said:
+                words = ", ".join(f"{name} {_shown(value)}" for name, value in sorted(said.items())[:6])
+                at = max(twin.observed_at[name] for name in said)
+                text = f"{self._name(device_id)} last said over MQTT: {words}"
+                entries.append({"at": at, "kind": "mqtt", "text": text, "href": f"/devices/{device_id}"})
+        return entries
+
     def _transitions(self, connection: sa.Connection, act: _Act) -> list[dict[str, Any]]:
         t = schema.transitions
         query = sa.select(t).where(t.c.device_id.in_(act.devices), t.c.at >= act.at).order_by(t.c.id).limit(_ENTRIES)
@@ -125,8 +153,8 @@ class Panel:
             {
                 "at": row["at"],
                 "kind": "rule",
-                "text": f"{row['device_id']}: {in_language(row['explanation'].get('title') or {}, 'en') or row['rule']}"
-                f" is {row['state']}",
+                "text": f"{in_language(row['explanation'].get('title') or {}, 'en') or row['rule']}: {row['state']}"
+                f" ({self._name(row['device_id'])})",
                 "href": f"/cases/{row['case_id']}" if row["case_id"] else f"/devices/{row['device_id']}",
             }
             for row in connection.execute(query).mappings()
@@ -139,10 +167,14 @@ class Panel:
         for row in connection.execute(query.limit(_ENTRIES)).mappings():
             href = f"/cases/{row['case_id']}" if row["case_id"] else "/messages"
             steps = (
-                ("created_at", "message", f"{row['template']} for the customer: {row['state']}"),
-                ("accepted_at", "phone", f"the provider took it, on {row['channel']}"),
-                ("delivered_at", "phone", f"it is on the phone, on {row['channel']}"),
-                ("read_at", "phone", "it was read"),
+                (
+                    "created_at",
+                    "message",
+                    f"{self._owner_of(row)} is to hear of it: {row['template'].replace('_', ' ')}",
+                ),
+                ("accepted_at", "phone", f"The provider took it, for {channel_name(row['channel'] or '')}"),
+                ("delivered_at", "phone", f"It is on the phone, by {channel_name(row['channel'] or '')}"),
+                ("read_at", "phone", "It was read"),
             )
             entries += [
                 {"at": row[name], "kind": kind, "text": text, "href": href} for name, kind, text in steps if row[name]
@@ -178,3 +210,9 @@ class Panel:
         with self._store().read() as connection:
             told_at = connection.execute(query).scalar()
         return sentence + (f"; told at {told_at.astimezone(zone):%H:%M}" if told_at else "; nobody is told yet")
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

@@ -99,7 +99,7 @@ class Demo:
         clock = Clock.simulated(scenario.begins(datetime.now(UTC).date()), self._speed)
         registry = scenario.registry()
         token = secrets.token_hex(16)
-        self._phones = PhonesServer(registry.customers, _ACCOUNT, token, None, clock)
+        self._phones = PhonesServer(registry.customers, _ACCOUNT, token, None, clock, company="Nordlicht")
         phones = await self._phones.start()
         self._stack.push_async_callback(self._phones.stop)
 
