@@ -157,13 +157,14 @@ class Demo:
         async for change in self._service.live.subscribe():
             if change["kind"] not in ("notification", "reload"):
                 continue
-            query = sa.select(n.c.id, n.c.customer_id, n.c.device_id, n.c.accepted_at).where(
+            kind = sa.select(schema.cases.c.kind).where(schema.cases.c.id == n.c.case_id).scalar_subquery()
+            query = sa.select(n.c.id, n.c.customer_id, n.c.device_id, n.c.accepted_at, kind.label("kind")).where(
                 n.c.accepted_at.is_not(None), n.c.device_id.is_not(None), n.c.id > max(told, default=0) - 500
             )
             for row in await asyncio.to_thread(self._read, query):
                 if row["id"] not in told:
                     told.add(row["id"])
-                    self._control.customer_told(row["customer_id"], row["device_id"], row["accepted_at"])
+                    self._control.customer_told(row["customer_id"], row["device_id"], row["accepted_at"], row["kind"])
 
     def _read(self, query: sa.Select[Any]) -> list[sa.RowMapping]:
         with self._service.store.read() as connection:
@@ -201,7 +202,7 @@ class Demo:
         c, n = schema.cases, schema.notifications
         cases = await asyncio.to_thread(self._read, sa.select(c).where(c.c.on_arrival.is_(False)))
         messages = await asyncio.to_thread(
-            self._read, sa.select(n.c.device_id, n.c.purpose, n.c.accepted_at.label("told_at"))
+            self._read, sa.select(n.c.device_id, n.c.case_id, n.c.purpose, n.c.accepted_at.label("told_at"))
         )
         against_truth = score(self._truth.faults, [dict(row) for row in cases], [dict(row) for row in messages])
         return {

@@ -148,7 +148,8 @@ def _occasions(tx: Transaction, visit: Visit, customer: Customer | None) -> froz
         c.c.customer_id == customer.id,
         sa.or_(c.c.state == "open", c.c.resolved_at >= tx.now - _AFTER_FAULT),
     )
-    found: set[str] = set()
+    # An accessory goes with a product they own: whether one does is asked of the offer's own profiles.
+    found: set[str] = {"accessory"}
     for row in tx.connection.execute(query):
         if row.state == "open" and row.kind == "maintenance":
             found.add("maintenance_due")
