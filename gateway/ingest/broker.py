@@ -5,8 +5,6 @@ import random
 import re
 import secrets
 import shutil
-import ssl
-import struct
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -20,16 +18,17 @@ from gateway.ingest import child
 from gateway.ingest.connection import Unreachable, connect
 from gateway.ingest.log_stream import LogSettings, embedded, ensure
 from gateway.ingest.qos0 import Qos0Carrier
+from gateway.ingest.readiness import CLIENT_ID, await_connack
 from gateway.ingest.server_config import GATEWAY_USER, QOS0_USER, DeviceLogin, Listener, ServerConfig, render
 from gateway.ingest.server_log import Repeats, read_line
 
 log = structlog.get_logger(__name__)
 
 _START_S = 30.0
-_READINESS = "gateway-readiness"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _SETTLED_S = 10.0
 """A child that ran this long was well: the next restart is not held back for what happened before."""
+_DISK_LOOK_S = 2.0
 _DISK_RESERVE_BYTES = 32 * 1024**2
 _LISTENS = re.compile(r"Listening for (?P<who>MQTT clients|client connections) on (?:\w+://)?.*:(?P<port>\d+)$")
 
@@ -103,6 +102,7 @@ class EmbeddedBroker:
         self._carrier: Qos0Carrier | None = None
         self._ports: dict[str, int] = {}
         self._last_words: list[str] = []
+        self._disk_full = asyncio.Event()
         self._repeats = Repeats(60.0, asyncio.get_running_loop().time)
 
     @property
@@ -214,7 +214,7 @@ class EmbeddedBroker:
         finally:
             await client.close()
         if self._config.devices:
-            await _await_connack(self._config.listener, self._ports["MQTT clients"])
+            await await_connack(self._config.listener, self._ports["MQTT clients"])
 
     async def _read_log(self, process: asyncio.subprocess.Process, listening: asyncio.Event) -> None:
         """Turn the child's output into our log's events until it closes its end."""
@@ -227,7 +227,9 @@ class EmbeddedBroker:
                 if len(self._ports) == wanted:
                     listening.set()
             event = read_line(line)
-            if event is None or event.fields.get("client_id") == _READINESS:
+            if event and event.name == "broker.disk_full":
+                self._disk_full.set()
+            if event is None or event.fields.get("client_id") == CLIENT_ID:
                 continue
             if event.level in ("warning", "error"):
                 self._last_words = [*self._last_words[-4:], event.fields.get("text", event.name)]
@@ -243,7 +245,7 @@ class EmbeddedBroker:
         while True:
             process = self._process
             assert process is not None  # noqa: S101 - launched before the supervisor
-            status = await process.wait()
+            status = await self._until_useless(process)
             if clock() - started_at > _SETTLED_S:
                 pause_s = _FIRST_PAUSE_S
             log.error("broker.died", status=status, last_words=self._last_words, retry_in_s=round(pause_s, 1))
@@ -264,13 +266,31 @@ class EmbeddedBroker:
             if self._on_restart:
                 self._on_restart()
 
+    async def _until_useless(self, process: asyncio.subprocess.Process) -> int:
+        """Return the child's status once it has ended, or was ended because its log is stuck.
+
+        After "no space left on device" JetStream takes no write any more, also when there is room again.
+        """
+        ended = asyncio.create_task(process.wait())
+        stuck = asyncio.create_task(self._disk_full.wait())
+        try:
+            await asyncio.wait((ended, stuck), return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                await self._await_disk()
+                await child.stop(process)
+            return await ended
+        finally:
+            ended.cancel()
+            stuck.cancel()
+            self._disk_full.clear()
+
     async def _await_disk(self) -> None:
         told = False
         while shutil.disk_usage(self._folder).free < _DISK_RESERVE_BYTES:
             if not told:
                 log.error("broker.disk_full", mend=f"make {_DISK_RESERVE_BYTES} bytes free on the disk of data_dir")
                 told = True
-            await asyncio.sleep(5.0)
+            await asyncio.sleep(_DISK_LOOK_S)
 
     async def _end_child(self) -> None:
         if self._process:
@@ -288,30 +308,3 @@ class EmbeddedBroker:
     def _nats_url(self, user: str) -> str:
         port = self._config.nats_port or self._ports["client connections"]
         return f"nats://{user}:{self._config.password}@127.0.0.1:{port}"
-
-
-async def _await_connack(listener: Listener, port: int) -> None:
-    """Speak MQTT to our own listener until it answers CONNECT, with whatever return code."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listener.host, listener.host)  # noqa: S104 - nothing is bound here
-    context = None
-    if listener.tls_cert:
-        # Our own certificate, on our own machine, for its public name: there is nothing to verify.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    reader, writer = await asyncio.open_connection(host, port, ssl=context)
-    try:
-        client_id = _READINESS.encode()
-        connect_packet = b"\x00\x04MQTT\x04\x02\x00\x0a" + struct.pack(">H", len(client_id)) + client_id
-        writer.write(bytes((0x10, len(connect_packet))) + connect_packet)
-        await writer.drain()
-        answer = await reader.readexactly(4)
-        if answer[0] != 0x20:
-            raise Unreachable("the MQTT listener does not speak MQTT")
-        if answer[3] == 0:
-            writer.write(b"\xe0\x00")
-            await writer.drain()
-    except asyncio.IncompleteReadError as error:
-        raise Unreachable("the MQTT listener closed the connection") from error
-    finally:
-        writer.close()

@@ -142,6 +142,37 @@ async def test_a_full_log_withholds_the_acknowledgement_until_there_is_room(tmp_
         assert {int(m.payload) for m in before + after} == set(range(800))
 
 
+async def test_a_full_disk_loses_nothing_acknowledged_and_is_left_behind_once_there_is_room(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a small disk is mounted by root alone")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(disk))
+    await asyncio.to_thread(subprocess.run, mount, check=True)
+    try:
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(60 * 1024**2))
+        async with (
+            EmbeddedBroker(disk, "127.0.0.1:0") as broker,
+            await Stream.open(broker.addresses.nats_url, broker.log_settings) as stream,
+        ):
+            publisher = await asyncio.to_thread(Publisher, broker.addresses.mqtt_url)
+            try:
+                with capture_logs() as logs:
+                    for number in range(1_500):
+                        publisher.publish(number, "devices/a/status", str(number).encode().ljust(20_000))
+                    await eventually(lambda: "broker.disk_full" in [e["event"] for e in logs], "the operator is told")
+                assert 0 < len(publisher.acked) < 1_500
+                ballast.unlink()
+                await eventually(lambda: len(publisher.acked) == 1_500, "all are taken in the end", within_s=30)
+                messages = await read(stream, 1_500)
+            finally:
+                await asyncio.to_thread(publisher.close)
+        assert {int(m.payload) for m in messages} == set(range(1_500))
+    finally:
+        await asyncio.to_thread(subprocess.run, ("umount", str(disk)), check=True)
+
+
 async def test_a_restarted_child_keeps_its_addresses_and_its_log(broker: EmbeddedBroker, stream: Stream) -> None:
     await publish(broker, "-t", "a", "-m", "before", "-q", "1")
     addresses, pid = broker.addresses, broker.pid
