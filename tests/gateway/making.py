@@ -100,7 +100,9 @@ class Gateway:
 
 
 @contextmanager
-def gateway(url: str, tmp_path: Path, rules: str = TOO_WARM, records: bool = True, **config: Any) -> Iterator[Gateway]:
+def gateway(
+    url: str, tmp_path: Path, rules: str = TOO_WARM, records: bool = True, now: datetime = T0, **config: Any
+) -> Iterator[Gateway]:
     """Open a committer on the store at ``url``; an ``auto`` gateway that mails, unless ``config`` says otherwise."""
     notifiers = {"mode": "auto", "email": {"url": "smtp://127.0.0.1:1", "sender": "help@acme.example"}}
     settings = Config.model_validate({"data_dir": tmp_path, "notifiers": notifiers, **config})
@@ -113,8 +115,8 @@ def gateway(url: str, tmp_path: Path, rules: str = TOO_WARM, records: bool = Tru
     committer = Committer(
         store, build_dispatcher({}).decode, detector, profiles, registry, settings, links, random.Random(1)
     )
-    committer.open(T0)
-    made = Gateway(committer, store, sequence=committer.sequence)
+    committer.open(now)
+    made = Gateway(committer, store, now, sequence=committer.sequence)
     try:
         if records:
             made.submit(Upsert("customers", (ANA,), by="test"))

@@ -1,6 +1,7 @@
 """The one writer, on SQLite and on PostgreSQL: what a message comes to, and that it comes to it once."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from gateway import commands as c
 from gateway.pipeline.commit import StaleWriter, Work
 from gateway.store import schema
 from notifiers.message import Outgoing
-from tests.gateway.making import FREEZER, T0, Gateway, gateway
+from tests.gateway.making import ANA, FREEZER, T0, Gateway, gateway
 
 
 @pytest.fixture
@@ -316,3 +317,44 @@ def test_a_due_service_tells_the_customer_and_done_closes_it(store_url: str, tmp
         made.submit(c.CustomerWrote("smtp", "m5", "email", "ana@example.com", "done"))
         [case] = made.rows(schema.cases)
         assert case["state"] == "resolved"
+
+
+NEAR_SHOP = "rules: [{id: near-shop, kind: proximity, profile: generic, dwell: 30s}]"
+
+
+def test_a_shop_imported_a_moment_before_the_customer_reaches_it_counts(store_url: str, tmp_path: Path) -> None:
+    with gateway(store_url, tmp_path, NEAR_SHOP) as made:
+        made.submit(c.Upsert("customers", ({**ANA, "consents": ["offer"]},), by="test"))
+        made.submit(c.Upsert("devices", ({"id": "ana/phone", "customer_id": "ana"},), by="test"))
+        made.submit(c.Upsert("offers", ({"id": "o", "title": "Descaler", "text": "Half the price."},), by="test"))
+        shop = {"id": "s", "name": "Shop", "latitude": 52.5, "longitude": 13.4}
+        made.submit(c.Upsert("shops", (shop,), by="test"))
+        for seconds in (0, 40):
+            at = T0 + timedelta(seconds=seconds)
+            fix = {"_type": "location", "lat": 52.5, "lon": 13.4, "acc": 10, "tst": int(at.timestamp())}
+            made.publish("owntracks/ana/phone", fix, at)
+        [decision] = made.rows(schema.offer_decisions)
+        assert decision["shop_id"] == "s"
+
+
+def test_a_shop_whose_import_was_not_committed_is_not_looked_for(store_url: str, tmp_path: Path) -> None:
+    with gateway(store_url, tmp_path, NEAR_SHOP) as made:
+        before = made.committer.detector
+        with gateway(store_url, tmp_path, NEAR_SHOP, records=False) as other:
+            other.temperature(-18, 0)
+        shop = {"id": "s", "name": "Shop", "latitude": 52.5, "longitude": 13.4}
+        with pytest.raises(StaleWriter):
+            made.submit(c.Upsert("shops", (shop,), by="test"))
+        assert made.committer.detector is before
+
+
+def test_silence_while_the_gateway_was_down_is_no_fault_of_the_device(store_url: str, tmp_path: Path) -> None:
+    rules = "rules: [{id: silent, kind: absent, profile: freezer}]"
+    with gateway(store_url, tmp_path, rules) as before:
+        before.temperature(-18, 0)
+    later = T0 + timedelta(hours=3)
+    with gateway(store_url, tmp_path, rules, records=False, now=later) as after:
+        after.tick(180.1)
+        assert after.rows(schema.cases) == []
+        after.tick(180 + 15.1)
+        assert len(after.rows(schema.cases)) == 1

@@ -6,10 +6,11 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from gateway.store.schema import cases, customers, device_states, devices, rejections, shops, unknown_devices
-from gateway.web.queries.search import contains
+from gateway.web.queries.search import contains, matcher
 
 PAGE = 100
 MAPPED_AT_MOST = 5000
+_OPEN: sa.ColumnElement[str] = sa.literal_column("'open'")
 _RANK = {"critical": 3, "major": 2, "minor": 1, "info": 0}
 
 
@@ -30,7 +31,7 @@ class DeviceLine:
     customer_name: str | None
     heard_at: datetime | None
     state: bytes | None = None
-    """``rules.state.DeviceState`` as JSON; only loaded for one device and for the map."""
+    """``rules.state.DeviceState`` as JSON; only loaded for one device."""
     open_cases: tuple[tuple[int, str], ...] = ()
     """(case id, severity) of its open cases, the worst first."""
 
@@ -82,13 +83,13 @@ def page(
     query = sa.select(*_COLUMNS).select_from(_FROM).order_by(devices.c.id).limit(limit)
     if after_id is not None:
         query = query.where(devices.c.id > after_id)
-    return _lines(connection, query.where(*_conditions(wanted)))
+    return _lines(connection, query.where(*_conditions(connection, wanted)))
 
 
 def placed(connection: sa.Connection, wanted: DeviceFilter) -> list[DeviceLine]:
-    """Load devices with their state for the map, at most MAPPED_AT_MOST."""
-    query = sa.select(*_COLUMNS, device_states.c.state).select_from(_FROM).order_by(devices.c.id)
-    return _lines(connection, query.where(*_conditions(wanted)).limit(MAPPED_AT_MOST))
+    """Load devices for the map, at most MAPPED_AT_MOST."""
+    query = sa.select(*_COLUMNS).select_from(_FROM).order_by(devices.c.id)
+    return _lines(connection, query.where(*_conditions(connection, wanted)).limit(MAPPED_AT_MOST))
 
 
 def one(connection: sa.Connection, device_id: str) -> DeviceLine | None:
@@ -134,16 +135,16 @@ def last_rejections(connection: sa.Connection, device_id: str, limit: int = 10) 
     return list(connection.execute(query).mappings())
 
 
-def _conditions(wanted: DeviceFilter) -> list[sa.ColumnElement[bool]]:
+def _conditions(connection: sa.Connection, wanted: DeviceFilter) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     for word in wanted.words.split()[:6]:
         columns = (devices.c.id, devices.c.name, devices.c.model, devices.c.serial, devices.c.site, customers.c.name)
-        conditions.append(sa.or_(*(column.ilike(contains(word), escape="\\") for column in columns)))
+        conditions.append(matcher(connection)(contains(word), *columns))
     if wanted.profile:
         conditions.append(devices.c.profile == wanted.profile)
     if wanted.only_open:
-        is_open = (cases.c.device_id == devices.c.id, cases.c.state == sa.literal_column("'open'"))
-        conditions.append(sa.exists().where(*is_open))
+        # The open cases are few: found first, and only their devices are read.
+        conditions.append(devices.c.id.in_(sa.select(cases.c.device_id).where(cases.c.state == _OPEN)))
     return conditions
 
 
@@ -157,7 +158,7 @@ def _open_cases(connection: sa.Connection, device_ids: list[str]) -> dict[str, t
     found: dict[str, list[tuple[int, str]]] = {}
     for begin in range(0, len(device_ids), 500):
         query = sa.select(cases.c.device_id, cases.c.id, cases.c.severity).where(
-            cases.c.state == sa.literal_column("'open'"), cases.c.device_id.in_(device_ids[begin : begin + 500])
+            cases.c.state == _OPEN, cases.c.device_id.in_(device_ids[begin : begin + 500])
         )
         for device_id, case_id, severity in connection.execute(query):
             found.setdefault(device_id, []).append((case_id, severity))

@@ -105,7 +105,7 @@ def count(connection: sa.Connection, user: str) -> Mapping[str, int]:
         sa.select(notifications.c.case_id).where(*_APPROVAL).distinct().limit(COUNTED_TO).subquery().select(),
     )
     mine = sa.select(cases.c.id).where(*_mine(user))
-    messages = sa.select(notifications.c.id).where(notifications.c.state == "awaiting_approval")
+    messages = sa.select(notifications.c.id).where(_APPROVAL[0])
     arrival = sa.select(cases.c.id).where(*_ARRIVAL)
     counted: dict[str, sa.Select[Any] | sa.CompoundSelect[Any]] = {
         "needs_you": needing,
@@ -127,7 +127,7 @@ _NOT_ARRIVAL = cases.c.on_arrival.is_(sa.false())
 _UNANSWERED = (_OPEN, _NOT_ARRIVAL, cases.c.first_response_at.is_(None), cases.c.response_due_at.is_not(None))
 _UNSEEN = (_OPEN, _NOT_ARRIVAL, cases.c.acknowledged_at.is_(None))
 _REPLY = (cases.c.needs_reply.is_(sa.true()),)
-_APPROVAL = (notifications.c.state == "awaiting_approval", notifications.c.case_id.is_not(None))
+_APPROVAL = (notifications.c.state == sa.literal_column("'awaiting_approval'"), notifications.c.case_id.is_not(None))
 _ARRIVAL = (_OPEN, cases.c.on_arrival.is_(sa.true()))
 
 

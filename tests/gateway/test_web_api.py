@@ -1,0 +1,164 @@
+"""The JSON API: lists that page without gap or repeat, single things whole, commands, errors as problem+json."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.store import schema
+from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
+from tests.gateway.web_visit import Visit, visit
+
+
+async def whole(web: Visit, path: str, limit: int) -> list[dict[str, Any]]:
+    """Follow the cursor to the end."""
+    items: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        separator = "&" if "?" in path else "?"
+        answer = await (await web.api("GET", f"{path}{separator}limit={limit}{cursor}")).json()
+        items.extend(answer["items"])
+        assert len(answer["items"]) <= limit
+        if answer["next"] is None:
+            return items
+        cursor = f"&cursor={answer['next']}"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/cases", "/api/devices", "/api/messages", "/api/offers/decisions", "/api/rejections"]
+)
+async def test_a_list_is_the_same_in_pages_of_any_size(tmp_path: Path, path: str) -> None:
+    async with visit(tmp_path, None) as web:
+        ids = [item["id"] for item in await whole(web, path, 1000)]
+        assert ids
+        assert len(ids) == len(set(ids))
+        for limit in (1, 2, 3):
+            assert [item["id"] for item in await whole(web, path, limit)] == ids
+
+
+async def test_every_case_says_what_a_scorer_needs(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        cases = await whole(web, "/api/cases", 100)
+        needed = {"device_id", "rule", "opened_at", "resolved_at", "customer_id", "told_at"}
+        assert all(needed <= case.keys() for case in cases)
+        souza = next(case for case in cases if case["rule"] == "freezer-compressor-stopped")
+        assert souza["told_at"] == "2026-03-02T12:28:00Z"
+        assert souza["opened_at"] < souza["told_at"]
+        meier = next(case for case in cases if case["device_id"] == "f-meier" and case["resolved_at"])
+        assert meier["resolved_by"] == "telemetry"
+
+
+async def test_every_message_says_which_case_it_is_about_and_hides_the_address(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        messages = await whole(web, "/api/messages", 100)
+        needed = {"device_id", "rule", "opened_at", "customer_id", "told_at", "state", "channel"}
+        assert all(needed <= message.keys() for message in messages)
+        assert all("address" not in message and "provider_id" not in message for message in messages)
+
+
+async def test_cases_are_narrowed_by_their_filters(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        by_device = await whole(web, "/api/cases?device_id=f-meier", 10)
+        assert {case["device_id"] for case in by_device} == {"f-meier"}
+        resolved = await whole(web, "/api/cases?state=resolved", 10)
+        assert all(case["resolved_at"] for case in resolved)
+        assert await whole(web, "/api/cases?opened_since=2027-01-01T00:00:00Z", 10) == []
+        arrival = await whole(web, "/api/cases?on_arrival=true", 10)
+        assert {case["device_id"] for case in arrival} == {"f-hotel-2"}
+
+
+async def test_a_case_comes_with_timeline_messages_and_evidence(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        case_id = web.town.case_of("f-souza", "freezer-compressor-stopped")["id"]
+        case = await (await web.api("GET", f"/api/cases/{case_id}")).json()
+        assert {entry["kind"] for entry in case["timeline"]} >= {"opened", "message_out", "message_in", "note"}
+        assert [message["state"] for message in case["messages"]] == ["delivered", "read"]
+        evidence = case["evidence"]
+        assert evidence["explanation"]["limit"] == -14
+        assert evidence["firing_until"] is None
+        assert evidence["series"]["field"] == "temperature"
+        assert len(evidence["series"]["times"]) == len(evidence["series"]["values"]) > 10
+        assert evidence["twin"]["mains_ok"][0] is True
+
+
+async def test_a_device_comes_with_why_and_why_not(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        device = await (await web.api("GET", "/api/devices/f-souza")).json()
+        states = {rule["rule"]: rule.get("state") for rule in device["explain"]}
+        assert states["freezer-compressor-stopped"] == "firing"
+        assert states["freezer-door-open"] == "inactive"
+        assert (await web.api("GET", "/api/devices/none")).status == 404
+
+
+async def test_a_decision_names_its_reason(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        withheld = await whole(web, "/api/offers/decisions?made=0", 10)
+        assert {decision["reason"] for decision in withheld} == {"open_case", "no_consent"}
+        assert [decision["code"] for decision in await whole(web, "/api/offers/decisions?made=1", 10)] == ["FILTER-7Q2"]
+
+
+async def test_commands_work_as_they_do_in_the_console(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        case = web.town.case_of("f-yusuf")["id"]
+        for name, body in (
+            ("acknowledge", {}),
+            ("assign", {"assignee": "Ben"}),
+            ("note", {"text": "Hm."}),
+            ("resolve", {}),
+        ):
+            answer = await web.api("POST", f"/api/cases/{case}/{name}", "agent", json=body)
+            assert (answer.status, await answer.json()) == (200, {"ok": True}), name
+        row = web.town.case_of("f-yusuf")
+        assert (row["state"], row["assignee"], row["resolved_by"]) == ("resolved", "Ben", "token:agent")
+
+
+async def test_a_refusal_is_problem_json(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        case = web.town.case_of("f-yusuf")["id"]
+        expected = [
+            ("POST", f"/api/cases/{case}/reopen", {}, 409),
+            ("POST", f"/api/cases/{case}/note", {"text": ""}, 422),
+            ("POST", "/api/cases/424242/note", {"text": "x"}, 409),
+            ("POST", f"/api/cases/{case}/service", {"answer": "maybe"}, 422),
+            ("GET", "/api/cases/424242", None, 404),
+            ("GET", "/api/nothing", None, 404),
+            ("GET", "/api/cases?limit=many", None, 422),
+            ("GET", "/api/cases?opened_since=yesterday", None, 422),
+            ("DELETE", "/api/cases", None, 405),
+        ]
+        for method, path, body, status in expected:
+            answer = await web.api(method, path, json=body)
+            assert (answer.status, answer.content_type) == (status, "application/problem+json"), path
+            problem = await answer.json()
+            assert problem["status"] == status
+            assert problem["title"]
+        broken = await web.api("POST", f"/api/cases/{case}/note", data=b"{", headers=None)
+        assert broken.status in (400, 422)
+
+
+async def test_import_takes_all_records_or_none_and_names_the_wrong_field(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        before = len(web.town.rows(schema.devices))
+        good, bad = {"id": "f-new", "profile": "freezer"}, {"id": "f-bad", "latitude": 91}
+        answer = await web.api("POST", "/api/import/devices", json={"records": [good, bad]})
+        assert answer.status == 422
+        assert (await answer.json())["field"] == "records.1.latitude"
+        assert len(web.town.rows(schema.devices)) == before
+        assert (await web.api("POST", "/api/import/devices", json={"records": [good]})).status == 200
+        assert web.town.rows(schema.devices, id="f-new")[0]["profile"] == "freezer"
+        assert (await web.api("POST", "/api/import/planets", json={"records": [good]})).status == 404
+
+
+async def test_a_new_token_is_shown_once_and_works(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        token = (await (await web.api("POST", "/api/tokens", json={"name": "scorer", "role": "viewer"})).json())[
+            "token"
+        ]
+        answer = await web.client.get("/api/status", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status == 200
+        assert all(token not in str(dict(row)) for row in web.town.rows(schema.api_tokens))
+
+
+def test_every_command_of_a_person_has_its_form() -> None:
+    assert set(CASE_COMMANDS) == {"acknowledge", "assign", "note", "reply", "resolve", "reopen", "service"}
+    assert set(MESSAGE_COMMANDS) == {"approve", "discard", "resend"}
