@@ -110,7 +110,7 @@ def _describe(rule: BaseRule, ruleset: RuleSet) -> dict[str, Any]:
 
 
 class RuleWatcher:
-    """Looks at the files, and at the shops, and puts a changed rule set live; a wrong one is refused loudly."""
+    """Looks at the files and puts a changed rule set live; a wrong one is refused loudly."""
 
     def __init__(
         self,
@@ -158,8 +158,7 @@ class RuleWatcher:
         log.info("rules.put_live", digest=self.status.digest, rules=len(self.status.live))
 
     def _fingerprint(self) -> tuple[object, ...]:
-        files = tuple(
+        return tuple(
             (str(path), path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else (str(path), 0, 0)
             for path in rule_paths(self._config)
         )
-        return (*files, tuple(map(id, self._shops.values())))

@@ -30,6 +30,7 @@ from gateway.web.links import LinkSigner
 from rules.detect import Detector
 from rules.inputs import DeviceContext, Input, Serviced, Snoozed, Sweep
 from rules.respond import absorb, respond
+from rules.spatial_index import ShopIndex
 from rules.state import DeviceState
 from rules.transition import Transition, Visit
 
@@ -94,6 +95,7 @@ class Committer:
         self.states = States()
         self.sequence = 0
         self._version = 0
+        self._listening_since: datetime | None = None
 
     @property
     def detector(self) -> Detector:
@@ -102,6 +104,7 @@ class Committer:
 
     def open(self, now: datetime) -> int:
         """Read where the last commit stopped, and settle what a crash left open. Return how many sends are unknown."""
+        self._listening_since = now
         with self._store.write() as connection:
             p = schema.positions
             row = connection.execute(sa.select(p).where(p.c.partition == _PARTITION)).mappings().first()
@@ -148,7 +151,7 @@ class Committer:
     def context(self, device: Device) -> DeviceContext:
         """Gather what detection may know of a device."""
         profile = self._profiles.get(device.profile, GENERIC)
-        return DeviceContext(device, profile, self._registry.may_use_location(device.id))
+        return DeviceContext(device, profile, self._registry.may_use_location(device.id), self._listening_since)
 
     def _transaction(self, connection: sa.Connection, now: datetime) -> Transaction:
         return Transaction(connection, now, self._registry, self._config, self._profiles, self.sequence)
@@ -325,8 +328,18 @@ class _Batch:
 
     def _upsert(self, command: c.Upsert) -> tuple[int, int]:
         created, updated = upsert_records(self._tx, command.kind, command.records)
+        if command.kind == "shops":
+            self._look_for_shops()
         self._tx.audit(command.by, "import", command.kind, created=created, updated=updated)
         return created, updated
+
+    def _look_for_shops(self) -> None:
+        """The next fix, be it in this very commit, is held against the shops as they are now."""
+        before = self._owner.detector
+        self._owner.replace_detector(
+            Detector(before.ruleset, self._owner._profiles, ShopIndex(self._tx.registry.shops.values()))
+        )
+        self._tx.on_rollback.append(lambda: self._owner.replace_detector(before))
 
     def _put_rules_live(self, command: c.PutRulesLive) -> None:
         detector: Detector = command.ruleset
