@@ -24,6 +24,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 _CONNECT_S = 10.0
 _SESSION_EXPIRY_S = 7 * 24 * 3600
 _RETAINED_FOR_NEW_SUBSCRIPTIONS = 1
+_FILTERS_AT_ONCE = 8
+"""In one SUBSCRIBE; AWS IoT Core closes the connection at more."""
 
 
 class ConnectRefused(Exception):
@@ -129,16 +131,25 @@ class MqttConnection:
 
     async def subscribe(self, filters: Sequence[str]) -> dict[str, str]:
         """Subscribe at QoS 1; return the refused filters with the broker's reason. Raises ConnectRefused."""
+        refused: dict[str, str] = {}
+        for start in range(0, len(filters), _FILTERS_AT_ONCE):
+            some = filters[start : start + _FILTERS_AT_ONCE]
+            reasons = await self._subscribe_some(some)
+            refused |= {name: str(reason) for name, reason in zip(some, reasons, strict=False) if reason.is_failure}
+        return refused
+
+    async def _subscribe_some(self, filters: Sequence[str]) -> list[ReasonCode]:
+        answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self._subscribed = answer
         if self._protocol is MQTTProtocolVersion.MQTTv5:
             options = SubscribeOptions(qos=1, retainHandling=_RETAINED_FOR_NEW_SUBSCRIPTIONS)
             self._client.subscribe([(topic_filter, options) for topic_filter in filters])
         else:
             self._client.subscribe([(topic_filter, 1) for topic_filter in filters])
-        await self._until(self._subscribed)
-        if not self._subscribed.done():
+        await self._until(answer)
+        if not answer.done():
             raise ConnectRefused("no answer to SUBSCRIBE")
-        answers = zip(filters, self._subscribed.result(), strict=False)
-        return {topic_filter: str(reason) for topic_filter, reason in answers if reason.is_failure}
+        return answer.result()
 
     async def wait_ended(self) -> str:
         """Return why the connection ended, once it has."""
