@@ -79,8 +79,8 @@ class ErrorCodeEvaluator(Evaluator):
         )
 
     def wants_heard(self, state: RuleState | None) -> bool:
-        """While a code from a status is open, a status without the field matters too."""
-        return state is not None and any(
+        """While a code from a status is open, a status without the field matters too; so does a device's first."""
+        return state is None or any(
             alert.is_open and alert.facts.get("source") == "status" for alert in state.alerts.values()
         )
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from device_models.event import rfc3339
+from device_models.event import Event, rfc3339
 from device_models.profile import DeviceProfile, ServicePlan
 from device_models.purpose import Purpose, Severity
 from device_models.twin import Twin
@@ -65,19 +65,27 @@ class _Use(NamedTuple):
 
 
 class MaintenanceEvaluator(Evaluator):
-    """Evaluates a ``MaintenanceRule`` for one profile, in sweeps."""
+    """Evaluates a ``MaintenanceRule`` for one profile: counters as they are reported, calendar and trend in sweeps."""
 
-    wakes = frozenset({Wake.SWEEP})
+    wakes = frozenset({Wake.SWEEP, Wake.VALUES})
 
     def __init__(self, rule: MaintenanceRule, profile: DeviceProfile) -> None:
         self._rule = rule
         self._plans = {name: plan for name, plan in profile.maintenance.items() if not rule.plans or name in rule.plans}
         plans = [plan.model_dump_json(exclude={"title", "advice"}) for plan in self._plans.values()]
-        super().__init__(rule, profile, Fingerprint.of(rule, ("plans",), (*self._plans, *plans)))
+        self._counters = {name: _counters(plan) for name, plan in self._plans.items()}
+        super().__init__(
+            rule,
+            profile,
+            Fingerprint.of(rule, ("plans",), (*self._plans, *plans)),
+            reads=frozenset(field for counters in self._counters.values() for field, _ in counters),
+        )
 
     def step(self, moment: Moment, state: RuleState | None) -> tuple[RuleState | None, Sequence[Fact]]:
-        """Take in a sweep, or somebody's answer."""
+        """Take in a counter, a sweep, or somebody's answer."""
         item = moment.item
+        if isinstance(item, Event):
+            return self._heard(moment, state)
         if isinstance(item, Serviced):
             return self._serviced(moment, state, item) if item.plan in self._plans else (state, ())
         if isinstance(item, Snoozed):
@@ -99,10 +107,20 @@ class MaintenanceEvaluator(Evaluator):
         """Each plan: what was last known of its use."""
         return {"plans": dict(state.memory) if state else {}}
 
+    def _heard(self, moment: Moment, state: RuleState | None) -> tuple[RuleState | None, Sequence[Fact]]:
+        """Look closer where a counter was never seen, was set back or reaches a limit; a sweep sees to the rest."""
+        facts: list[Fact] = []
+        for name, counters in self._counters.items():
+            if any(field in moment.values and _is_news(moment, state, name, field, every) for field, every in counters):
+                state, made = self._swept(moment, state or RuleState(self.fingerprint), name)
+                facts += made
+        return state, facts
+
     def _swept(self, moment: Moment, state: RuleState, name: str) -> tuple[RuleState, Sequence[Fact]]:
         plan, at = self._plans[name], moment.at
         memory = _observed(plan, state.memory.get(name) or _met(plan, moment), moment.twin, at)
-        state = replace(state, memory={**state.memory, name: memory})
+        if memory != state.memory.get(name):
+            state = replace(state, memory={**state.memory, name: memory})
         uses = _uses(plan, memory, moment.twin, at)
         if not uses:
             return state, ()
@@ -163,6 +181,21 @@ class MaintenanceEvaluator(Evaluator):
         left = {plan: other for plan, other in state.alerts.items() if plan != name}
         fact = self.transition(moment, AlertState.RESOLVED, alert, fault=name, plan=name, reason=reason)
         return replace(state, alerts=left), [fact]
+
+
+def _is_news(moment: Moment, state: RuleState | None, plan: str, field: str, every: float) -> bool:
+    count = _count(moment.twin, field)
+    memory = state.memory.get(plan) if state else None
+    if count is None:
+        return False
+    if state is None or memory is None or field not in memory["usage"]:
+        # Never seen, or not since the last service.
+        return True
+    left = every - (count - memory["counters"][field])
+    alert = state.alerts.get(plan)
+    if alert is not None:
+        return bool(left <= 0 and alert.facts["phase"] != "due")
+    return bool(left <= NOTICE_SHARE * every or count < memory["usage"][field][-1][1])
 
 
 def _counters(plan: ServicePlan) -> list[tuple[str, float]]:

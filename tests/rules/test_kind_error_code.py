@@ -122,3 +122,10 @@ def test_a_code_that_stands_when_the_device_is_met_was_found_on_arrival() -> Non
 def test_an_error_event_soon_after_the_first_message_is_news() -> None:
     facts = facts_of(DETECTOR, [temperature(0, -18), error(1, "E5")])
     assert [fact.on_arrival for fact in facts if isinstance(fact, Transition)] == [False]
+
+
+def test_a_code_that_follows_a_first_status_without_one_is_news() -> None:
+    facts = facts_of(DETECTOR, [temperature(0, -18), status(1, {"temperature": -18, "code": "E5"})])
+    assert told(facts) == [("E5", "firing", 1)]
+    assert isinstance(facts[0], Transition)
+    assert not facts[0].on_arrival

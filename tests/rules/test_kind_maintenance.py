@@ -125,3 +125,34 @@ def test_the_first_limit_reached_counts() -> None:
     facts = facts_of(made, runs(30, start=1600, per_day=8), device=context(profile=profile))
     assert phases(facts) == [("firing", "upcoming", 6.0), ("firing", "due", 20.0)]
     assert told(facts)[0][0] == "filter"
+
+
+def test_a_counter_that_passes_its_limit_between_two_sweeps_is_told_with_the_message_that_says_so() -> None:
+    items: list[Input] = [status(0, {"running_hours": 1890}), status(1, {"running_hours": 2003})]
+    facts = facts_of(DETECTOR, items)
+    assert [(fact.at - at(0)).total_seconds() for fact in facts] == [60]
+    assert phases(facts) == [("firing", "due", 0.0)]
+    items += [status(2, {"running_hours": 2004}), Sweep("f1", at(3)), status(4, {"running_hours": 2005})]
+    assert len(facts_of(DETECTOR, items)) == 1
+
+
+def test_a_counter_set_back_between_two_sweeps_keeps_what_was_used() -> None:
+    items: list[Input] = [status(0, {"running_hours": 1000}), status(1, {"running_hours": 0})]
+    items.append(status(2, {"running_hours": 950}))
+    assert phases(facts_of(DETECTOR, items)) == [("firing", "upcoming", 0.0)]
+
+
+def test_a_sweep_that_finds_nothing_new_leaves_the_state_as_it_is() -> None:
+    state, _ = DETECTOR.run(context(), DeviceState(), [status(0, {"running_hours": 100}), Sweep("f1", at(1))])
+    again, facts = DETECTOR.detect(context(), state, Sweep("f1", at(2)))
+    assert again is state
+    assert facts == []
+
+
+def test_the_first_word_after_a_service_begins_the_new_count() -> None:
+    items: list[Input] = [status(0, {"running_hours": 1950}), Sweep("f1", at(1)), Serviced("f1", "filter", at(2))]
+    items += [status(3, {"running_hours": 1951}), status(4, {"running_hours": 3852})]
+    facts = facts_of(DETECTOR, items)
+    assert phases(facts) == [("firing", "upcoming", 0.0), ("resolved", None, 0.0), ("firing", "upcoming", 0.0)]
+    assert isinstance(facts[2], Transition)
+    assert facts[2].explanation["limit"] == 3950.0

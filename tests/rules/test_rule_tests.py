@@ -71,10 +71,11 @@ tests:
     rule: service
     fault: filter
     given:
-      - {at: 0m, values: {running_hours: 1950}}
-      - {at: 1m, sweep: true}
-      - {at: 2m, serviced: filter}
-    expect: {firing: [1m], resolved: [2m]}
+      - {at: 0m, values: {running_hours: 1850}}
+      - {at: 1m, values: {running_hours: 1950}}
+      - {at: 2m, sweep: true}
+      - {at: 3m, serviced: filter}
+    expect: {firing: [1m], resolved: [3m]}
 """
     assert outcomes(text) == [(), (), ()]
 
