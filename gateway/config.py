@@ -54,7 +54,9 @@ class Login(_Section):
     username: str
     password: SecretStr
     device_id: str | None = None
-    """It may publish below its own id only; None: to every topic (a hub, a test client)."""
+    """It may publish below its own id only; None with no ``topics``: to every topic (a hub, a test client)."""
+    topics: tuple[str, ...] = ()
+    """Topic filters it may publish to besides, such as a hub's."""
 
 
 class Broker(_Section):
@@ -64,6 +66,8 @@ class Broker(_Section):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     logins: tuple[Login, ...] = ()
+    sync_interval: Annotated[str, Field(pattern=r"^(always|\d+(ms|s|m))$")] = "2m"
+    """How often the log is written through to the disk: ``always`` survives a power cut and costs most of the rate."""
 
 
 class Relay(_Section):

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from gateway.history.opening import open_history
 from gateway.history.profiled import ProfiledDecoding
 from gateway.history.recorder import Recorder
 from gateway.ingest.broker import EmbeddedBroker
+from gateway.ingest.connection import Unreachable
 from gateway.ingest.log_stream import EMBEDDED
 from gateway.ingest.relay import Relay
 from gateway.ingest.relay_settings import RelaySettings
@@ -66,8 +67,23 @@ _REPLAY_SHARE = 0.5
 class Service:
     """A running gateway. ``start`` brings it up, ``run`` watches it, ``stop`` takes it down in order."""
 
-    def __init__(self, config: Config, clock: Clock | None = None, simulator: SimulatorControl | None = None) -> None:
-        """``clock``: None takes the one kept in the store, else the wall clock."""
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock | None = None,
+        simulator: SimulatorControl | None = None,
+        *,
+        advance_log: bool = False,
+    ) -> None:
+        """Prepare, without touching disk or network.
+
+        Args:
+            config: What to run.
+            clock: None: the wall clock.
+            simulator: The demo's panel.
+            advance_log: Let a log that ends before what is committed go on behind it, dropping what it holds.
+        """
+        self._advance_log = advance_log
         self.config = config
         self.clock = clock or Clock()
         self._simulator = simulator
@@ -136,6 +152,8 @@ class Service:
         unknown = await asyncio.to_thread(committer.open, clock.now())
         if unknown:
             log.warning("outbox.unknown_after_crash", messages=unknown)
+        if self._advance_log:
+            await stream.advance_to(committer.sequence)
         self.pipeline = Pipeline(committer, self._batches(stream), clock, self.live, self.metrics)
         self.history = await self._open_history()
         recorder = Recorder(
@@ -156,6 +174,7 @@ class Service:
         self._stack.push_async_callback(sender.stop)
         self._spawn("rules", watcher.run())
         relays = self._start_relays(stream, dispatcher)
+        self.pipeline.timers_held = lambda: any(relay.catching_up for relay in relays)
         status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher)
         self._spawn("status", status.run())
         self._start_scheduler(stream, profiles)
@@ -177,10 +196,11 @@ class Service:
                 tls_cert=config.broker.tls_cert,
                 tls_key=config.broker.tls_key,
                 logins=tuple(
-                    DeviceLogin(login.username, login.password.get_secret_value(), login.device_id)
+                    DeviceLogin(login.username, login.password.get_secret_value(), login.device_id, login.topics)
                     for login in config.broker.logins
                 ),
                 log_bytes=int(config.data_budget * _LOG_SHARE),
+                sync_interval=config.broker.sync_interval,
             )
             addresses = await broker.start()
             self._stack.push_async_callback(broker.stop)
@@ -249,7 +269,8 @@ class Service:
 
         async def sweep() -> None:
             serviced = {name for name, profile in profiles.items() if profile.maintenance}
-            ids = [device.id for device in self.registry.devices.values() if device.profile in serviced]
+            # A copy: the writer's thread may register a device meanwhile.
+            ids = [device.id for device in list(self.registry.devices.values()) if device.profile in serviced]
             for start in range(0, len(ids), _SWEEP_PART):
                 await self.pipeline.submit(Sweep(self.clock.now(), tuple(ids[start : start + _SWEEP_PART])))
 
@@ -258,7 +279,10 @@ class Service:
             usage = stream.usage
             if usage is not None and usage.share > _REPLAY_SHARE and usage.messages:
                 surplus = int(usage.messages * (1 - _REPLAY_SHARE / usage.share))
-                await stream.forget(min(read_by_all, usage.first_sequence + surplus))
+                try:
+                    await stream.forget(min(read_by_all, usage.first_sequence + surplus))
+                except Unreachable as error:
+                    log.warning("stream.not_forgotten", reason=str(error))
 
         scheduler.every(_SWEEP_EVERY, "sweep", sweep)
         scheduler.every(_FORGET_EVERY, "forget", forget)
@@ -320,12 +344,14 @@ class _Log:
         self._clock = clock
 
     async def batches(self, after: int) -> AsyncGenerator[MessageBatch, None]:
-        async for batch in self._stream.batches(after):
-            if self._clock.is_wall:
-                yield batch
-            else:
-                at = self._clock.at
-                yield replace(batch, messages=[replace(m, received_at=at(m.received_at)) for m in batch.messages])
+        # Closed at once when the reader ends, so that the server forgets its consumer.
+        async with aclosing(self._stream.batches(after)) as batches:
+            async for batch in batches:
+                if self._clock.is_wall:
+                    yield batch
+                else:
+                    at = self._clock.at
+                    yield replace(batch, messages=[replace(m, received_at=at(m.received_at)) for m in batch.messages])
 
 
 def _identify(dispatcher: Dispatcher) -> Callable[[str, bytes], str | None]:
@@ -346,9 +372,9 @@ def _wake(sender: Sender, outcome: Outcome) -> None:
         sender.wake()
 
 
-async def serve(config: Config, clock: Clock | None = None) -> None:
+async def serve(config: Config, clock: Clock | None = None, *, advance_log: bool = False) -> None:
     """Run the gateway until SIGINT or SIGTERM; raises StartRefused where it cannot start."""
-    service = Service(config, clock)
+    service = Service(config, clock, advance_log=advance_log)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -66,6 +66,8 @@ class Pipeline:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self.on_commit: Callable[[Outcome], None] = lambda outcome: None
         """Called on the event loop after each commit."""
+        self.timers_held: Callable[[], bool] = lambda: False
+        """Whether a relay still brings what its broker kept: a timer that acted now would act before it is heard."""
 
     @property
     def sequence(self) -> int:
@@ -118,7 +120,9 @@ class Pipeline:
                 return
 
     def _ticks_until(self) -> datetime | None:
-        return self._clock.now() - _TICK_GRACE * self._clock.speed if self.at_end else None
+        if not self.at_end or self.timers_held():
+            return None
+        return self._clock.now() - _TICK_GRACE * self._clock.speed
 
     def _timer_due(self) -> bool:
         due, until = self._committer.states.next_due(), self._ticks_until()
