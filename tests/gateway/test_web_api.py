@@ -7,6 +7,7 @@ import pytest
 
 from gateway.store import schema
 from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
+from tests.gateway.web_fleet import TOKENS
 from tests.gateway.web_visit import Visit, visit
 
 
@@ -132,8 +133,10 @@ async def test_a_refusal_is_problem_json(tmp_path: Path) -> None:
             problem = await answer.json()
             assert problem["status"] == status
             assert problem["title"]
-        broken = await web.api("POST", f"/api/cases/{case}/note", data=b"{", headers=None)
-        assert broken.status in (400, 422)
+        headers = {"Authorization": f"Bearer {TOKENS['agent']}", "Content-Type": "application/json"}
+        for broken_body in (b"{", b"[]", b"\xff"):
+            broken = await web.client.post(f"/api/cases/{case}/note", data=broken_body, headers=headers)
+            assert broken.status == 400
 
 
 async def test_import_takes_all_records_or_none_and_names_the_wrong_field(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from gateway.commands import Resolve
 from gateway.store import schema
 from gateway.web.message_text import without_links, words_to_edit
 from gateway.web.wording import number_text, short_span, span_text, staff_sentence, value_text
-from tests.gateway.web_fleet import NOW
 from tests.gateway.web_visit import visit
 
 
@@ -125,7 +124,8 @@ async def test_the_editor_offers_the_words_without_what_is_put_around_them(tmp_p
     async with visit(tmp_path) as web:
         case = web.town.case_of("f-lumen", "freezer-too-warm")["id"]
         text = await web.page(f"/cases/{case}")
-        editor = text[text.index('<textarea id="edit-') : text.index("</textarea>")]
+        begin = text.index('<textarea id="edit-')
+        editor = text[begin : text.index("</textarea>", begin)]
         assert "hat sich auf" in editor
         assert "[link to their page]" not in editor
         assert "STOPP" not in editor
@@ -202,15 +202,13 @@ def test_values_read_as_people_write_them(value: object, unit: str, text: str) -
     assert value_text(value, unit) == text
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["title", "values", "units", "field", "limit", "since", "code", "due_at", "last_heard_at"]),
-        st.none()
-        | st.text(max_size=20)
-        | st.integers()
-        | st.dictionaries(st.text(max_size=8), st.floats() | st.text(max_size=5), max_size=3),
-    )
+KEYS = ("title", "values", "units", "field", "limit", "since", "code", "due_at", "last_heard_at")
+ANYTHING = (
+    st.none() | st.text(max_size=20) | st.integers() | st.dictionaries(st.text(max_size=8), st.floats(), max_size=3)
 )
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
 def test_any_explanation_gives_a_sentence(explanation: dict[str, object]) -> None:
     sentence = staff_sentence(explanation, "some-rule", None, datetime(2026, 3, 2, tzinfo=UTC))
     assert sentence.endswith(".")
@@ -223,4 +221,3 @@ def test_links_are_masked_and_the_words_before_them_are_what_one_edits() -> None
     chat = "Too warm.\n\nClose the door.\n\nSee more: https://help.example/p/1.abc.def\n\nAcme"
     assert words_to_edit(chat, "Acme") == "Too warm.\n\nClose the door."
     assert words_to_edit("No link at all.", "Acme") == "No link at all."
-    assert NOW.tzinfo is UTC

@@ -174,7 +174,7 @@ async def test_a_link_opens_no_case_of_another_customer(tmp_path: Path) -> None:
         assert (await web.post(f"/p/{token}/service", {"answer": "done"}, csrf=False)).status == 404
 
 
-@pytest.mark.parametrize("token", ["x", "1.x", "1.", "2.abc.def", "%00", "../admin"])
+@pytest.mark.parametrize("token", ["x", "1.x", "1.", "2.abc.def", "%00", "%2e%2e%2fadmin"])
 async def test_a_made_up_link_is_gone_in_the_browsers_language(tmp_path: Path, token: str) -> None:
     async with visit(tmp_path, None, empty=True) as web:
         answer = await web.get(f"/p/{token}", headers={"Accept-Language": "de-DE,de;q=0.9"})

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -205,7 +206,7 @@ async def test_the_queue_reads_by_its_indexes(tmp_path: Path) -> None:
     async with town(tmp_path, empty=True) as made:
         with made.store.read() as connection:
 
-            def explain(conn: sa.Connection, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+            def explain(conn: sa.Connection, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
                 if statement.lstrip().upper().startswith(("SELECT", "WITH")):
                     raw = conn.connection.cursor()
                     raw.execute("EXPLAIN QUERY PLAN " + statement, parameters)

@@ -53,6 +53,7 @@ from rules.detect import Detector
 from rules.spatial_index import ShopIndex
 
 NOW = datetime(2026, 3, 2, 13, 20, tzinfo=UTC)
+BEGINS = NOW - timedelta(hours=6)
 STEP = timedelta(minutes=5)
 PASSWORD = "correct horse battery"
 TOKENS = {
@@ -235,7 +236,8 @@ async def town(
     committer = Committer(
         store, build_dispatcher({}).decode, detector, profiles, registry, settings, links, random.Random(1)
     )
-    committer.open(NOW)
+    # Silence counts from when the gateway began to listen.
+    committer.open(NOW if registry.devices or empty else BEGINS)
     history = await EmbeddedHistory.open(folder / "history.sqlite", 10**9)
     made: Town
 
@@ -562,7 +564,7 @@ def _populate(made: Town) -> list[Sample]:
             by="test",
         )
     )
-    samples = made.run(COURSES, NOW - timedelta(hours=6), NOW)
+    samples = made.run(COURSES, BEGINS, NOW)
     made.now = NOW
     _talk(made)
     _refuse(made)

@@ -9,7 +9,6 @@ import orjson
 import sqlalchemy as sa
 from aiohttp import web
 
-from device_models.event import rfc3339
 from gateway.web.queries.cases import CaseLine, TimelineEntry
 from gateway.web.queries.devices import DeviceLine
 from gateway.web.queries.messages import MessageLine
@@ -19,7 +18,7 @@ from gateway.web.wording import title_of
 
 def answer(data: object) -> web.Response:
     """Write ``data`` as JSON."""
-    return web.Response(body=orjson.dumps(data, default=_text), content_type="application/json")
+    return web.Response(body=orjson.dumps(data, option=orjson.OPT_UTC_Z), content_type="application/json")
 
 
 def listed(items: list[dict[str, Any]], limit: int) -> web.Response:
@@ -108,9 +107,3 @@ def rejection(row: sa.RowMapping) -> dict[str, Any]:
 def plain(row: Mapping[str, Any] | sa.RowMapping) -> dict[str, Any]:
     """Present a row as it is."""
     return {str(name): value for name, value in row.items()}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, datetime):
-        return rfc3339(value)
-    raise TypeError(f"{type(value).__name__} has no place in an answer")

@@ -35,7 +35,11 @@ async function send(form, submitter) {
     return;
   }
   if (form.hasAttribute("data-clear")) form.querySelectorAll("textarea").forEach((area) => { area.value = ""; });
+  // What was open for this form is done with, so that the answer may be drawn over it.
   form.closest("details.menu")?.removeAttribute("open");
+  const card = form.closest("[data-draft]");
+  if (card) edit(card, false);
+  else if (!form.hasAttribute("data-clear") && form.contains(document.activeElement)) document.activeElement.blur();
   const back = form.dataset.undo;
   if (form.dataset.done) toast(form.dataset.done, back ? async () => { const undone = await post(back); if (!undone.ok) toast(undone.detail); changed(); } : null);
   if (form.hasAttribute("data-reload")) location.reload(); else changed();

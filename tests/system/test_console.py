@@ -1,0 +1,260 @@
+"""The console in a real browser: by keyboard alone, live in two windows, without a word on the browser's console."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from gateway.commands import AddNote, CustomerWrote, Resolve
+from gateway.store import schema
+from tests.gateway.web_fleet import NOW, Town, link
+from tests.gateway.web_visit import visit
+from tests.screenshots import FLAGS, log_in
+from tests.servers import require
+
+
+@dataclass
+class Desk:
+    """A browser beside a town."""
+
+    town: Town
+    browser: Browser
+    base: str
+    complaints: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    async def open(self, user: str | None = "Mia", width: int = 1440, **options: object) -> Page:
+        """Open a window of its own, logged in by the form; what its console says is collected."""
+        context = await self.browser.new_context(viewport={"width": width, "height": 900}, **options)  # type: ignore[arg-type]
+        self.contexts.append(context)
+        page = await context.new_page()
+        page.on("console", lambda message: self._heard(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        if user is not None:
+            await log_in(page, self.base, user)
+            await expect(page.locator("html[data-live=on]")).to_be_attached()
+        return page
+
+    def _heard(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+
+@asynccontextmanager
+async def desk(folder: Path) -> AsyncIterator[Desk]:
+    """Open a desk; at the end the browsers' consoles must have stayed silent (CSP violations speak there)."""
+    chromium = require("chromium", "chromium")
+    async with visit(folder, None, demo=True) as web, async_playwright() as playwright:
+        server: TestServer = web.client.server  # type: ignore[assignment]
+        browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        opened = Desk(web.town, browser, str(server.make_url("")).rstrip("/"))
+        try:
+            yield opened
+        finally:
+            await browser.close()
+        assert opened.complaints == []
+
+
+async def until(town: Town, table: object, **where: object) -> None:
+    """Wait until the store has such a row."""
+    async with asyncio.timeout(10):
+        while not await asyncio.to_thread(town.rows, table, **where):  # type: ignore[arg-type]  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def test_an_agent_works_the_queue_by_keyboard_alone(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open()
+        chosen = page.locator(".case-row[aria-selected=true]")
+        first = await chosen.get_attribute("data-id")
+        await page.keyboard.press("j")
+        await expect(chosen).not_to_have_attribute("data-id", first or "")
+        await page.keyboard.press("k")
+        await expect(chosen).to_have_attribute("data-id", first or "")
+        await expect(page.locator(f".preview [data-case='{first}']")).to_be_visible()
+        await page.keyboard.press("c")
+        await expect(page.locator(".toast")).to_contain_text(f"Case {first} is yours.")
+        await until(at.town, schema.cases, id=int(first or 0), assignee="Mia")
+        await page.keyboard.press("o")
+        await page.wait_for_url(f"**/cases/{first}")
+        await page.keyboard.press("n")
+        await page.keyboard.type("Looks like the seal.")
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator(".speech.note")).to_contain_text("Looks like the seal.")
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("d")
+        await expect(page.locator("details.menu[open]")).to_be_visible()
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("Seal replaced.")
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator(".case-head")).to_contain_text("Resolved by Mia")
+        await page.get_by_role("button", name="Undo").click()
+        await expect(page.locator(".case-head")).to_contain_text("Open")
+        await page.keyboard.press("u")
+        await expect(page.locator("h1")).to_contain_text("Needs you")
+
+
+async def test_a_message_is_read_edited_and_approved_by_keyboard(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open()
+        waiting = at.town.rows(schema.notifications, state="awaiting_approval")
+        case = at.town.case_of("f-lumen", "freezer-too-warm")["id"]
+        message = next(row["id"] for row in waiting if row["case_id"] == case)
+        await page.goto(f"{at.base}/cases/{case}")
+        await page.keyboard.press("e")
+        editor = page.locator("textarea[name=text]:focus")
+        await expect(editor).to_have_value(re.compile("^Ihr Gerät"))
+        await page.keyboard.press("Control+End")
+        await page.keyboard.type(" Wir rufen an.")
+        await expect(page.locator(".diff ins").last).to_contain_text("an.")
+        await page.keyboard.press("Control+Enter")
+        await until(at.town, schema.notifications, id=message, state="queued", approved_by="Mia")
+        assert at.town.rows(schema.notifications, id=message)[0]["text"].endswith(" Wir rufen an.")
+        await expect(page.locator("[data-draft]")).to_have_count(0)
+
+
+async def test_a_discarded_message_can_be_taken_back_before_it_is_gone(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open()
+        case = at.town.case_of("f-lumen", "freezer-too-warm")["id"]
+        await page.goto(f"{at.base}/cases/{case}")
+        await page.get_by_role("button", name="Discard").click()
+        await expect(page.locator("[data-draft]")).to_be_hidden()
+        await page.get_by_role("button", name="Undo").click()
+        await expect(page.locator("[data-draft]")).to_be_visible()
+        assert at.town.rows(schema.notifications, case_id=case)[0]["state"] == "awaiting_approval"
+        # Leaving the page sends what was meant.
+        await page.get_by_role("button", name="Discard").click()
+        await page.goto(f"{at.base}/devices")
+        await until(at.town, schema.notifications, case_id=case, state="discarded")
+
+
+async def test_what_one_agent_does_the_other_sees(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        mia, ben = await at.open("Mia"), await at.open("Ben")
+        case = at.town.case_of("f-yusuf")["id"]
+        await ben.goto(f"{at.base}/cases/{case}")
+        await expect(ben.locator("html[data-live=on]")).to_be_attached()
+        await mia.goto(f"{at.base}/cases/{case}")
+        await mia.keyboard.press("c")
+        await expect(ben.locator(".case-head")).to_contain_text("Mia has it")
+        await at.town.submit(AddNote(case, "From a third place.", "Lea"))
+        await expect(ben.locator(".thread")).to_contain_text("From a third place.")
+
+
+async def test_new_rows_gather_and_nothing_jumps(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open()
+        rows = page.locator(".case-row")
+        before = await rows.evaluate_all("rows => rows.map(row => row.dataset.id)")
+        hot = {"temperature": -4.0, "mains_ok": False, "door_open": False, "defrost": False, "compressor_current": 0.0}
+        for minutes in (0, 10, 20):
+            when = NOW + timedelta(minutes=minutes)
+            await at.town.publish("devices/f-tanaka/status", {**hot, "ts": when.timestamp()}, when)
+        gathered = page.locator("[data-gathered]")
+        await expect(gathered).to_contain_text("new ↑")
+        assert await rows.evaluate_all("rows => rows.map(row => row.dataset.id)") == before
+        await gathered.click()
+        await expect(gathered).to_be_hidden()
+        assert len(await rows.all()) > len(before)
+
+
+async def test_a_reply_appears_without_a_reload_and_a_draft_is_kept(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open()
+        case = at.town.case_of("f-lumen", "freezer-too-warm")["id"]
+        await page.goto(f"{at.base}/cases/{case}")
+        await expect(page.locator("html[data-live=on]")).to_be_attached()
+        await page.keyboard.press("r")
+        await page.keyboard.type("Half an answ")
+        wrote = CustomerWrote("twilio", "SMx", "whatsapp", "+491512345671", "Tür ist zu!", case_id=case)
+        await at.town.submit(wrote)
+        await expect(page.locator(".speech.in")).to_contain_text("Tür ist zu!")
+        await expect(page.locator("#reply-text")).to_have_value("Half an answ")
+        await expect(page.locator("#reply-text")).to_be_focused()
+
+
+async def test_what_the_gateway_refuses_is_said_beside_the_control(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open()
+        case = at.town.case_of("f-yusuf")["id"]
+        await page.goto(f"{at.base}/cases/{case}")
+        await page.evaluate("() => { document.querySelector('[data-part=head]').removeAttribute('data-part'); }")
+        await at.town.submit(Resolve(case, "Ben"))
+        await page.keyboard.press("d")
+        await page.locator(".pop button.primary").click()
+        await expect(page.locator(".pop .error")).to_have_text(f"case {case} is resolved already")
+        # The browser itself notes a 409 on its console; that is the one word allowed here.
+        at.complaints = [text for text in at.complaints if "409" not in text]
+
+
+async def test_the_palette_finds_a_case_and_a_page(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open()
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("souza")
+        await expect(page.locator("#palette-list")).to_contain_text("Ana Souza")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/cases/*")
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("devic")
+        await expect(page.locator("#palette-list li").first).to_contain_text("Devices")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/devices")
+        await page.keyboard.press("?")
+        await expect(page.locator("dialog[data-keys]")).to_be_visible()
+
+
+async def test_the_map_shows_things_by_shape_without_tiles(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open()
+        await page.goto(f"{at.base}/devices")
+        await expect(page.locator("#map[data-ready]")).to_be_visible()
+        assert await page.locator(".dot.major").count() >= 1
+        await expect(page.locator(".cluster").first).to_be_visible()
+
+
+@pytest.mark.parametrize("device", ["f-yusuf", "f-lumen", "f-brown"])
+async def test_the_customers_page_fits_a_small_phone(tmp_path: Path, device: str) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open(None, width=320)
+        await page.goto(at.base + link(at.town, device))
+        overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert await page.evaluate(overflow) == 0
+        heights = await page.locator("button").evaluate_all("all => all.map(b => b.getBoundingClientRect().height)")
+        assert min(heights) >= 44
+
+
+async def test_the_customers_page_works_without_javascript(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open(None, width=390, java_script_enabled=False)
+        await page.goto(at.base + link(at.town, "f-yusuf"))
+        await page.fill("textarea", "أغلقت الباب الآن")
+        await page.click(".write button")
+        await expect(page.locator("article.theirs")).to_contain_text("أغلقت الباب الآن")
+        await page.locator(".prefer li", has_text="عروض").get_by_role("button").click()
+        await until(at.town, schema.consent_log, customer_id="c-yusuf", purpose="offer", granted=False)
+
+
+async def test_every_console_page_fits_a_phone_and_names_its_controls(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open("Ada", width=390)
+        case = at.town.case_of("f-souza")["id"]
+        paths = ["/", f"/cases/{case}", "/messages", "/devices", "/devices/f-souza", "/offers", "/rejected", "/rules"]
+        for path in [*paths, "/admin", "/arrival", "/demo"]:
+            await page.goto(at.base + path)
+            wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert await page.evaluate(wide) <= 0, path
+            unnamed = await page.evaluate(
+                """() => [...document.querySelectorAll("button, a[href], input, select, textarea")]
+                    .filter(e => !(e.innerText || e.getAttribute("aria-label") || e.title || e.labels?.length || e.value))
+                    .map(e => e.outerHTML.slice(0, 120))"""
+            )
+            assert unnamed == [], path
