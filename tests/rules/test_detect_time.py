@@ -112,6 +112,14 @@ def test_redelivered_events_change_no_rule(items: list[Input], data: st.DataObje
     }
 
 
+def test_a_duplicate_is_counted_as_such_and_as_nothing_else() -> None:
+    said = status(5, {"code": "E99", "temperature": "n/a"})
+    once, _ = DETECTOR.run(context(), DeviceState(), [said])
+    twice, _ = DETECTOR.run(context(), once, [said])
+    assert twice.counters == {"duplicate": 1}
+    assert (twice.rules, twice.unsampled) == (once.rules, once.unsampled)
+
+
 @given(histories(), st.data())
 def test_late_events_are_history_only(items: list[Input], data: st.DataObject) -> None:
     with_late: list[Input] = []
