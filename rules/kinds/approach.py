@@ -130,7 +130,7 @@ def sight(before: Approach | None, seen: Sighting, terms: Terms) -> Step:
 def complete(approach: Approach, riding: bool, terms: Terms) -> Step:
     """Let ``completes_at`` act: nothing that came since says that they moved on."""
     if approach.completes_at is None or approach.since is None:
-        return approach, []
+        return replace(approach, completes_at=None), []
     return _count(approach, approach.since, approach.completes_at, riding, terms)
 
 

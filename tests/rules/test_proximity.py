@@ -79,6 +79,8 @@ class Walk:
         while (due := due_at(self.state)) is not None and due <= until:
             self.state, visits = tick(self.rule, self.state, Tick("d1", due), self.consent)
             self._after(visits)
+            still = due_at(self.state)
+            assert still is None or still > due, "a timer that acted must not be due again"
         return self
 
     def _after(self, visits: list[Visit]) -> None:
@@ -156,6 +158,30 @@ def test_the_dwell_begins_when_the_device_says_that_it_has_slowed_down() -> None
 def test_driving_on_before_the_dwell_is_over_stops_its_timer() -> None:
     walk = Walk().go(fix(0, 100, speed_m_s=0), fix(30, 50, speed_m_s=14))
     assert walk.wait(3_000).told == [("mitte", "speed")]
+
+
+def test_crossing_fast_between_two_fixes_inside_begins_the_dwell_anew() -> None:
+    walk = Walk().go(fix(0, 140, bearing=270), fix(30, 140, bearing=90))
+    assert walk.wait(3_000).told == [("mitte", "speed")]
+
+
+def test_a_coarse_fix_in_between_makes_nobody_a_driver() -> None:
+    walk = Walk().go(fix(0, 50), fix(25, 3_000, accuracy_m=1_000), fix(50, 50)).wait(60)
+    assert walk.told == [("mitte", None)]
+
+
+def test_two_fixes_too_coarse_for_the_radius_prove_no_crossing() -> None:
+    walk = Walk().go(fix(0, 400, accuracy_m=200, bearing=270), fix(60, 400, accuracy_m=200, bearing=90))
+    assert walk.wait(3_600).told == []
+
+
+def test_where_many_radii_overlap_the_nearest_shops_are_watched() -> None:
+    def place(n: int) -> Shop:
+        # Ids run against the distance.
+        return SHOP.model_copy(update={"id": f"s{99 - n}", "longitude": SHOP.longitude + n / 50_000})
+
+    walk = Walk(shops=[place(n) for n in range(40)]).go(fix(0, 0)).wait(60)
+    assert {shop_id for shop_id, _ in walk.told} == {f"s{99 - n}" for n in range(32)}
 
 
 def test_a_fix_that_may_still_be_inside_has_not_left() -> None:
@@ -252,6 +278,19 @@ def test_a_bike_counts_again_when_it_is_unlocked_and_rolls() -> None:
     walk = Walk(profile=BIKE, twin={"locked": True}).go(fix(0, 50), fix(120, 50))
     walk.twin = {"locked": False}
     assert walk.go(fix(300, 40, speed_m_s=1.5)).told == [("mitte", "not_riding"), ("mitte", None)]
+
+
+def test_a_locked_bike_on_a_van_that_stops_is_told_once_and_its_timers_end() -> None:
+    walk = Walk(profile=BIKE, twin={"locked": True}).go(fix(0, 50, speed_m_s=0)).wait(60)
+    walk.go(fix(200, 60, speed_m_s=10), fix(300, 50, speed_m_s=0)).wait(600)
+    assert walk.told == [("mitte", "not_riding"), ("mitte", "speed")]
+
+
+def test_a_bike_that_rolled_a_while_ago_is_taken_for_parked() -> None:
+    pushed = [fix(0, 900, speed_m_s=5), fix(1_200, 20, speed_m_s=0)]
+    assert Walk(profile=BIKE).go(*pushed).wait(1_300).told == [("mitte", "not_riding")]
+    patient = ProximityRule(id="r", ridden_within="30m")
+    assert Walk(patient, profile=BIKE).go(*pushed).wait(1_300).counted
 
 
 def test_owntracks_is_a_persons_phone_unless_the_profile_says_otherwise() -> None:

@@ -131,6 +131,12 @@ def test_a_way_knows_how_close_it_came_across_the_antimeridian() -> None:
     assert ShopIndex([shop]).along((0.0, 179.99), (0.0, 179.992)) == []
 
 
+def test_a_wide_search_beside_the_pole_reaches_round_it() -> None:
+    shop = shop_at((89.77, 60.0), 1.0)
+    assert geodesic_m((89.5, 0.0), (89.77, 60.0)) < 49_000
+    assert ids(ShopIndex([shop]).candidates(89.5, 0.0, 49_000)) == ["s"]
+
+
 def test_a_way_across_a_continent_is_refused() -> None:
     with pytest.raises(ValueError, match="no movement"):
         ShopIndex([]).along((0, 0), (0, 40))
