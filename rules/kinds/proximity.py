@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from device_models.duration import Duration
 from device_models.event import Event, Position, Tick, Value
-from device_models.profile import DeviceProfile, PositionOf
+from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Shop
 from rules.base import BaseRule
@@ -309,6 +309,7 @@ def _is_locked(value: Value | None) -> bool:
 
 def _position_of(profile: DeviceProfile, ecosystem: str) -> PositionOf:
     """Whose position it is: as the profile says, and where it says nothing, a phone's is its bearer's."""
-    if "position_of" not in profile.model_fields_set and ecosystem in _PERSONAL:
+    undescribed = profile.name == GENERIC.name or "position_of" not in profile.model_fields_set
+    if undescribed and ecosystem in _PERSONAL:
         return PositionOf.PERSON
     return profile.position_of

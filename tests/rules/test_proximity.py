@@ -295,7 +295,10 @@ def test_a_bike_that_rolled_a_while_ago_is_taken_for_parked() -> None:
 
 def test_owntracks_is_a_persons_phone_unless_the_profile_says_otherwise() -> None:
     fixes = [fix(0, 50, ecosystem="owntracks"), fix(120, 50, ecosystem="owntracks")]
-    assert Walk(profile=GENERIC).go(*fixes).told == [("mitte", None)]
+    shipped = GENERIC.model_validate(GENERIC.model_dump() | {"position_of": "thing"})
+    undescribed = DeviceProfile(name="tracker", title={"en": "tracker"})
+    for profile in (GENERIC, shipped, undescribed, PERSON):
+        assert Walk(profile=profile).go(*fixes).told == [("mitte", None)]
     assert Walk(profile=BIKE).go(*fixes).told == [("mitte", "not_riding")]
 
 
