@@ -113,6 +113,9 @@ export function startForms() {
     // A menu closes when one clicks elsewhere.
     document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches("details.menu[open]")) event.target.querySelector("textarea, input:not([type=hidden])")?.focus();
+  }, true);
   document.addEventListener("input", (event) => {
     const editor = event.target.closest("[data-editor]");
     if (editor) showDiff(editor.querySelector("[data-diff]"), editor.elements.original.value, event.target.value);
