@@ -180,8 +180,10 @@ def _on_firing_again(world: World, transition: Transition, known: CaseRecord) ->
         on_arrival=known.on_arrival and transition.on_arrival,
     )
     added: list[Action] = [AddToCase(case, transition)]
-    # What was found on arrival and comes back after clearing is news, and so is a fault that got worse.
-    return added + (_tell(world, transition, case) if rises or begins_anew else [])
+    reminds = bool(transition.explanation.get("reminder"))
+    # What was found on arrival and comes back after clearing is news; so is a fault that got worse, and a service that
+    # its owner put off and is due again.
+    return added + (_tell(world, transition, case) if rises or begins_anew or reminds else [])
 
 
 def _on_resolved(world: World, transition: Transition) -> list[Action]:
@@ -204,7 +206,10 @@ def _tell(world: World, transition: Transition, case: CaseRecord) -> list[Action
     if case.on_arrival:
         return []
     template = "maintenance_due" if case.kind == "maintenance" else "fault_opened"
-    return _notify(world, transition, case, template, f"{template}:{case.reopened}:{case.severity}")
+    what = f"{template}:{case.reopened}:{case.severity}"
+    if transition.explanation.get("reminder"):
+        what += f":{transition.at.isoformat()}"
+    return _notify(world, transition, case, template, what)
 
 
 def _notify(world: World, transition: Transition, case: CaseRecord, template: str, what: str) -> list[Action]:

@@ -87,6 +87,16 @@ def test_a_rising_severity_tells_the_customer_again() -> None:
     assert len({action.key for action in actions if isinstance(action, Notify)}) == 2
 
 
+def test_a_service_put_off_and_due_again_is_told_again_in_the_same_case() -> None:
+    reminder = {"kind": "maintenance", "reminder": True}
+    due = transition(FIRING, T0 + timedelta(days=7), explanation=reminder)
+    later = transition(FIRING, T0 + timedelta(days=14), explanation=reminder)
+    actions = play(world(), transition(FIRING, explanation={"kind": "maintenance"}), due, due, later)
+    keys = [action.key for action in actions if isinstance(action, Notify)]
+    assert kinds(actions).count(OpenCase) == 1
+    assert len(set(keys)) == 3
+
+
 def test_a_case_resolves_itself_and_withdraws_what_was_not_sent() -> None:
     actions = play(world(), transition(FIRING), transition(RESOLVED, T0 + timedelta(minutes=5)))
     assert kinds(actions) == [OpenCase, Notify, RecoverCase, Withdraw]
