@@ -19,6 +19,7 @@ from gateway.clock import Clock
 from gateway.commands import Commands, PutRulesLive
 from gateway.config import Config
 from rules.base import BaseRule
+from rules.check import check_rules
 from rules.detect import Detector
 from rules.schema import RuleSet, merge_rules
 from rules.spatial_index import ShopIndex
@@ -81,8 +82,11 @@ def load_rules(config: Config) -> RuleSet:
 
 
 def make_detector(config: Config, profiles: Mapping[str, DeviceProfile], shops: Iterable[Shop]) -> Detector:
-    """Compile the rules in the files. Raises InvalidFileError."""
-    return Detector(load_rules(config), profiles, ShopIndex(shops))
+    """Check and compile the rules in the files. Raises InvalidFileError, also for a field that no profile has."""
+    ruleset = load_rules(config)
+    if errors := check_rules(ruleset, profiles):
+        raise InvalidFileError(errors)
+    return Detector(ruleset, profiles, ShopIndex(shops))
 
 
 def _yaml_files(package: str, folder: str, builtin: bool, paths: Sequence[Path]) -> list[Path]:
