@@ -17,6 +17,7 @@ from device_models.yaml_lines import FileError
 from gateway.people.csv_cells import Cell, CsvSyntaxError, rows_of
 from gateway.people.geojson import GEOMETRY, Mistake, features_of
 from gateway.people.json_places import item_offsets, line_and_column, place_of
+from rules.opening import check_opening_hours
 
 Kind = Literal["devices", "customers", "shops", "offers"]
 Format = Literal["csv", "json", "jsonl", "geojson"]
@@ -140,7 +141,15 @@ class _Reader:
                 value = str(value)
             fields[field] = value
         try:
-            return self._model.model_validate(fields)
+            record = self._model.model_validate(fields)
+            if (
+                isinstance(record, Shop)
+                and record.opening_hours
+                and (wrong := check_opening_hours(record.opening_hours))
+            ):
+                self._wrong(*self._place(row, "opening_hours"), "opening_hours", wrong)
+                return None
+            return record
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 loc = detail["loc"]

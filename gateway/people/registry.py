@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from device_models.purpose import Purpose
 from device_models.registry import Customer, Device, Offer, Record, Shop
+from gateway.commands import CommandRefused
 from gateway.store import dialect, schema
+from rules.opening import check_opening_hours
 
 if TYPE_CHECKING:
     from gateway.transaction import Transaction
@@ -65,11 +67,14 @@ def upsert_records(tx: "Transaction", kind: str, rows: Sequence[Mapping[str, Any
     """Write records by id, never delete; return how many were new and how many were there.
 
     Objections that a customer raised since stay: an import may add consents, only the customer takes a STOP back.
-    Raises pydantic.ValidationError for a row that is none of ``kind``.
+    Raises pydantic.ValidationError for a row that is none of ``kind``, CommandRefused for hours that cannot be read.
     """
     table, model = _TABLES[kind]
     known = tx.registry.of_kind(kind)
     records = [_keep_objections(known.get(str(row.get("id"))), model.model_validate(dict(row))) for row in rows]
+    for record in records:
+        if isinstance(record, Shop) and record.opening_hours and (wrong := check_opening_hours(record.opening_hours)):
+            raise CommandRefused(f"{record.id}: opening_hours: {wrong}")
     dialect.upsert(tx.connection, table, [_row(record) for record in records])
     before = {record_id(record): known.get(record_id(record)) for record in records}
     # What follows in this transaction must see it, so memory changes now and is put back if the commit fails.

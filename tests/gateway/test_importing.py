@@ -275,3 +275,12 @@ def test_public_lists_of_shops_are_read_through_a_mapping(name: str, mapping: di
     assert result.errors == ()
     assert len(result.records) == count
     assert all(isinstance(shop, Shop) and shop.latitude > 18 for shop in result.records)
+
+
+def test_opening_hours_that_cannot_be_read_are_a_mistake_of_their_row(tmp_path: Path) -> None:
+    path = tmp_path / "shops.csv"
+    path.write_text("id,name,latitude,longitude,opening_hours\na,A,1,2,Mo-Fr 09:00-18:00\nb,B,1,2,after lunch\n")
+    result = read_records(path, "shops")
+    assert [record.id for record in result.records] == ["a"]
+    [error] = result.errors
+    assert (error.line, error.field) == (3, "opening_hours")
