@@ -1,5 +1,7 @@
 """Every route against every role; CSRF; what anonymous visitors see."""
 
+import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from gateway.store import schema
 from gateway.web.access import SAFE, Route
 from gateway.web.auth import Role
-from gateway.web.routes import API, PAGES, PUBLIC, ROUTES
+from gateway.web.routes import API, ID, PAGES, PUBLIC, ROUTES
 from tests.gateway.web_fleet import TOKENS, USERS
 from tests.gateway.web_visit import log_in, visit
 
@@ -119,3 +121,13 @@ async def test_a_disabled_users_session_ends(tmp_path: Path) -> None:
         with web.town.store.write() as connection:
             connection.execute(schema.users.update().where(schema.users.c.name == "Ben").values(disabled=True))
         assert (await web.get("/")).status == 303
+
+
+def test_the_docs_name_every_address_of_the_api_and_every_key() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    api, console = (docs / "api.md").read_text(), (docs / "console.md").read_text()
+    for route in API:
+        assert f"`{route.path.replace(ID, '{id}')}`" in api, route.path
+    listed = (Path(str(files("gateway.web"))) / "templates" / "base.html").read_text()
+    for key in re.findall(r"<kbd>([a-z/?])</kbd>", listed):
+        assert f"`{key}`" in console, key

@@ -8,6 +8,9 @@ import { startPalette } from "./palette.js";
 import { startQueue } from "./queue.js";
 import { startRefresh } from "./refresh.js";
 
+// On a phone the navigation is a strip: show where one is.
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 startForms();
 startPalette();
 startKeys();
