@@ -84,6 +84,9 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
+    id: Id
+    """The company's own; a device's is the one that its topics carry."""
+
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, data: Any) -> Any:
@@ -93,7 +96,6 @@ class Record(BaseModel):
 class Device(Record):
     """A product in the field, by the id that its topics carry."""
 
-    id: Id
     profile: str = "generic"
     """Name of the ``DeviceProfile``."""
     customer_id: OptionalText = None
@@ -116,7 +118,6 @@ class Device(Record):
 class Customer(Record):
     """A person who owns devices and how they want to be reached."""
 
-    id: Id
     name: Text
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     """ISO 3166-1 alpha-2."""
@@ -157,7 +158,6 @@ class Customer(Record):
 class Shop(Record):
     """A place that sells or repairs."""
 
-    id: Id
     name: Text
     latitude: Latitude
     longitude: Longitude
@@ -174,7 +174,6 @@ class Shop(Record):
 class Offer(Record):
     """Something worth telling a customer who is near a shop."""
 
-    id: Id
     title: Text
     text: Text
     locale: Annotated[str, AfterValidator(_locale)] = "en"

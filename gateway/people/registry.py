@@ -76,9 +76,9 @@ def upsert_records(tx: "Transaction", kind: str, rows: Sequence[Mapping[str, Any
         if isinstance(record, Shop) and record.opening_hours and (wrong := check_opening_hours(record.opening_hours)):
             raise CommandRefused(f"{record.id}: opening_hours: {wrong}")
     dialect.upsert(tx.connection, table, [_row(record) for record in records])
-    before = {record_id(record): known.get(record_id(record)) for record in records}
+    before = {record.id: known.get(record.id) for record in records}
     # What follows in this transaction must see it, so memory changes now and is put back if the commit fails.
-    known.update({record_id(record): record for record in records})
+    known.update({record.id: record for record in records})
     tx.on_rollback.append(lambda: _put_back(known, before))
     created = sum(record is None for record in before.values())
     return created, len(before) - created
@@ -90,11 +90,6 @@ def _put_back(known: dict[str, Any], before: Mapping[str, Record | None]) -> Non
             known.pop(identity, None)
         else:
             known[identity] = record
-
-
-def record_id(record: Record) -> str:
-    """Return a record's id; all four kinds have one."""
-    return str(record.model_dump(include={"id"})["id"])
 
 
 def _keep_objections(known: Record | None, record: Record) -> Record:
