@@ -14,7 +14,8 @@ from device_models.event import Message
 from gateway.clock import Clock
 from gateway.commands import Command, CommandRefused
 from gateway.live import LiveFeed
-from gateway.pipeline.commit import Committer, Outcome, Work
+from gateway.pipeline.batch import quarantine
+from gateway.pipeline.commit import Committer, Outcome, StaleWriter, Work
 from gateway.pipeline.metrics import Metrics
 
 log = structlog.get_logger()
@@ -146,7 +147,7 @@ class Pipeline:
         if not (taken or work.messages or work.last_sequence > self._committer.sequence or self._timer_due()):
             return
         try:
-            outcome = await self._commit(work)
+            outcome = await self._commit_or_divide(work)
         except BaseException as error:
             for _, future in taken:
                 if not future.done():
@@ -162,6 +163,29 @@ class Pipeline:
         self._live.publish(outcome.changes)
         self._metrics.committed(outcome, work, self._clock.now())
         self.on_commit(outcome)
+
+    async def _commit_or_divide(self, work: Work) -> Outcome:
+        """Commit; where one of the messages trips a fault of ours, commit each by itself and put that one aside."""
+        try:
+            return await self._commit(work)
+        except StaleWriter:
+            raise
+        except Exception:
+            if not work.messages:
+                raise
+            log.exception("pipeline.batch_divided", last_sequence=work.last_sequence, messages=len(work.messages))
+        outcome = await self._commit(Work(commands=work.commands))
+        for message in work.messages:
+            try:
+                part = await self._commit(Work(messages=[message], last_sequence=message.sequence))
+            except StaleWriter:
+                raise
+            except Exception as error:
+                log.exception("pipeline.message_quarantined", sequence=message.sequence)
+                aside = Work(quarantined=[quarantine(message, error)], last_sequence=message.sequence)
+                part = await self._commit(aside)
+            outcome.add(part)
+        return outcome
 
     async def _commit(self, work: Work) -> Outcome:
         """Commit, and where the database cannot be written (disk full, gone) try again until it can; skip nothing."""

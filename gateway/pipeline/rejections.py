@@ -1,10 +1,11 @@
 """What could not be used: kept with its reason, bounded, counted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from device_models.event import Event, Message, Rejection
+from device_models.event import Event, Rejection
 from gateway.store import schema
 from gateway.transaction import Transaction
 
@@ -37,26 +38,36 @@ def record_rejections(tx: Transaction, rejections: Sequence[Rejection]) -> None:
     tx.changed("rejection", newest)
 
 
-def count_unknown_device(tx: Transaction, message: Message, event: Event) -> None:
-    """Note a device that speaks and that nobody registered; beyond a bound only those known already are counted."""
+class UnknownDevice(NamedTuple):
+    """What a batch brought of a device that nobody registered."""
+
+    topic: str
+    event: Event
+    """The last one."""
+    messages: int
+
+
+def count_unknown_devices(tx: Transaction, unknown: Mapping[str, UnknownDevice]) -> None:
+    """Note devices that speak and that nobody registered; beyond a bound only those known already are counted."""
     u = schema.unknown_devices
-    counted = tx.connection.execute(
-        sa.update(u)
-        .where(u.c.id == event.device_id)
-        .values(messages=u.c.messages + 1, last_heard_at=event.received_at, topic=message.topic[:1000])
-    )
-    if counted.rowcount:
-        return
-    if tx.connection.execute(sa.select(sa.func.count()).select_from(u)).scalar_one() >= _UNKNOWN_KEPT:
-        return
-    tx.connection.execute(
-        sa.insert(u).values(
-            id=event.device_id,
-            ecosystem=event.ecosystem,
-            topic=message.topic[:1000],
-            first_heard_at=event.received_at,
-            last_heard_at=event.received_at,
-            messages=1,
+    for device_id, (topic, event, messages) in unknown.items():
+        counted = tx.connection.execute(
+            sa.update(u)
+            .where(u.c.id == device_id)
+            .values(messages=u.c.messages + messages, last_heard_at=event.received_at, topic=topic[:1000])
         )
-    )
-    tx.changed("rejection", event.device_id)
+        if counted.rowcount:
+            continue
+        if tx.connection.execute(sa.select(sa.func.count()).select_from(u)).scalar_one() >= _UNKNOWN_KEPT:
+            continue
+        tx.connection.execute(
+            sa.insert(u).values(
+                id=device_id,
+                ecosystem=event.ecosystem,
+                topic=topic[:1000],
+                first_heard_at=event.received_at,
+                last_heard_at=event.received_at,
+                messages=messages,
+            )
+        )
+        tx.changed("rejection", device_id)

@@ -79,6 +79,13 @@ class States:
             heapq.heappush(self._heap, (due_at, device_id))
 
 
+def without_timers(state: DeviceState) -> DeviceState:
+    """Return ``state`` with no timer: its rules set theirs again with the next message."""
+    quiet = state.copy()
+    quiet.event_due_at, quiet.arrival_due_at, quiet.held = None, None, ()
+    return quiet
+
+
 def save_states(connection: sa.Connection, staged: Mapping[str, DeviceState]) -> None:
     """Write states in one statement."""
     rows = [

@@ -17,13 +17,14 @@ from gateway.commands import Command, Upsert
 from gateway.config import Config
 from gateway.decoders import build_dispatcher
 from gateway.people.registry import load_registry
-from gateway.pipeline.commit import Committer, Outcome, Work
+from gateway.pipeline.commit import Committer, Decode, Outcome, Work
 from gateway.store.store import Store
 from gateway.web.links import LinkSigner
 from rules.detect import Detector
 from rules.schema import merge_rules
 from rules.spatial_index import ShopIndex
 
+NATIVE = build_dispatcher({}).decode
 T0 = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 
 FREEZER = DeviceProfile.model_validate(
@@ -101,7 +102,13 @@ class Gateway:
 
 @contextmanager
 def gateway(
-    url: str, tmp_path: Path, rules: str = TOO_WARM, records: bool = True, now: datetime = T0, **config: Any
+    url: str,
+    tmp_path: Path,
+    rules: str = TOO_WARM,
+    records: bool = True,
+    now: datetime = T0,
+    decode: Decode = NATIVE,
+    **config: Any,
 ) -> Iterator[Gateway]:
     """Open a committer on the store at ``url``; an ``auto`` gateway that mails, unless ``config`` says otherwise."""
     notifiers = {"mode": "auto", "email": {"url": "smtp://127.0.0.1:1", "sender": "help@acme.example"}}
@@ -112,9 +119,7 @@ def gateway(
     profiles = {GENERIC.name: GENERIC, FREEZER.name: FREEZER}
     detector = Detector(merge_rules([(rules, "rules.yaml")]), profiles, ShopIndex(registry.shops.values()))
     links = LinkSigner({"1": "k" * 32}, "1", lambda: T0, "http://127.0.0.1:8080")
-    committer = Committer(
-        store, build_dispatcher({}).decode, detector, profiles, registry, settings, links, random.Random(1)
-    )
+    committer = Committer(store, decode, detector, profiles, registry, settings, links, random.Random(1))
     committer.open(now)
     made = Gateway(committer, store, now, sequence=committer.sequence)
     try:

@@ -1,0 +1,288 @@
+"""The inside of one commit: what commands, messages and timers come to within its transaction."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+import structlog
+
+from device_models.decoders.protocol import Decoded
+from device_models.event import Event, Message, Rejection, Tick
+from device_models.registry import Device
+from gateway import commands as c
+from gateway.cases import agent, inbound
+from gateway.cases.record import apply_actions, load_case, load_world, record_transition
+from gateway.offers.record import record_visit
+from gateway.outbox import hand_over as outbox
+from gateway.people.accounts import save_api_token, save_session, save_user
+from gateway.people.registry import upsert_records
+from gateway.pipeline.rejections import UnknownDevice, count_unknown_devices, record_rejections
+from gateway.pipeline.states import without_timers
+from gateway.store import schema
+from gateway.transaction import Transaction
+from rules.detect import Detector
+from rules.inputs import Input, Serviced, Snoozed, Sweep
+from rules.respond import absorb, respond
+from rules.spatial_index import ShopIndex
+from rules.state import DeviceState
+from rules.transition import Transition, Visit
+
+if TYPE_CHECKING:
+    from gateway.pipeline.commit import Committer, Outcome
+
+log = structlog.get_logger()
+
+_SNOOZE = timedelta(days=7)
+
+
+class Batch:
+    """One commit in the making; nothing outside the transaction and ``staged`` is touched by it."""
+
+    def __init__(
+        self, committer: "Committer", tx: Transaction, staged: dict[str, DeviceState], outcome: "Outcome"
+    ) -> None:
+        self._owner = committer
+        self._tx = tx
+        self._staged = staged
+        self._outcome = outcome
+        self._facts: list[Transition | Visit] = []
+
+    def take_messages(self, messages: Sequence[Message], quarantined: Sequence[Rejection] = ()) -> None:
+        """Decode and detect, in the log's order. ``quarantined`` messages tripped a fault before; they are kept."""
+        rejections = list(quarantined)
+        decoded: list[tuple[Message, Event]] = []
+        for message in messages:
+            answer = self._decode(message)
+            if isinstance(answer, Rejection):
+                rejections.append(answer)
+            else:
+                decoded.extend((message, event) for event in answer.events)
+        self._owner.states.fetch(self._tx.connection, {event.device_id for _, event in decoded})
+        unknown: dict[str, UnknownDevice] = {}
+        for message, event in decoded:
+            device = self._device_of(message, event, rejections, unknown)
+            if device is None:
+                continue
+            try:
+                self._detect(device, event)
+            except Exception as error:
+                # One event that trips a fault of ours must not stop the stream for everybody else.
+                log.exception("pipeline.event_quarantined", device_id=event.device_id, sequence=message.sequence)
+                rejections.append(quarantine(message, error))
+        self._outcome.events += len(decoded)
+        self._outcome.rejected += len(rejections)
+        record_rejections(self._tx, rejections)
+        count_unknown_devices(self._tx, unknown)
+
+    def _decode(self, message: Message) -> Decoded | Rejection:
+        try:
+            return self._owner.decode(message)
+        except Exception as error:
+            # A decoder of somebody else's, found by its entry point: what it promises is not what it does.
+            log.exception("pipeline.decoder_failed", sequence=message.sequence)
+            return quarantine(message, error)
+
+    def release_ticks(self, until: datetime) -> None:
+        """Let due timers act, each at its own time."""
+        due = self._owner.states.due_by(until, most=500)
+        self._owner.states.fetch(self._tx.connection, [device_id for _, device_id in due])
+        for _, device_id in due:
+            state = self._state(device_id)
+            device = self._tx.registry.devices.get(device_id)
+            if state is None or state.due_at is None or state.due_at > until:
+                continue
+            if device is None:
+                # It was removed since: nobody is to be told, and its timer must not come due for ever.
+                self._staged[device_id] = DeviceState()
+                continue
+            try:
+                self._detect(device, Tick(device_id, state.due_at))
+            except Exception:
+                # Left in place it would come due again for ever, and stop everybody's timers behind it.
+                log.exception("pipeline.timer_quarantined", device_id=device_id, due_at=state.due_at.isoformat())
+                self._staged[device_id] = without_timers(state)
+            self._outcome.ticks += 1
+
+    def respond(self) -> None:
+        """Turn the facts gathered so far into cases, messages and offers."""
+        facts, self._facts = self._facts, []
+        transitions = [fact for fact in facts if isinstance(fact, Transition)]
+        self._outcome.transitions += len(transitions)
+        if not facts:
+            return
+        rules = {rule.id: rule for rule in self._owner.detector.ruleset.rules}
+        world = load_world(self._tx, rules, transitions)
+        for fact in facts:
+            if isinstance(fact, Visit):
+                record_visit(self._tx, rules, fact)
+                continue
+            actions = respond(world, fact)
+            absorb(world, actions)
+            case_id = apply_actions(self._tx, actions)
+            record_transition(self._tx, fact, case_id)
+
+    def run_command(self, command: c.Command) -> Any:
+        """Run one command in a savepoint of its own: refused or failed, it leaves no trace and the others go on."""
+        undo_from, effects_from = len(self._tx.on_rollback), len(self._tx.after_commit)
+        try:
+            with self._tx.connection.begin_nested():
+                result = self._dispatch(command)
+                self.respond()
+                return result
+        except sa.exc.OperationalError:
+            raise
+        except Exception as error:
+            for undo in reversed(self._tx.on_rollback[undo_from:]):
+                undo()
+            del self._tx.on_rollback[undo_from:]
+            del self._tx.after_commit[effects_from:]
+            self._facts.clear()
+            if not isinstance(error, c.CommandRefused):
+                log.exception("pipeline.command_failed", command=type(command).__name__)
+            return error
+
+    def _dispatch(self, command: c.Command) -> Any:
+        tx = self._tx
+        match command:
+            case c.Acknowledge():
+                return agent.acknowledge(tx, command)
+            case c.Assign():
+                return agent.assign(tx, command)
+            case c.AddNote():
+                return agent.add_note(tx, command)
+            case c.Resolve():
+                return agent.resolve(tx, command)
+            case c.Reopen():
+                return agent.reopen(tx, command)
+            case c.Reply():
+                return agent.reply(tx, command)
+            case c.Approve():
+                return agent.approve(tx, command)
+            case c.Discard():
+                return agent.discard(tx, command)
+            case c.Resend():
+                return agent.resend(tx, command)
+            case c.Hold():
+                return agent.hold(tx, command)
+            case c.CustomerWrote():
+                return self._customer_wrote(command)
+            case c.ServiceAnswered():
+                return self._service_answered(command.case_id, command.answer)
+            case c.SetConsent():
+                return inbound.set_consent(tx, command)
+            case c.ReceiptArrived():
+                return outbox.record_receipt(tx, command)
+            case c.HandOver():
+                return outbox.hand_over(tx, command, self._owner.links)
+            case c.Sent():
+                return outbox.record_sent(tx, command)
+            case c.SendFailed():
+                return outbox.record_failure(tx, command, self._owner.chance)
+            case c.Sweep():
+                return self._detect_each(command.device_ids, lambda device_id: Sweep(device_id, command.at))
+            case c.Upsert():
+                return self._upsert(command)
+            case c.PutRulesLive():
+                return self._put_rules_live(command)
+            case c.SaveUser():
+                return save_user(tx, command)
+            case c.SaveSession():
+                return save_session(tx, command)
+            case c.SaveApiToken():
+                return save_api_token(tx, command)
+            case c.SetMeta():
+                return tx.set_meta(command.key, command.value)
+
+    def _customer_wrote(self, command: c.CustomerWrote) -> inbound.Understood | None:
+        understood = inbound.customer_wrote(self._tx, command)
+        if understood and understood.service_answer and understood.case_id is not None:
+            self._service_answered(understood.case_id, understood.service_answer)
+        return understood
+
+    def _service_answered(self, case_id: int, answer: str) -> None:
+        case = load_case(self._tx, case_id)
+        if case is None or case["kind"] != "maintenance" or case["state"] != "open":
+            raise c.CommandRefused(f"case {case_id} is no open service notice")
+        now = self._tx.now
+        item: Input
+        if answer == "done":
+            item = Serviced(case["device_id"], case["fault"], now)
+        else:
+            item = Snoozed(case["device_id"], case["fault"], until=now + _SNOOZE, at=now)
+        self._detect_each([case["device_id"]], lambda _: item)
+
+    def _upsert(self, command: c.Upsert) -> tuple[int, int]:
+        created, updated = upsert_records(self._tx, command.kind, command.records)
+        if command.kind == "shops":
+            self._look_for_shops()
+        self._tx.audit(command.by, "import", command.kind, created=created, updated=updated)
+        return created, updated
+
+    def _look_for_shops(self) -> None:
+        """The next fix, be it in this very commit, is held against the shops as they are now."""
+        before = self._owner.detector
+        self._owner.replace_detector(
+            Detector(before.ruleset, self._owner.profiles, ShopIndex(self._tx.registry.shops.values()))
+        )
+        self._tx.on_rollback.append(lambda: self._owner.replace_detector(before))
+
+    def _put_rules_live(self, command: c.PutRulesLive) -> None:
+        detector: Detector = command.ruleset
+        s = schema.device_states
+        self._owner.states.fetch(
+            self._tx.connection, self._tx.connection.execute(sa.select(s.c.device_id)).scalars().all()
+        )
+        for device_id in self._owner.states.met():
+            before, device = self._state(device_id), self._tx.registry.devices.get(device_id)
+            if before is None or device is None:
+                continue
+            state, facts = detector.reconcile(self._owner.context(device), before, self._tx.now)
+            self._facts.extend(facts)
+            if state is not before:
+                self._staged[device_id] = state
+        self._tx.set_meta("rules_version", detector.version)
+        self._tx.after_commit.append(lambda: self._owner.replace_detector(detector))
+        self._tx.audit(command.by, "rules.put_live", detector.version)
+        self._tx.changed("rules", detector.version)
+
+    def _detect_each(self, device_ids: Iterable[str], item: Callable[[str], Input]) -> None:
+        known = [device_id for device_id in device_ids if device_id in self._tx.registry.devices]
+        self._owner.states.fetch(self._tx.connection, known)
+        for device_id in known:
+            if self._state(device_id) is not None:
+                self._detect(self._tx.registry.devices[device_id], item(device_id))
+
+    def _detect(self, device: Device, item: Input) -> None:
+        before = self._state(device.id)
+        state, facts = self._owner.detector.detect(self._owner.context(device), before or DeviceState(), item)
+        self._facts.extend(facts)
+        if state is not before:
+            self._staged[device.id] = state
+
+    def _state(self, device_id: str) -> DeviceState | None:
+        return self._staged.get(device_id) or self._owner.states.get(device_id)
+
+    def _device_of(
+        self, message: Message, event: Event, rejections: list[Rejection], unknown: dict[str, UnknownDevice]
+    ) -> Device | None:
+        device = self._tx.registry.devices.get(event.device_id)
+        if device is not None:
+            return device
+        section = self._tx.config.decoders.get(event.ecosystem)
+        policy = section.unknown_devices if section else "quarantine"
+        if policy == "register":
+            created = Device(id=event.device_id)
+            upsert_records(self._tx, "devices", [created.model_dump(exclude_none=True)])
+            return created
+        if policy == "quarantine":
+            before = unknown.get(event.device_id)
+            unknown[event.device_id] = UnknownDevice(message.topic, event, before.messages + 1 if before else 1)
+        else:
+            rejections.append(Rejection.of(message, f"device '{event.device_id}' is not registered; import it first"))
+        return None
+
+
+def quarantine(message: Message, error: Exception) -> Rejection:
+    """Put aside a message that trips a fault of the gateway's own."""
+    return Rejection.of(message, f"internal: {type(error).__name__}; please report it")
