@@ -34,9 +34,9 @@ def create_environment(deps: WebDeps) -> Environment:
         return deps.profiles.get(name or "")
 
     def sentence(case: Any, now: datetime, latest: Mapping[str, Value] | None = None) -> str:
-        until = case.resolved_at or now
-        current = latest if case.open else None
-        return wording.staff_sentence(case.explanation, case.rule, profile_of(case.profile), until, current)
+        if not case.open:
+            return wording.past_sentence(case.explanation, case.rule, case.resolved_at or now)
+        return wording.staff_sentence(case.explanation, case.rule, profile_of(case.profile), now, latest)
 
     environment.filters |= {
         "since": lambda at, now: _since(now - at),

@@ -140,6 +140,13 @@ def staff_sentence(
     return f"{title}: {proof}." if proof else f"{title}."
 
 
+def past_sentence(explanation: Mapping[str, Any], rule: str, resolved_at: datetime) -> str:
+    """Say of a fault that is over what it was and how long it lasted."""
+    since = moment(explanation.get("since"))
+    lasted = f" after {span_text(resolved_at - since)}" if since and since <= resolved_at else ""
+    return f"{staff_title(explanation, rule)}: over{lasted}."
+
+
 def circumstances(
     explanation: Mapping[str, Any], profile: DeviceProfile | None, latest: Mapping[str, Value]
 ) -> list[str]:
@@ -173,7 +180,10 @@ def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: d
 
     if code := explanation.get("code"):
         proofs.append(f"code {code}")
-    if isinstance(name, str) and name in values:
+    if isinstance(name, str) and isinstance(values.get(name), bool):
+        # "The door is open: door open yes" says it twice.
+        pass
+    elif isinstance(name, str) and name in values:
         proofs.append(f"{text_in(field_spec(profile, name).title).lower()} {shown(name, values[name])}")
         if isinstance(explanation.get("limit"), int | float):
             proofs.append(f"limit {shown(name, _whole(explanation['limit']))}")

@@ -131,6 +131,9 @@ _APPROVAL = (notifications.c.state == sa.literal_column("'awaiting_approval'"), 
 _ARRIVAL = (_OPEN, cases.c.on_arrival.is_(sa.true()))
 
 
+_GRAVITY = sa.case({"critical": 0, "major": 1, "minor": 2}, value=cases.c.severity, else_=3)
+
+
 def _mine(user: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (_OPEN, cases.c.assignee == user)
 
@@ -152,7 +155,7 @@ def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enou
         approval,
         sa.select(cases.c.id).where(*_REPLY).order_by(cases.c.updated_at, cases.c.id),
         sa.select(cases.c.id).where(*_UNANSWERED, due > now).order_by(due, cases.c.id),
-        sa.select(cases.c.id).where(*_UNSEEN).order_by(cases.c.id.desc()),
+        sa.select(cases.c.id).where(*_UNSEEN).order_by(_GRAVITY, cases.c.id.desc()),
     )
     narrowed = _narrow(connection, wanted)
     found: dict[int, None] = {}

@@ -6,6 +6,7 @@ const SHAPES = {
   minor: "M6 1.4a4.6 4.6 0 1 0 0 9.2 4.6 4.6 0 0 0 0-9.2z", info: "M6 1.4a4.6 4.6 0 1 0 0 9.2 4.6 4.6 0 0 0 0-9.2z", ok: "M6 1a5 5 0 1 0 0 10A5 5 0 0 0 6 1z",
 };
 const CELL_PX = 44;
+const LABELS_FROM_ZOOM = 11;
 
 function dot(severity) {
   const size = severity === "ok" ? 10 : 16;
@@ -78,6 +79,16 @@ function mark(device, layer) {
   }
 }
 
+// A few far away must not shrink the city to a dot: unless all lie within reach, the nearest seven tenths decide the view.
+function mostOf(points) {
+  const middle = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  const centre = L.latLng(middle(points.map((p) => p.lat)), middle(points.map((p) => p.lng)));
+  const near = [...points].sort((a, b) => centre.distanceTo(a) - centre.distanceTo(b));
+  const most = near.slice(0, Math.max(1, Math.ceil(near.length * 0.7)));
+  const reach = (list) => centre.distanceTo(list[list.length - 1]);
+  return reach(near) > 8 * reach(most) ? most : near;
+}
+
 async function fleet(element) {
   const answer = await fetch(element.dataset.source).catch(() => null);
   if (!answer?.ok) return;
@@ -85,15 +96,23 @@ async function fleet(element) {
   const note = document.querySelector("[data-map-note]");
   if (data.unplaced && note) note.textContent = `${data.unplaced} without a place. Things only: a person's phone is on no map.`;
   const map = base(element);
-  const points = [...data.devices, ...data.shops].map((place) => [place.lat, place.lon]);
-  if (points.length) map.fitBounds(L.latLngBounds(points).pad(0.08), { maxZoom: 15 }); else map.setView([30, 10], 2);
+  const points = [...data.devices, ...data.shops].map((place) => L.latLng(place.lat, place.lon));
+  if (points.length) map.fitBounds(L.latLngBounds(mostOf(points)).pad(0.08), { maxZoom: 15 }); else map.setView([30, 10], 2);
   finish(map, element);
+  const labels = [];
   for (const shop of data.shops) {
     const circle = L.circle([shop.lat, shop.lon], { radius: shop.radius_m, weight: 1.5, dashArray: "4 4", color: "#7a7f8a", fillOpacity: 0.04, interactive: false }).addTo(map);
     const label = document.createElement("span");
     label.append(text(shop.name));
-    circle.bindTooltip(label, { permanent: true, direction: "bottom", className: "shop-label", offset: [0, 4] });
+    labels.push([circle, label]);
   }
+  const name = () => labels.forEach(([circle, label]) => {
+    circle.unbindTooltip();
+    // From afar the names of a city's shops lie on one another.
+    if (map.getZoom() >= LABELS_FROM_ZOOM) circle.bindTooltip(label, { permanent: true, direction: "bottom", className: "shop-label", offset: [0, 4] });
+  });
+  map.on("zoomend", name);
+  name();
   const layer = L.layerGroup().addTo(map);
   const draw = () => clusters(map, data.devices, layer);
   map.on("zoomend", draw);

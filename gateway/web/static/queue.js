@@ -97,7 +97,7 @@ export function startQueue() {
     const gone = all().filter((row) => !stay.has(row.dataset.id) && !incoming.includes(row));
     gone.forEach((row) => row.classList.add("gone"));
     gathered.hidden = added.length + gone.length === 0;
-    gathered.textContent = added.length ? `${added.length} new ↑` : `${gone.length} done elsewhere: tidy up`;
+    gathered.textContent = added.length ? `${added.length} new ↑` : `${gone.length} done, tidy up`;
   }, 1000);
 
   document.addEventListener("live", (event) => {
