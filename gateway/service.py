@@ -15,12 +15,14 @@ import structlog
 from device_models.decoders.dispatch import Dispatcher
 from device_models.event import Message, Rejection, TimeSource
 from device_models.profile import GENERIC, DeviceProfile, PositionOf
+from device_models.yaml_lines import InvalidFileError
 from gateway.clock import Clock
 from gateway.commands import PutRulesLive, Sweep
 from gateway.config import Config
 from gateway.control import serve_control
 from gateway.data_lock import lock_data
 from gateway.decoders import build_dispatcher
+from gateway.errors import StartRefused
 from gateway.history import History
 from gateway.history.opening import open_history
 from gateway.history.profiled import ProfiledDecoding
@@ -102,8 +104,10 @@ class Service:
         """Start everything; raises StartRefused, having stopped what was started."""
         try:
             await self._start()
-        except BaseException:
+        except BaseException as error:
             await self.stop()
+            if isinstance(error, InvalidFileError):
+                raise StartRefused(f"rules or profiles cannot be used:\n{error}") from error
             raise
 
     async def run(self) -> None:
