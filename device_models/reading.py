@@ -47,10 +47,14 @@ class FieldReader:
 
     def read(self, event: Event) -> Reading:
         """Return the event's values by the profile's fields."""
+        return self.read_values(event.values, event.units)
+
+    def read_values(self, said: Mapping[str, Value], units: Mapping[str, str]) -> Reading:
+        """Return values by the profile's fields; ``units`` are UCUM by the same names, where stated."""
         values: dict[str, Value] = {}
         implausible: list[str] = []
-        units, plans = event.units, self._plans
-        for name, value in event.values.items():
+        plans = self._plans
+        for name, value in said.items():
             key = (name, units.get(name, "")) if units else (name, "")
             plan = plans.get(key) or self._plan(key)
             if plan.plain or isinstance(value, str | bool):

@@ -43,7 +43,7 @@ class Detector:
         Returns:
             The next state (the same object if nothing changed) and the facts, in the order in which they came about.
         """
-        turn = Turn(device, self._plan(device.profile), state, item)
+        turn = Turn(device, self.plan(device.profile), state, item)
         if state.rules_version != self.version:
             turn.reconcile(self.version, self._rule_ids)
         if isinstance(item, Event):
@@ -63,7 +63,7 @@ class Detector:
         """
         if state.rules_version == self.version:
             return state, []
-        turn = Turn(device, self._plan(device.profile), state, Tick(device.device.id, at))
+        turn = Turn(device, self.plan(device.profile), state, Tick(device.device.id, at))
         turn.reconcile(self.version, self._rule_ids)
         return turn.finished(), turn.facts
 
@@ -95,9 +95,10 @@ class Detector:
 
     def evaluators(self, profile: DeviceProfile) -> Mapping[str, Evaluator]:
         """Return what evaluates the rules for devices of a profile, by rule id."""
-        return self._plan(profile).evaluators
+        return self.plan(profile).evaluators
 
-    def _plan(self, profile: DeviceProfile) -> Plan:
+    def plan(self, profile: DeviceProfile) -> Plan:
+        """Return the rules made ready for devices of a profile."""
         plan = self._plans.get(profile.name)
         if plan is None:
             plan = self._plans[profile.name] = Plan(self.ruleset.rules, profile, self._shops)

@@ -156,6 +156,14 @@ class Evaluator(ABC):
         """Tell whether the next sign of life matters, so that most events cost nothing here."""
         return False
 
+    def steady(self, state: RuleState) -> tuple[Expression, bool] | None:
+        """Return what decides whether a sample moves ``state``: an expression, and the answer with which it stays.
+
+        With that answer, and before ``due_at``, ``step`` gives no fact and leaves nothing but the sample's own time,
+        which the next sample's replaces: of a run of such samples the last one stands for all. None: each one counts.
+        """
+        return None
+
     def next_due(self, state: RuleState) -> datetime | None:
         """Return when the next timer of ``state`` acts, by this rule's durations."""
         return state.due_at

@@ -74,6 +74,7 @@ def chart(
     direction: Direction | None = None,
     severity: Severity = Severity.MAJOR,
     firing: Sequence[tuple[datetime, datetime | None]] = (),
+    labelled: Sequence[tuple[datetime, datetime]] = (),
     annotations: Sequence[tuple[datetime, str]] = (),
     now: datetime | None = None,
     width: int = 720,
@@ -89,6 +90,7 @@ def chart(
         decimals: of values; the axis takes what its steps need.
         limit: drawn dashed in the colour of ``severity``; ``direction`` says which side of it is wrong.
         firing: (begin, end) of the times a rule fired, shaded; end None: still.
+        labelled: (begin, end) of the times in which something is known to have been wrong, as a band at the lower edge.
         annotations: (time, text) marks at the upper edge, such as a state's ``changes``.
         now: where "still" ends; None: the end of the span.
         width: pixels, at least 240; draw at the size shown, since letters scale with it.
@@ -119,6 +121,7 @@ def chart(
             *_value_axis(plot, scale, labels, unit),
             *_time_axis(plot),
             *_firing(plot, spans, severity),
+            *_labelled(plot, labelled),
             *_line(plot, series),
             *_annotations(plot, annotations),
         ]
@@ -191,6 +194,23 @@ def _firing(plot: _Plot, spans: Sequence[tuple[datetime, datetime]], severity: S
             fill_opacity=".08",
         )
         for begin, end in spans
+    ]
+
+
+def _labelled(plot: _Plot, windows: Sequence[tuple[datetime, datetime]]) -> list[str]:
+    return [
+        el(
+            "rect",
+            el("title", text(f"labelled {plot.time(begin)} to {plot.time(end)}")),
+            x=plot.x(begin),
+            y=plot.bottom - 8,
+            width=max(1.0, plot.x(end) - plot.x(begin)),
+            height=8,
+            fill=_SERIES,
+            fill_opacity=".45",
+        )
+        for begin, end in windows
+        if begin < plot.until and end > plot.since
     ]
 
 

@@ -101,6 +101,15 @@ class ConditionEvaluator(Evaluator):
         settled, facts = self._settled(moment, state, before, after, changes)
         return settled or state, facts
 
+    def steady(self, state: RuleState) -> tuple[Expression, bool] | None:
+        """Stays while the condition goes on to hold, or not to hold."""
+        alert = state.alerts.get("")
+        if alert is None or alert.clear_since is not None:
+            return None
+        if alert.state is AlertState.FIRING and self._clear is not None:
+            return self._clear, False
+        return self._when, alert.is_open
+
     def next_due(self, state: RuleState) -> datetime | None:
         """The alert's timer under this rule's durations."""
         alert = state.alerts.get("")

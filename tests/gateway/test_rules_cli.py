@@ -96,7 +96,7 @@ def test_a_backtest_prints_one_alert_a_line_and_a_summary_beside_it(rule_file: P
     ]
     assert alerts[0]["rule"] == "too-warm"
     assert alerts[1]["explanation"]["limit"] == -12.0
-    assert '"cases": 2, "devices": 1' in result.stderr
+    assert '"alerts": 2, "cases": 1, "devices": 1' in result.stderr
 
 
 def test_the_only_column_is_taken_for_the_only_field_and_says_so(rule_file: Path, csv_file: Path) -> None:

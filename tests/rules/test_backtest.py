@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.event import Event
-from rules.backtest import Backtest, Columns, Score, alert_line, parse_time, summary, time_column_of, typical_interval
+from rules.backtest import Backtest, alert_line
+from rules.recorded import Columns, parse_time, time_column_of, typical_interval
+from rules.score import Score
 from rules.state import DeviceState
 from rules.transition import Transition
 from tests.rules.making import FREEZER, T0, TOO_WARM, at, context, detector, temperature, told
@@ -36,16 +38,15 @@ def test_the_first_column_that_is_a_time_is_found() -> None:
         time_column_of(["value"], ["85.8"])
 
 
-def test_a_row_becomes_an_event_of_its_device() -> None:
+def test_a_row_becomes_a_sample_of_its_device() -> None:
     columns = Columns.of(["device_id", "t", "temp", "door", "note"], "t", {"temp": "temperature"})
-    event = columns.event(["f7", "2026-03-01T08:00:00Z", "-18.5", "True", ""], "file")
-    assert (event.device_id, event.observed_at, event.received_at) == ("f7", T0, T0)
-    assert event.values == {"temperature": -18.5, "door": True}
+    sample = columns.sample(["f7", "2026-03-01T08:00:00Z", "-18.5", "True", ""], "file")
+    assert sample == ("f7", T0, {"temperature": -18.5, "door": True})
 
 
 def test_no_number_is_no_value() -> None:
     columns = Columns.of(["t", "a", "b", "c"], "t", {})
-    assert columns.event(["2026-03-01", "nan", "inf", "N/A"], "f").values == {}
+    assert columns.sample(["2026-03-01", "nan", "inf", "N/A"], "f")[2] == {}
 
 
 def test_a_column_that_is_not_there_is_named() -> None:
@@ -108,18 +109,6 @@ def test_alerts_are_right_within_a_window_and_windows_are_found_once() -> None:
 
 def test_nothing_fired_and_nothing_labelled_is_no_division_by_zero() -> None:
     assert set(Score({}).as_dict(0).values()) == {None}
-
-
-def test_the_summary_counts_cases_and_leaves_out_what_was_found_on_arrival() -> None:
-    arrived = detector("{id: warm, kind: condition, when: temperature > -12}").run(
-        context(), DeviceState(), [temperature(0, -5)]
-    )[1]
-    facts = [*(f for f in arrived if isinstance(f, Transition)), fired(5), fired(70, "f2")]
-    assert summary(facts) == {
-        "cases": 2,
-        "by_rule": {"warm": {"cases": 2, "devices": 2}},
-        "by_hour_utc": {"8": 1, "9": 1},
-    }
 
 
 def test_an_alert_line_has_the_fixed_form() -> None:
