@@ -111,7 +111,6 @@ async def take(browser: Browser, base: str, wanted: Mapping[str, Shot]) -> list[
 
 async def main(names: Sequence[str]) -> None:
     """Fill a store, serve it, look at it."""
-    OUT.mkdir(exist_ok=True)
     chromium = require("chromium", "chromium")
     with tempfile.TemporaryDirectory() as folder:
         async with town(Path(folder), demo=True) as made, TestServer(made.app()) as server:
@@ -125,4 +124,5 @@ async def main(names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    OUT.mkdir(exist_ok=True)
     asyncio.run(main(sys.argv[1:]))
