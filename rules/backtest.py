@@ -1,7 +1,7 @@
 """The very engine over recorded data: what rules would have done."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,8 @@ from rules.quiet import QuietRun
 from rules.schema import RuleSet
 from rules.state import DeviceState
 from rules.transition import Transition, Visit
+
+_NOTHING: Sequence[Fact] = ()
 
 
 class _Recording:
@@ -49,7 +51,7 @@ class Backtest:
         self._recordings: dict[str, _Recording] = {}
         self.samples = 0
 
-    def take(self, device_id: str, at: datetime, values: Mapping[str, Value]) -> list[Fact]:
+    def take(self, device_id: str, at: datetime, values: Mapping[str, Value]) -> Sequence[Fact]:
         """Take in a status that its device stamped and that arrived at once; the same as ``feed``, and fast."""
         recording = self._recordings.get(device_id) or self._meet(device_id, at)
         self.samples += 1
@@ -57,7 +59,7 @@ class Backtest:
         if quiet is not None and quiet.takes(at, values):
             recording.waiting = values
             recording.last = at
-            return []
+            return _NOTHING
         event = Event(device_id, EventKind.STATUS, at, at, TimeSource.DEVICE, "csv", values)
         facts = self._detect(recording, event)
         plan = self._detector.plan(recording.context.profile)

@@ -10,6 +10,7 @@ from device_models.profile import DeviceProfile
 from device_models.purpose import Purpose
 from device_models.registry import Customer, Device, Offer, Shop
 from rules.base import BaseRule
+from rules.kinds.approach import NotCounted
 from rules.kinds.proximity import ProximityRule
 from rules.respond import Notify, OpenCase, RecoverCase, ReopenCase, World, absorb, respond
 from rules.response.offer import OfferDecision, OfferHistory, Sent, decide_offer
@@ -139,7 +140,7 @@ class Outlook:
 
     def _visit(self, visit: Visit) -> OfferDecision | None:
         rule, device = self._world.rules.get(visit.rule), self._devices[visit.device_id]
-        if not isinstance(rule, ProximityRule):
+        if not isinstance(rule, ProximityRule) or visit.withheld == NotCounted.LEFT:
             return None
         customer = self._world.owner(visit.device_id)
         key = customer.id if customer else visit.device_id

@@ -97,23 +97,26 @@ def side_by_side(told: Mapping[str, str], trials: Sequence[Trial], names: Sequen
         for name, value in reports[0].items():
             yield f"{name:>{_NAME_WIDTH}}  {json.dumps(value, ensure_ascii=False)}"
         return
-    flat = [_flattened(report) for report in reports]
-    rows = [(name, *(_cell(report.get(name)) for report in flat)) for name in dict.fromkeys(n for f in flat for n in f)]
-    rows.insert(0, ("", *names))
+    rows = [("", *names)]
+    for name in dict.fromkeys(name for report in reports for name in report):
+        columns = [_flattened(name, report.get(name)) for report in reports]
+        inner = sorted({key for column in columns for key in column}, key=_in_order)
+        rows += [(key, *(_cell(column.get(key)) for column in columns)) for key in inner]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = (f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
         yield f"{row[0]:>{max(widths[0], _NAME_WIDTH)}}  " + "  ".join(cells)
 
 
-def _flattened(report: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in report.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name} {inner}": said for inner, said in _flattened(value).items()}
-        else:
-            flat[name] = value
-    return flat
+def _flattened(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {name: value}
+    return {key: said for inner, more in value.items() for key, said in _flattened(f"{name} {inner}", more).items()}
+
+
+def _in_order(key: str) -> tuple[object, ...]:
+    """Hours by number, everything else by name."""
+    return tuple((0, int(word), "") if word.isdecimal() else (1, 0, word) for word in key.split())
 
 
 def _cell(value: Any) -> str:

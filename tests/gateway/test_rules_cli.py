@@ -1,6 +1,7 @@
 """``gateway rules`` as a support lead uses it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,83 @@ def test_a_profile_that_is_not_there_is_named(rule_file: Path, csv_file: Path) -
     result = run("backtest", rule_file, "--csv", csv_file, "--profile", "frezer")
     assert result.exit_code == 1
     assert "there is no profile 'frezer'" in result.stderr
+
+
+def test_two_rule_sets_stand_side_by_side(rule_file: Path, csv_file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "stricter" / "other.yaml"
+    other.parent.mkdir()
+    other.write_text(RULE.replace("for: 10m", "for: 20m"), "utf-8")
+    result = run("backtest", rule_file, "--csv", csv_file, "--compare", other)
+    assert result.exit_code == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 6
+    said = [line.split() for line in result.stderr.splitlines()]
+    assert ["rules.yaml", "other.yaml"] in said
+    assert ["alerts", "2", "0"] in said
+
+
+def test_a_plot_shows_series_alerts_and_labelled_windows(rule_file: Path, csv_file: Path, tmp_path: Path) -> None:
+    labels, plot = tmp_path / "labels.json", tmp_path / "plot.svg"
+    labels.write_text(json.dumps({"cellar.csv": [["2026-03-01 08:05:00", "2026-03-01 08:40:00"]]}), "utf-8")
+    result = run("backtest", rule_file, "--csv", csv_file, "--labels", labels, "--plot", plot)
+    assert result.exit_code == 0, result.stderr
+    titles = re.findall("<title>([^<]*)</title>", plot.read_text("utf-8"))
+    assert sum(title.startswith("firing") for title in titles) == 2
+    assert sum(title.startswith("labelled") for title in titles) == 1
+    assert sum(title.endswith("too-warm fires") for title in titles) == 2
+    assert "var(" not in plot.read_text("utf-8")
+
+
+def test_labels_of_a_table_of_several_devices_go_by_device(rule_file: Path, tmp_path: Path) -> None:
+    rows = [
+        f"{name},2026-03-01T08:{minute:02}:00Z,{-5 if minute >= 10 else -18}" for minute in range(40) for name in "ab"
+    ]
+    table, labels = tmp_path / "fleet.csv", tmp_path / "labels.json"
+    table.write_text("device_id,time,temperature\n" + "\n".join(rows) + "\n", "utf-8")
+    labels.write_text(json.dumps({"a": [["2026-03-01T08:10:00Z", "2026-03-01T08:30:00Z"]]}), "utf-8")
+    result = run("backtest", rule_file, "--csv", table, "--labels", labels)
+    said = dict(line.split(maxsplit=1) for line in result.stderr.splitlines())
+    assert (said["precision"], said["recall"], said["p50_delay_s"]) == ("0.5", "1.0", "600.0")
+
+
+NEAR = "rules: [{id: near, kind: proximity, profile: phone, purpose: offer}]\n"
+SHOPS = "id,name,latitude,longitude,radius_m\nmitte,Mitte,52.5163,13.3777,150\n"
+TRACK = "device_id,time,lat,lon,acc\n" + "".join(
+    f"anna,2026-03-01T10:{second // 60:02}:{second % 60:02}Z,{52.5263 - min(second, 900) / 900 * 0.01:.6f},13.3777,5\n"
+    for second in range(0, 1500, 10)
+)
+
+
+@pytest.fixture
+def walk(tmp_path: Path) -> list[Path]:
+    files = [tmp_path / "near.yaml", tmp_path / "track.csv", tmp_path / "shops.csv"]
+    for path, text in zip(files, (NEAR, TRACK, SHOPS), strict=True):
+        path.write_text(text, "utf-8")
+    return files
+
+
+def test_a_track_past_a_shop_tells_the_offer_there_would_have_been(walk: list[Path]) -> None:
+    rules, track, shops = walk
+    result = run("backtest", rules, "--tracks", track, "--shops", shops)
+    assert result.exit_code == 0, result.stderr
+    (line,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (line["rule"], line["device_id"], line["state"]) == ("near", "anna", "firing")
+    assert (line["explanation"]["shop_id"], line["explanation"]["reason"]) == ("mitte", "sent")
+    assert line["at"] > "2026-03-01T10:12"
+    assert "offers  1" in result.stderr
+
+
+def test_a_track_without_positions_and_shops_without_names_are_refused(walk: list[Path]) -> None:
+    rules, track, shops = walk
+    shops.write_text("id,latitude,longitude\nmitte,95,13\n", "utf-8")
+    result = run("backtest", rules, "--tracks", track, "--shops", shops)
+    assert result.exit_code == 1
+    assert "shops.csv:1:1: name: is required" in result.stderr
+    track.write_text("time,lat\n2026-03-01,52\n", "utf-8")
+    result = run("backtest", rules, "--tracks", track)
+    assert "a track has the columns device_id,time,lat,lon[,acc]" in result.stderr.replace("\n", " ")
+
+
+def test_there_must_be_something_to_run_over(rule_file: Path) -> None:
+    result = run("backtest", rule_file)
+    assert result.exit_code == 1
+    assert "--since 30d" in result.stderr
