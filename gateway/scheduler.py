@@ -1,5 +1,6 @@
 """The scheduler: APScheduler calls what is periodic. It reads the wall clock, so intervals are divided by the speed."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,8 @@ class Scheduler:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        # It would write a failed job's traceback past our log; ``_report`` says it there.
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._scheduler.add_listener(_report, EVENT_JOB_ERROR)
 

@@ -43,7 +43,8 @@ from gateway.pipeline.commit import Committer, Outcome
 from gateway.pipeline.explaining import explain_device
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.pipeline import MessageBatch, Pipeline
-from gateway.rule_files import RuleWatcher, load_profiles, make_detector
+from gateway.rule_files import RuleWatcher, load_profiles
+from gateway.rule_versions import detector_at_start
 from gateway.scheduler import Scheduler
 from gateway.secrets_file import load_secrets
 from gateway.status import Status
@@ -129,9 +130,12 @@ class Service:
         self._tasks.append(task)
 
         async def end() -> None:
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
+            # More than once: Python 3.11's wait_for swallows a cancellation that comes as its future completes.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=0.5)
+            if not task.cancelled():
+                task.exception()  # ``run`` has raised the first; what followed from it is not news
 
         self._stack.push_async_callback(end)
         return task
@@ -147,7 +151,7 @@ class Service:
         self.store = await asyncio.to_thread(Store, config.store_url)
         self._stack.callback(self.store.close)
         self.registry = await asyncio.to_thread(self._load_registry)
-        detector = make_detector(config, profiles, self.registry.shops.values())
+        detector = detector_at_start(self.store, config, profiles, self.registry.shops.values())
         keys = load_secrets(config.data_dir)
         links = LinkSigner(keys.link_keys, keys.current_link_key, clock.now, config.public_url)
 
@@ -167,7 +171,7 @@ class Service:
             self._keep_position(profiles),
         )
         sender = Sender(self.store, self.pipeline, clock, transports)
-        watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline, clock)
+        watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline, clock, lambda: committer.detector)
         watcher.describe(detector)
         self.pipeline.on_commit = lambda outcome: _wake(sender, outcome)
 

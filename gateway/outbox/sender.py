@@ -37,6 +37,7 @@ class Sender:
         self._slots = asyncio.Semaphore(_PARALLEL)
         self._stopping = False
         self._idle_now = asyncio.Event()
+        self._idle_now.set()
 
     async def stop(self) -> None:
         """Begin no further send, and wait for those begun: one cut off now would be unknown for ever."""

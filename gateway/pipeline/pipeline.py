@@ -99,6 +99,9 @@ class Pipeline:
                 await self._step()
         finally:
             reader.cancel()
+            await asyncio.wait({reader}, timeout=1.0)
+            if reader.done() and not reader.cancelled():
+                reader.exception()  # raised by ``_wait`` where it was the cause; else it only met the closing stream
             for _, future in self._commands:
                 future.cancel()
             self._writer.shutdown(wait=True)
@@ -126,11 +129,11 @@ class Pipeline:
         return self._clock.now() - _TICK_GRACE * self._clock.speed
 
     def _timer_due(self) -> bool:
-        due, until = self._committer.states.next_due(), self._ticks_until()
+        due, until = self._committer.next_due(), self._ticks_until()
         return due is not None and until is not None and due <= until
 
     def _idle_s(self) -> float:
-        due = self._committer.states.next_due()
+        due = self._committer.next_due()
         if due is None or not self.at_end:
             return _LONGEST_IDLE_S
         left = self._clock.wall_seconds(due - self._clock.now()) + _TICK_GRACE.total_seconds()

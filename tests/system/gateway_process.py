@@ -125,6 +125,12 @@ sender = "Acme Service <service@acme.example>"
         except (urllib.error.URLError, OSError):
             return False
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """SIGKILL, as a power cut would end it."""
         assert self._process is not None
