@@ -63,6 +63,19 @@ class Formats:
             written = self._cldr(shown, decimals)
         return written.replace(" ", NBSP)
 
+    def difference(self, value: float, unit: str, decimals: int = 1) -> str:
+        """Write by how much a value moved, without its sign: 5 °C up are 9 °F up, not 41."""
+        zero, moved = localise(Quantity(0.0, unit), self.territory), localise(Quantity(value, unit), self.territory)
+        return self.quantity(abs(moved.value - zero.value), moved.unit, decimals)
+
+    def duration(self, seconds: float) -> str:
+        """Write a length of time in the largest unit that it has two of, or one exactly: ``2 hrs``, ``90 mins``."""
+        for unit, length_s in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+            count = seconds / length_s
+            if count >= 2 or math.isclose(count, 1.0):
+                return self.quantity(count, unit, 0 if count >= 10 else 1)
+        return self.quantity(seconds, "s", 0)
+
     def _quantity_rtl(self, number: str, shown: Quantity, decimals: int) -> str:
         """Keep the sign before its digits; a unit in the sentence's own script then stands after them as it should."""
         try:

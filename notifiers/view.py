@@ -14,6 +14,9 @@ from notifiers.formats import NBSP, Formats
 from notifiers.message import Direction
 from notifiers.units import TEMPERATURES
 
+_LONGEST_SPAN_S = 100 * 365 * 86_400.0
+_MOST_TIMES = 1_000_000
+
 
 @dataclass(slots=True)
 class Words:
@@ -69,6 +72,13 @@ class View:
     direction_word: str
     """``above``, ``below`` or empty."""
     is_temperature: bool
+    moved: str
+    """By how much the value changed, without a sign; empty where the fault is no change."""
+    moved_up: bool
+    times: int | None
+    """How often it happened."""
+    span: str
+    """The time in which it moved, or happened so often."""
     since: str
     code: str
     due_date: str
@@ -107,7 +117,8 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
     title = read.phrase(words.localized(facts.get("title"), "title"))
     plan = read.phrase(words.localized(facts["plan"], "plan")) if isinstance(facts.get("plan"), Mapping) else ""
     field_name = _field(facts)
-    unit, value, limit = _reading(facts, field_name, formats)
+    unit, value, limit, moved = _reading(facts, field_name, formats)
+    span_s = read.number(facts.get("over_s")) or read.number(facts.get("within_s"))
     due_at, valid_until = read.moment(facts.get("due_at")), read.moment(read.part(facts, "offer").get("valid_until"))
     expires_at = read.moment(facts.get("expires_at"))
     shop, offer = read.part(facts, "shop"), read.part(facts, "offer")
@@ -129,6 +140,10 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
         limit=limit,
         direction_word=_one_of(facts.get("direction"), ["above", "below"]),
         is_temperature=unit in TEMPERATURES,
+        moved=moved,
+        moved_up=(read.number(facts.get("change")) or 0.0) > 0,
+        times=_count(facts.get("count")),
+        span=formats.duration(span_s) if span_s is not None and 0 < span_s < _LONGEST_SPAN_S else "",
         since=_since(read.moment(facts.get("last_heard_at")) or read.moment(facts.get("since")), formats, words),
         code=own(read.name(_as_text(facts.get("code")))),
         due_date=formats.long_date(due_at) if due_at else "",
@@ -160,8 +175,8 @@ def _field(facts: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _reading(facts: Mapping[str, Any], field_name: str, formats: Formats) -> tuple[str, str, str]:
-    """Unit, value and limit, each empty where there is none.
+def _reading(facts: Mapping[str, Any], field_name: str, formats: Formats) -> tuple[str, str, str, str]:
+    """Unit, value, limit and change, each empty where there is none.
 
     Only numbers: a device's own words for a state ("ON", "ERR_3") are no customer's, the rule's title says it.
     """
@@ -173,7 +188,9 @@ def _reading(facts: Mapping[str, Any], field_name: str, formats: Formats) -> tup
         number = read.number(value)
         return formats.quantity(number, unit, places) if number is not None else ""
 
-    return unit, shown(read.part(facts, "values").get(field_name)), shown(facts.get("limit"))
+    change = read.number(facts.get("change"))
+    moved = formats.difference(change, unit, places) if change else ""
+    return unit, shown(read.part(facts, "values").get(field_name)), shown(facts.get("limit")), moved
 
 
 def _since(at: datetime | None, formats: Formats, words: Words) -> str:
@@ -181,6 +198,11 @@ def _since(at: datetime | None, formats: Formats, words: Words) -> str:
         return ""
     day, time = formats.moment(at)
     return time if day is None else words.gettext("%(day)s, %(time)s") % {"day": day, "time": time}
+
+
+def _count(value: object) -> int | None:
+    number = read.number(value)
+    return int(number) if number is not None and 1 <= number <= _MOST_TIMES else None
 
 
 def _as_text(value: object) -> object:

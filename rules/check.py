@@ -7,6 +7,7 @@ from device_models.profile import DeviceProfile, FieldSpec
 from device_models.yaml_lines import FileError
 from rules.base import BaseRule
 from rules.expression import Expression, FieldType, compile_expression, problems
+from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
 from rules.kinds.maintenance import MaintenanceRule
@@ -48,6 +49,12 @@ def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> It
             yield from _condition(ruleset, rule, "when", rule.when, watched)
             if rule.clear_when is not None:
                 yield from _condition(ruleset, rule, "clear_when", rule.clear_when, watched)
+        case ChangeRule():
+            yield from _expressions(
+                ruleset, rule, {"of": rule.of, "unless": rule.unless, "clear_when": rule.clear_when}, watched
+            )
+            if rule.field is not None:
+                yield from _number(ruleset, rule, "field", rule.field, watched)
         case ErrorCodeRule():
             catalogue = {code for profile in watched for code in profile.errors}
             for code in rule.codes:
@@ -89,6 +96,27 @@ def _condition(
             if (problem.message, problem.offset) not in seen:
                 seen.add((problem.message, problem.offset))
                 yield ruleset.error(rule, field, problem.message, problem.offset)
+
+
+def _expressions(
+    ruleset: RuleSet, rule: BaseRule, sources: Mapping[str, str | None], watched: list[DeviceProfile]
+) -> Iterator[FileError]:
+    for field, source in sources.items():
+        if source is not None:
+            yield from _condition(ruleset, rule, field, source, watched)
+
+
+def _number(
+    ruleset: RuleSet, rule: BaseRule, setting: str, name: str, watched: list[DeviceProfile]
+) -> Iterator[FileError]:
+    """Check a setting that names a field to be measured."""
+    lacking = [profile for profile in watched if _lacks(profile, types_of(profile), name)]
+    if lacking and (rule.profile or len(lacking) == len(watched)):
+        known = {field for profile in lacking for field in types_of(profile)}
+        message = f"{_named(lacking)} no field '{name}'{_field_hint(name, known, watched)}"
+        yield ruleset.error(rule, setting, message)
+    elif any(types_of(profile).get(name) in ("text", "bool") for profile in watched):
+        yield ruleset.error(rule, setting, f"'{name}' is no number")
 
 
 def _lacks(profile: DeviceProfile, types: Mapping[str, FieldType | None], name: str) -> bool:

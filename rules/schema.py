@@ -10,19 +10,21 @@ from pydantic import Field, ValidationError
 from device_models.yaml_lines import Document, FileError, InvalidFileError, Location, load_yaml
 from rules.base import BaseRule
 from rules.kinds.absent import AbsentRule
+from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
 from rules.kinds.maintenance import MaintenanceRule
 from rules.kinds.proximity import ProximityRule
 
 AnyRule = Annotated[
-    ConditionRule | AbsentRule | ErrorCodeRule | MaintenanceRule | ProximityRule, Field(discriminator="kind")
+    ConditionRule | AbsentRule | ChangeRule | ErrorCodeRule | MaintenanceRule | ProximityRule,
+    Field(discriminator="kind"),
 ]
 """The union of all kinds; its JSON Schema is what editors complete by."""
 
 KINDS: Mapping[str, type[BaseRule]] = {
     model.model_fields["kind"].default: model
-    for model in (ConditionRule, AbsentRule, ErrorCodeRule, MaintenanceRule, ProximityRule)
+    for model in (ConditionRule, AbsentRule, ChangeRule, ErrorCodeRule, MaintenanceRule, ProximityRule)
 }
 
 
