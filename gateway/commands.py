@@ -197,6 +197,25 @@ class PutRulesLive:
     """Swap the rule set; the states of rules that stay are kept."""
 
     ruleset: Any
+    """A ``Detector``."""
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutFilesLive:
+    """Put the rules of these files live, in place of those that the configuration names."""
+
+    files: tuple[tuple[str, str], ...]
+    """(text, filename) of each; empty: those that the configuration names."""
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollBackRules:
+    """Put a rule set live that was live before."""
+
+    version: str | None
+    """Or its first letters; None: the one before that in force."""
     by: str
 
 
@@ -258,6 +277,8 @@ Command = (
     | Sweep
     | Upsert
     | PutRulesLive
+    | PutFilesLive
+    | RollBackRules
     | SaveUser
     | SaveSession
     | SaveApiToken

@@ -18,12 +18,23 @@ from pydantic import TypeAdapter, ValidationError
 
 from device_models.event import Message, Rejection
 from gateway.clock import Clock
-from gateway.commands import Command, CommandRefused, Commands, Hold, SaveApiToken, SaveUser, Upsert
+from gateway.commands import (
+    Command,
+    CommandRefused,
+    Commands,
+    Hold,
+    PutFilesLive,
+    RollBackRules,
+    SaveApiToken,
+    SaveUser,
+    Upsert,
+)
 from gateway.config import Config
 from gateway.data_lock import DataInUse, lock_data
 from gateway.errors import StartRefused
 from gateway.people.registry import load_registry
 from gateway.pipeline.commit import Committer, Work
+from gateway.rule_files import load_profiles
 from gateway.secrets_file import load_secrets
 from gateway.store.store import Store
 from gateway.web.links import LinkSigner
@@ -32,7 +43,7 @@ from rules.schema import RuleSet
 from rules.spatial_index import ShopIndex
 
 _KINDS: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind) for kind in (Hold, SaveApiToken, SaveUser, Upsert)
+    kind.__name__: TypeAdapter(kind) for kind in (Hold, PutFilesLive, RollBackRules, SaveApiToken, SaveUser, Upsert)
 }
 
 
@@ -58,8 +69,11 @@ def _commit(config: Config, command: Command) -> Any:
             registry = load_registry(connection)
         keys = load_secrets(config.data_dir)
         links = LinkSigner(keys.link_keys, keys.current_link_key, clock.now, config.public_url)
-        detector = Detector(RuleSet(), {}, ShopIndex(()))
-        committer = Committer(store, _decode_nothing, detector, {}, registry, config, links)
+        # Only what touches rules needs the profiles; a mistake in one must not be in the way of ``hold``.
+        about_rules = isinstance(command, PutFilesLive | RollBackRules)
+        profiles = load_profiles(config) if about_rules else {}
+        detector = Detector(RuleSet(), profiles, ShopIndex(()))
+        committer = Committer(store, _decode_nothing, detector, profiles, registry, config, links)
         committer.open(clock.now())
         result = committer.run(Work(commands=[command]), clock.now()).results[0]
     finally:

@@ -1,7 +1,7 @@
 """Rule and profile files: read at start, watched, and put live when they change and are right."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import resources
@@ -123,8 +123,12 @@ class RuleWatcher:
         shops: Mapping[str, Shop],
         commands: Commands,
         clock: Clock,
+        in_force: Callable[[], Detector],
     ) -> None:
+        """``in_force`` tells the detector that the pipeline uses, be it that a command put another one there."""
         self._clock = clock
+        self._in_force = in_force
+        self._shown: Detector | None = None
         self._config = config
         self._profiles = profiles
         self._shops = shops
@@ -134,6 +138,7 @@ class RuleWatcher:
 
     def describe(self, detector: Detector) -> None:
         """Show ``detector`` as what is in force."""
+        self._shown = detector
         self.status.digest = detector.version
         self.status.loaded_at = self._clock.now()
         self.status.live = [_describe(rule, detector.ruleset) for rule in detector.ruleset.rules]
@@ -143,6 +148,9 @@ class RuleWatcher:
         """Look each second, until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
+            detector = self._in_force()
+            if self._shown is None or detector.version != self._shown.version:
+                self.describe(detector)
             fingerprint = await asyncio.to_thread(self._fingerprint)
             if fingerprint != self._seen:
                 self._seen = fingerprint

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from device_models.yaml_lines import InvalidFileError, load_yaml
-from gateway.cli import rules_backtest
+from gateway.cli import rules_backtest, rules_live
 from gateway.cli.options import ConfigOption, plain_errors, stderr
 from gateway.cli.rules_read import checked, leave, profiles_of, read_rules, yaml_files
 from gateway.config import ConfigError
@@ -15,6 +15,10 @@ from rules.schema import RuleSet
 
 app = typer.Typer(help="Check rules, run their cases, try them on recorded data, put them live.", no_args_is_help=True)
 app.command("backtest")(rules_backtest.backtest)
+app.command("put-live")(rules_live.put_live)
+app.command("roll-back")(rules_live.roll_back)
+app.command("versions")(rules_live.versions)
+app.command("diff")(rules_live.diff)
 
 Files = Annotated[list[Path], typer.Argument(help="Rule files, or folders of them.", exists=True)]
 

@@ -11,6 +11,7 @@ from device_models.decoders.protocol import Decoded
 from device_models.event import Event, Message, Rejection, Tick
 from device_models.registry import Device
 from gateway import commands as c
+from gateway import rule_versions
 from gateway.cases import agent, inbound
 from gateway.cases.record import apply_actions, load_case, load_world, record_transition
 from gateway.offers.record import record_visit
@@ -24,6 +25,7 @@ from gateway.transaction import Transaction
 from rules.detect import Detector
 from rules.inputs import Input, Serviced, Snoozed, Sweep
 from rules.respond import absorb, respond
+from rules.migration import Migration
 from rules.spatial_index import ShopIndex
 from rules.state import DeviceState
 from rules.transition import Transition, Visit
@@ -184,7 +186,13 @@ class Batch:
             case c.Upsert():
                 return self._upsert(command)
             case c.PutRulesLive():
-                return self._put_rules_live(command)
+                return self._put_rules_live(command.ruleset, command.by, "files")
+            case c.PutFilesLive():
+                origin: rule_versions.Origin = "command" if command.files else "files"
+                return self._put_rules_live(rule_versions.detector_of_files(tx, command.files), command.by, origin)
+            case c.RollBackRules():
+                rolled_back = rule_versions.detector_of_version(tx, command.version)
+                return self._put_rules_live(rolled_back, command.by, "roll-back")
             case c.SaveUser():
                 return save_user(tx, command)
             case c.SaveSession():
@@ -227,8 +235,9 @@ class Batch:
         )
         self._tx.on_rollback.append(lambda: self._owner.replace_detector(before))
 
-    def _put_rules_live(self, command: c.PutRulesLive) -> None:
-        detector: Detector = command.ruleset
+    def _put_rules_live(self, detector: Detector, by: str, origin: rule_versions.Origin) -> dict[str, Any]:
+        before_it = rule_versions.in_force(self._tx, self._owner.detector.ruleset)
+        migration = Migration(before_it, detector.ruleset)
         s = schema.device_states
         self._owner.states.fetch(
             self._tx.connection, self._tx.connection.execute(sa.select(s.c.device_id)).scalars().all()
@@ -239,12 +248,16 @@ class Batch:
                 continue
             state, facts = detector.reconcile(self._owner.context(device), before, self._tx.now)
             self._facts.extend(facts)
+            migration.take(before, state, facts)
             if state is not before:
                 self._staged[device_id] = state
         self._tx.set_meta("rules_version", detector.version)
         self._tx.after_commit.append(lambda: self._owner.replace_detector(detector))
-        self._tx.audit(command.by, "rules.put_live", detector.version)
+        changes = migration.as_list()
+        rule_versions.record_live(self._tx, before_it, detector.ruleset, by, origin, changes)
+        self._tx.audit(by, "rules.put_live", detector.version)
         self._tx.changed("rules", detector.version)
+        return {"version": detector.ruleset.version, "before": before_it.version, "rules": changes}
 
     def _detect_each(self, device_ids: Iterable[str], item: Callable[[str], Input]) -> None:
         known = [device_id for device_id in device_ids if device_id in self._tx.registry.devices]
