@@ -42,6 +42,13 @@ class BaseRule(BaseModel):
     reopen_within: Duration = timedelta(hours=24)
     """A fault that comes back within this time of resolving reopens its case; later a new one opens."""
 
+    inhibited_by: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """Ids of rules that explain this one: while one of them fires, this fault opens no case and tells nobody."""
+    inhibited_scope: Literal["device", "site"] = "device"
+    """Where a rule of ``inhibited_by`` has to fire: on the same device, or anywhere at its site."""
+    inhibited_after: Duration = timedelta(0)
+    """How long what explained it still does once it is over: a cabinet needs hours to get cold again."""
+
     @field_validator("profile")
     @classmethod
     def _no_profile_twice(cls, names: tuple[str, ...]) -> tuple[str, ...]:

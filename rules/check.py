@@ -24,7 +24,15 @@ def check_rules(ruleset: RuleSet, profiles: Mapping[str, DeviceProfile]) -> list
     """Check rules against profiles, by name; every error has the place in the rule's file and, where there is one, a
     suggestion. The schema itself was checked when the files were read (``rules.schema``)."""
     errors: list[FileError] = []
+    ids = {rule.id for rule in ruleset.rules}
     for rule in ruleset.rules:
+        errors.extend(
+            ruleset.error(rule, "inhibited_by", f"there is no rule '{name}' here{_hint(name, ids)}")
+            for name in rule.inhibited_by
+            if name not in ids
+        )
+        if rule.id in rule.inhibited_by:
+            errors.append(ruleset.error(rule, "inhibited_by", "a rule cannot explain itself"))
         unknown = [name for name in rule.profile if name not in profiles]
         errors.extend(
             ruleset.error(rule, "profile", f"there is no profile '{name}'{_hint(name, profiles)}") for name in unknown

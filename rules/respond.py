@@ -1,120 +1,53 @@
 """Response: facts about devices become help for people. Pure; what it needs to know is loaded for it.
 
 One case per fault episode: the dedupe key is device and fault. A fault that fires while its case is open adds to
-it, one that returns soon after resolving reopens it, a later one opens a new case linked to the last.
+it, one that returns soon after resolving reopens it, a later one opens a new case linked to the last. A fault that
+is withheld is kept with the reason and looked at again when that ends (``due_alerts``, ``release``).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from device_models.event import rfc3339
 from device_models.profile import GENERIC, DeviceProfile
-from device_models.purpose import Purpose, Severity
-from device_models.registry import Customer, Device
-from rules.base import BaseRule
+from device_models.registry import Device
+from rules.response.inhibition import inhibitor_of
+from rules.response.withheld import KnownAlert, Withheld
+from rules.response.world import (
+    Action,
+    AddToCase,
+    CaseRecord,
+    KeepAlert,
+    Notify,
+    OpenCase,
+    RecoverCase,
+    ReopenCase,
+    Withdraw,
+    World,
+    absorb,
+)
 from rules.transition import AlertState, Transition
 
-
-@dataclass(frozen=True, slots=True)
-class CaseRecord:
-    """What response needs to know of a case."""
-
-    id: int
-    dedupe_key: str
-    rule: str
-    device_id: str
-    customer_id: str | None
-    kind: str
-    purpose: Purpose
-    severity: Severity
-    open: bool
-    on_arrival: bool
-    opened_at: datetime
-    resolved_at: datetime | None = None
-    reopened: int = 0
-    told: bool = False
-    """The opening message was handed over to a provider: they know, and want to hear the end."""
-
-
-@dataclass(slots=True)
-class World:
-    """What the inputs of one batch may touch, as it stands before them; ``absorb`` keeps it true within the batch."""
-
-    rules: Mapping[str, BaseRule]
-    profiles: Mapping[str, DeviceProfile]
-    devices: Mapping[str, Device]
-    customers: Mapping[str, Customer]
-    cases: dict[str, CaseRecord] = field(default_factory=dict)
-    """The open case of each dedupe key, else the one resolved last."""
-    next_case_id: int = 1
-
-    def owner(self, device_id: str) -> Customer | None:
-        """The customer a device belongs to."""
-        device = self.devices.get(device_id)
-        return self.customers.get(device.customer_id) if device and device.customer_id else None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenCase:
-    """A case opens itself."""
-
-    case: CaseRecord
-    transition: Transition
-    previous_case_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReopenCase:
-    """The fault is back within the rule's ``reopen_within``."""
-
-    case: CaseRecord
-    transition: Transition
-
-
-@dataclass(frozen=True, slots=True)
-class AddToCase:
-    """The fault fires while its case is open; ``case.severity`` may have risen."""
-
-    case: CaseRecord
-    transition: Transition
-
-
-@dataclass(frozen=True, slots=True)
-class RecoverCase:
-    """The rule cleared: the case resolves itself."""
-
-    case: CaseRecord
-    transition: Transition
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """Tell a customer; how is the notifiers' choice."""
-
-    key: str
-    """Idempotency key: the same fact never makes a second message."""
-    template: str
-    customer_id: str
-    device_id: str
-    case_id: int | None
-    purpose: Purpose
-    severity: Severity
-    facts: Mapping[str, Any]
-    mode: str | None = None
-    """The rule's own ``off`` | ``approve`` | ``auto``; None: the company's default for the purpose."""
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """Cancel what this case has not handed over yet."""
-
-    case_id: int
-    reason: str
-
-
-Action = OpenCase | ReopenCase | AddToCase | RecoverCase | Notify | Withdraw
+__all__ = [
+    "Action",
+    "AddToCase",
+    "CaseRecord",
+    "KeepAlert",
+    "Notify",
+    "OpenCase",
+    "RecoverCase",
+    "ReopenCase",
+    "Withdraw",
+    "World",
+    "absorb",
+    "device_facts",
+    "due_alerts",
+    "facts_of",
+    "release",
+    "respond",
+]
 
 
 def respond(world: World, transition: Transition) -> list[Action]:
@@ -122,19 +55,72 @@ def respond(world: World, transition: Transition) -> list[Action]:
     if transition.shadow:
         return []
     if transition.state is AlertState.FIRING:
-        return _on_firing(world, transition)
+        return _act_or_withhold(world, transition)
     if transition.state is AlertState.RESOLVED:
-        return _on_resolved(world, transition)
+        explained = [KeepAlert(alert) for alert in _no_longer_explained(world, transition)]
+        return [*_on_resolved(world, transition), KeepAlert(KnownAlert(transition)), *explained]
     return []
 
 
-def absorb(world: World, actions: Sequence[Action]) -> None:
-    """Bring ``world`` up to date with ``actions``, so that the next input of the batch sees them."""
-    for action in actions:
-        if isinstance(action, OpenCase | ReopenCase | AddToCase | RecoverCase):
-            world.cases[action.case.dedupe_key] = action.case
-        if isinstance(action, OpenCase):
-            world.next_case_id = max(world.next_case_id, action.case.id + 1)
+def due_alerts(world: World, until: datetime) -> list[KnownAlert]:
+    """Return the withheld alerts that are to be looked at again by ``until``, in the order in which they are due."""
+    due = [
+        (alert.withheld.until, alert.transition.dedupe_key, alert)
+        for alert in world.all_alerts()
+        if alert.firing and alert.withheld and alert.withheld.until and alert.withheld.until <= until
+    ]
+    return [alert for _, _, alert in sorted(due, key=lambda entry: entry[:2])]
+
+
+def release(world: World, alert: KnownAlert) -> tuple[Transition, list[Action]]:
+    """Look again at a withheld alert whose time has come: it acts now, or something else withholds it.
+
+    Returns the transition as it counts from now on, with what withheld it in its explanation, and the actions.
+    """
+    withheld = alert.withheld
+    if withheld is None or withheld.until is None:
+        raise ValueError(f"{alert.transition.dedupe_key} does not wait for a time")
+    before = alert.transition
+    known = before.explanation.get("withheld")
+    was = {**withheld.as_dict(), "from": known["from"] if known else rfc3339(before.at)}
+    transition = replace(before, at=max(before.at, withheld.until), explanation={**before.explanation, "withheld": was})
+    return transition, _act_or_withhold(world, transition)
+
+
+def _act_or_withhold(world: World, transition: Transition) -> list[Action]:
+    withheld = _withheld(world, transition)
+    if withheld is not None:
+        return [*_raise_cause(world, transition, withheld), KeepAlert(KnownAlert(transition, withheld))]
+    return [*_on_firing(world, transition), KeepAlert(KnownAlert(transition))]
+
+
+def _withheld(world: World, transition: Transition) -> Withheld | None:
+    rule, case = world.rules.get(transition.rule), world.cases.get(transition.dedupe_key)
+    if rule is None or (case is not None and case.open):
+        # Who was told of a fault is told when it gets worse, whatever explains it by then.
+        return None
+    devices = world.alerts if rule.inhibited_scope == "site" else (transition.device_id,)
+    near = (alert for device_id in devices for alert in world.alerts.get(device_id, {}).values())
+    return inhibitor_of(transition, rule, world.rules, near, world.devices)
+
+
+def _raise_cause(world: World, transition: Transition, withheld: Withheld) -> list[Action]:
+    """A fault that is worse than what explains it makes that case worse: who left the door open hears of the food."""
+    case = world.cases.get(withheld.key) if withheld.by == "inhibition" else None
+    if case is None or not case.open or transition.severity.rank <= case.severity.rank:
+        return []
+    return _on_firing_again(world, transition, case)
+
+
+def _no_longer_explained(world: World, cause: Transition) -> Iterable[KnownAlert]:
+    """What ``cause`` explained until now is looked at again once it has had its time to fade."""
+    beyond = any(r.inhibited_scope == "site" and cause.rule in r.inhibited_by for r in world.rules.values())
+    for alert in world.all_alerts() if beyond else world.alerts.get(cause.device_id, {}).values():
+        withheld, rule = alert.withheld, world.rules.get(alert.transition.rule)
+        if alert.firing and withheld is not None and withheld.key == cause.dedupe_key and withheld.until is None:
+            until = max(alert.transition.at, cause.at + (rule.inhibited_after if rule else timedelta(0)))
+            reason = {**withheld.reason, "ended_at": rfc3339(cause.at)}
+            yield KnownAlert(alert.transition, replace(withheld, until=until, reason=reason))
 
 
 def _on_firing(world: World, transition: Transition) -> list[Action]:

@@ -47,7 +47,7 @@ class Shot:
 def shots(made: Town) -> Mapping[str, Shot]:
     """Name the screens worth looking at."""
     souza = made.case_of("f-souza", "freezer-compressor-stopped")["id"]
-    lumen = made.case_of("f-lumen", "freezer-too-warm")["id"]
+    lumen = made.case_of("f-lumen", "freezer-cools-poorly")["id"]
     return {
         "login": Shot("/login", "form"),
         "queue": Shot("/", ".preview .sentence, .case-row"),

@@ -1,25 +1,46 @@
 """Load what response must know, and write what it decided."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
+from gateway.cases.alerts import load_alerts, save_alert
 from gateway.cases.timeline import add_entry, touch
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
 from gateway.transaction import Transaction
 from rules.base import BaseRule
-from rules.respond import Action, AddToCase, CaseRecord, Notify, OpenCase, RecoverCase, ReopenCase, Withdraw, World
+from rules.respond import (
+    Action,
+    AddToCase,
+    CaseRecord,
+    KeepAlert,
+    Notify,
+    OpenCase,
+    RecoverCase,
+    ReopenCase,
+    Withdraw,
+    World,
+)
 from rules.transition import Transition
 
 _TOLD = ("handed_over", "accepted", "delivered", "read", "unknown")
 
 
-def load_world(tx: Transaction, rules: Mapping[str, BaseRule], transitions: Iterable[Transition]) -> World:
-    """Read the cases that ``transitions`` may touch; registry, rules and profiles are in memory already."""
+def load_world(
+    tx: Transaction, rules: Mapping[str, BaseRule], transitions: Sequence[Transition], until: datetime | None = None
+) -> World:
+    """Read the cases and alerts that ``transitions``, and what is due by ``until``, may touch.
+
+    Registry, rules and profiles are in memory already.
+    """
     cases = schema.cases
-    keys = sorted({transition.dedupe_key for transition in transitions})
+    alerts = load_alerts(tx, rules, transitions, until)
+    known = {key for of_device in alerts.values() for key, alert in of_device.items() if alert.firing}
+    keys = sorted({transition.dedupe_key for transition in transitions} | known)
     newest = sa.select(sa.func.max(cases.c.id)).where(cases.c.dedupe_key.in_(keys)).group_by(cases.c.dedupe_key)
     rows = tx.connection.execute(sa.select(cases).where(cases.c.id.in_(newest))).mappings().all()
     last_id = tx.connection.execute(sa.select(sa.func.max(cases.c.id))).scalar()
@@ -30,6 +51,7 @@ def load_world(tx: Transaction, rules: Mapping[str, BaseRule], transitions: Iter
         customers=tx.registry.customers,
         cases={row["dedupe_key"]: _record(row, _was_told(tx, row)) for row in rows},
         next_case_id=(last_id or 0) + 1,
+        alerts=alerts,
     )
 
 
@@ -66,8 +88,10 @@ def _record(row: sa.RowMapping, told: bool) -> CaseRecord:
     )
 
 
-def record_transition(tx: Transaction, transition: Transition, case_id: int | None) -> None:
-    """Keep a transition: the evidence of a case, and the answer to "why"."""
+def record_transition(
+    tx: Transaction, transition: Transition, case_id: int | None, withheld: Mapping[str, Any] | None = None
+) -> None:
+    """Keep a transition, and what ``withheld`` it: the evidence of a case, and the answer to "why" and "why not"."""
     tx.connection.execute(
         sa.insert(schema.transitions).values(
             sequence=tx.sequence,
@@ -82,7 +106,7 @@ def record_transition(tx: Transaction, transition: Transition, case_id: int | No
             on_arrival=transition.on_arrival,
             shadow=transition.shadow,
             case_id=case_id,
-            explanation=dict(transition.explanation),
+            explanation={**transition.explanation, **({"withheld": dict(withheld)} if withheld else {})},
         )
     )
 
@@ -110,6 +134,8 @@ def apply_actions(tx: Transaction, actions: Sequence[Action]) -> int | None:
                 case_id = case.id
             case Notify():
                 enqueue(tx, action)
+            case KeepAlert(alert):
+                save_alert(tx, alert)
             case Withdraw(case_id=of_case, reason=reason):
                 withdraw(tx, of_case, reason)
     return case_id

@@ -13,8 +13,9 @@ from device_models.registry import Device
 from gateway import commands as c
 from gateway import rule_versions
 from gateway.cases import agent, inbound
-from gateway.cases.record import apply_actions, load_case, load_world, record_transition
-from gateway.offers.record import record_visit
+from gateway.cases.alerts import look_again
+from gateway.cases.record import load_case
+from gateway.cases.responder import respond_to
 from gateway.outbox import hand_over as outbox
 from gateway.people.accounts import save_api_token, save_session, save_user
 from gateway.people.registry import upsert_records
@@ -24,7 +25,6 @@ from gateway.store import schema
 from gateway.transaction import Transaction
 from rules.detect import Detector
 from rules.inputs import Input, Serviced, Snoozed, Sweep
-from rules.respond import absorb, respond
 from rules.migration import Migration
 from rules.spatial_index import ShopIndex
 from rules.state import DeviceState
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _SNOOZE = timedelta(days=7)
+_MOST_TICKS = 500
 
 
 class Batch:
@@ -48,7 +49,8 @@ class Batch:
         self._tx = tx
         self._staged = staged
         self._outcome = outcome
-        self._facts: list[Transition | Visit] = []
+        self._facts: list[tuple[Transition | Visit, datetime | None]] = []
+        self._release_until: datetime | None = None
 
     def take_messages(self, messages: Sequence[Message], quarantined: Sequence[Rejection] = ()) -> None:
         """Decode and detect, in the log's order. ``quarantined`` messages tripped a fault before; they are kept."""
@@ -67,7 +69,7 @@ class Batch:
             if device is None:
                 continue
             try:
-                self._detect(device, event)
+                self._detect(device, event, message.received_at)
             except Exception as error:
                 # One event that trips a fault of ours must not stop the stream for everybody else.
                 log.exception("pipeline.event_quarantined", device_id=event.device_id, sequence=message.sequence)
@@ -87,7 +89,9 @@ class Batch:
 
     def release_ticks(self, until: datetime) -> None:
         """Let due timers act, each at its own time."""
-        due = self._owner.states.due_by(until, most=500)
+        due = self._owner.states.due_by(until, most=_MOST_TICKS)
+        # Response goes no further than detection: what is left for the next commit may resolve what is withheld.
+        self._release_until = until if len(due) < _MOST_TICKS else due[-1][0]
         self._owner.states.fetch(self._tx.connection, [device_id for _, device_id in due])
         for _, device_id in due:
             state = self._state(device_id)
@@ -99,7 +103,7 @@ class Batch:
                 self._staged[device_id] = DeviceState()
                 continue
             try:
-                self._detect(device, Tick(device_id, state.due_at))
+                self._detect(device, Tick(device_id, state.due_at), state.due_at)
             except Exception:
                 # Left in place it would come due again for ever, and stop everybody's timers behind it.
                 log.exception("pipeline.timer_quarantined", device_id=device_id, due_at=state.due_at.isoformat())
@@ -109,20 +113,11 @@ class Batch:
     def respond(self) -> None:
         """Turn the facts gathered so far into cases, messages and offers."""
         facts, self._facts = self._facts, []
-        transitions = [fact for fact in facts if isinstance(fact, Transition)]
-        self._outcome.transitions += len(transitions)
-        if not facts:
-            return
-        rules = {rule.id: rule for rule in self._owner.detector.ruleset.rules}
-        world = load_world(self._tx, rules, transitions)
-        for fact in facts:
-            if isinstance(fact, Visit):
-                record_visit(self._tx, rules, fact)
-                continue
-            actions = respond(world, fact)
-            absorb(world, actions)
-            case_id = apply_actions(self._tx, actions)
-            record_transition(self._tx, fact, case_id)
+        until, self._release_until = self._release_until, None
+        self._outcome.transitions += sum(isinstance(fact, Transition) for fact, _ in facts)
+        if facts or until is not None:
+            rules = {rule.id: rule for rule in self._owner.detector.ruleset.rules}
+            respond_to(self._tx, rules, facts, until)
 
     def run_command(self, command: c.Command) -> Any:
         """Run one command in a savepoint of its own: refused or failed, it leaves no trace and the others go on."""
@@ -247,10 +242,12 @@ class Batch:
             if before is None or device is None:
                 continue
             state, facts = detector.reconcile(self._owner.context(device), before, self._tx.now)
-            self._facts.extend(facts)
+            self._facts.extend((fact, None) for fact in facts)
             migration.take(before, state, facts)
             if state is not before:
                 self._staged[device_id] = state
+        # What explained a fault under the rules before may explain it no more.
+        look_again(self._tx, schema.alerts.c.withheld_by == "inhibition")
         self._tx.set_meta("rules_version", detector.version)
         self._tx.after_commit.append(lambda: self._owner.replace_detector(detector))
         changes = migration.as_list()
@@ -266,10 +263,11 @@ class Batch:
             if self._state(device_id) is not None:
                 self._detect(self._tx.registry.devices[device_id], item(device_id))
 
-    def _detect(self, device: Device, item: Input) -> None:
+    def _detect(self, device: Device, item: Input, at: datetime | None = None) -> None:
+        """``at``: the input's time where it is part of the log or a timer, see ``respond_to``."""
         before = self._state(device.id)
         state, facts = self._owner.detector.detect(self._owner.context(device), before or DeviceState(), item)
-        self._facts.extend(facts)
+        self._facts.extend((fact, at) for fact in facts)
         if state is not before:
             self._staged[device.id] = state
 

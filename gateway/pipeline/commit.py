@@ -13,6 +13,7 @@ from device_models.event import Message, Rejection
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.registry import Device
 from gateway import commands as c
+from gateway.cases.alerts import next_release
 from gateway.config import Config
 from gateway.outbox import hand_over as outbox
 from gateway.people.registry import Registry
@@ -95,6 +96,7 @@ class Committer:
         self.states = States()
         self.sequence = 0
         self._version = 0
+        self._response_due: datetime | None = None
         self._listening_since: datetime | None = None
 
     @property
@@ -113,6 +115,7 @@ class Committer:
             else:
                 self.sequence, self._version = row["sequence"], row["version"]
             self.states.load_timers(connection)
+            self._response_due = next_release(connection)
             return outbox.mark_unknown_after_crash(self._transaction(connection, now))
 
     def run(self, work: Work, now: datetime) -> Outcome:
@@ -133,16 +136,22 @@ class Committer:
                 batch.respond()
                 save_states(connection, staged)
                 self._move_position(connection, tx.sequence)
+                response_due = next_release(connection)
         except BaseException:
             for undo in reversed(tx.on_rollback if tx else ()):
                 undo()
             raise
         self.sequence, self._version = tx.sequence, self._version + 1
         self.states.promote(staged)
+        self._response_due = response_due
         for effect in tx.after_commit:
             effect()
         outcome.changes = tx.changes + [{"kind": "device", "id": device_id} for device_id in staged]
         return outcome
+
+    def next_due(self) -> datetime | None:
+        """Return when the earliest timer acts, a device's or one of what response withholds."""
+        return min((at for at in (self.states.next_due(), self._response_due) if at is not None), default=None)
 
     def replace_detector(self, detector: Detector) -> None:
         """Put another rule set in force; the states of rules that stay are kept by the detector."""

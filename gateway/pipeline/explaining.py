@@ -8,6 +8,7 @@ import orjson
 import sqlalchemy as sa
 
 from device_models.profile import GENERIC, DeviceProfile
+from gateway.cases.alerts import withheld_on
 from gateway.people.registry import Registry
 from gateway.pipeline.commit import Committer
 from gateway.store import schema
@@ -24,7 +25,10 @@ def explain_device(
     device_id: str,
     at: datetime,
 ) -> Sequence[Mapping[str, Any]]:
-    """Return one mapping for each rule on the device. Raises LookupError for an unknown device."""
+    """Return one mapping for each rule on the device. Raises LookupError for an unknown device.
+
+    ``rules.explain`` says what they hold; a rule that fires without a case of its own has ``withheld`` besides.
+    """
     from rules.explain import explain
 
     device = registry.devices.get(device_id)
@@ -32,7 +36,9 @@ def explain_device(
         raise LookupError(f"there is no device {device_id}")
     s = schema.device_states
     with store.read() as connection:
+        withheld = withheld_on(connection, device_id)
         kept = connection.execute(sa.select(s.c.state).where(s.c.device_id == device_id)).scalar()
     state = DeviceState.from_json(orjson.loads(kept)) if kept else DeviceState()
     context = DeviceContext(device, profiles.get(device.profile, GENERIC), registry.may_use_location(device_id))
-    return explain(committer.detector, context, state, at)
+    explained = explain(committer.detector, context, state, at)
+    return [{**rule, "withheld": withheld[rule["rule"]]} if rule["rule"] in withheld else rule for rule in explained]

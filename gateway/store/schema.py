@@ -164,6 +164,27 @@ transitions = Table(
     Index("ix_transitions_case_id", "case_id"),
 )
 
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("dedupe_key", sa.Text, primary_key=True),
+    Column("device_id", sa.Text, nullable=False, index=True),
+    Column("rule", sa.Text, nullable=False),
+    Column("fault", sa.Text, nullable=False),
+    Column("state", sa.Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("severity", sa.Text, nullable=False),
+    Column("purpose", sa.Text, nullable=False),
+    Column("on_arrival", sa.Boolean, nullable=False),
+    Column("explanation", sa.JSON, nullable=False),
+    Column("withheld_by", sa.Text),
+    Column("withheld_key", sa.Text, index=True),
+    Column("withheld", sa.JSON, nullable=False),
+    Column("due_at", UtcTime, index=True),
+)
+"""The last word of each alert, ``state``: firing | resolved. ``withheld_by``: silence | inhibition | group | incident
+where one that fires has no case, ``withheld_key`` what withholds it, ``due_at`` when it is looked at again."""
+
 rejections = Table(
     "rejections",
     metadata,

@@ -50,9 +50,25 @@ def _sentence(rule: Mapping[str, Any], state: str, profile: DeviceProfile | None
     timer = moment(rule["next_timer"]) if rule.get("next_timer") else None
     if timer and timer > now and state == "pending":
         said.append(f"It fires in {span_text(timer - now)} unless that changes.")
+    if isinstance(rule.get("withheld"), Mapping):
+        said.append(withheld_sentence(rule["withheld"], now))
     if why := rule.get("why"):
         said.append(_capital(str(why)))
     return " ".join(part for part in said if part)
+
+
+def withheld_sentence(withheld: Mapping[str, Any], now: datetime) -> str:
+    """Say why a fault that fires has no case of its own, and until when: an explanation's ``withheld``."""
+    until = moment(withheld["until"]) if withheld.get("until") else None
+    wait = f", for {span_text(until - now)} more" if until and until > now else ""
+    if withheld.get("by") == "inhibition":
+        if withheld.get("ended_at"):
+            return (
+                f"It may still come from {withheld.get('rule')}, which is over, so it opens no case of its own{wait}."
+            )
+        where = f" on {withheld['device_id']}" if withheld.get("device_id") else ""
+        return f"It has no case of its own: {withheld.get('rule')}{where} explains it."
+    return f"It has no case of its own{wait}."
 
 
 def _begin(rule: Mapping[str, Any], state: str, now: datetime) -> str:

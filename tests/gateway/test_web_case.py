@@ -122,11 +122,11 @@ async def test_an_approval_without_a_change_keeps_the_templates_words(tmp_path: 
 
 async def test_the_editor_offers_the_words_without_what_is_put_around_them(tmp_path: Path) -> None:
     async with visit(tmp_path) as web:
-        case = web.town.case_of("f-lumen", "freezer-too-warm")["id"]
+        case = web.town.case_of("f-lumen", "freezer-cools-poorly")["id"]
         text = await web.page(f"/cases/{case}")
         begin = text.index('<textarea id="edit-')
         editor = text[begin : text.index("</textarea>", begin)]
-        assert "hat sich auf" in editor
+        assert "läuft und wird nicht kalt" in editor
         assert "[link to their page]" not in editor
         assert "STOPP" not in editor
 

@@ -91,7 +91,7 @@ async def test_each_row_says_why_it_is_here(tmp_path: Path) -> None:
             page = queue.load(connection, QueueFilter(), NOW)
         reasons = {(row.case.device_id, row.case.rule): row.reasons for row in page.rows}
         assert reasons["f-souza", "freezer-compressor-stopped"] == (Reason.REPLY,)
-        assert reasons["f-lumen", "freezer-too-warm"] == (Reason.APPROVAL, Reason.DUE)
+        assert reasons["f-lumen", "freezer-cools-poorly"] == (Reason.APPROVAL, Reason.DUE)
         text = await web.page("/")
         assert "Reply: “Sim, às 17h está ótimo. Obrigada!”" in text
         assert "Message waits for approval" in text
@@ -105,11 +105,11 @@ async def test_what_was_so_on_arrival_stands_in_its_own_list(tmp_path: Path) -> 
 
 async def test_a_resolved_case_leaves_the_queue_and_a_claimed_one_is_mine(tmp_path: Path) -> None:
     async with visit(tmp_path) as web:
-        lumen = web.town.case_of("f-lumen", "freezer-too-warm")["id"]
+        lumen = web.town.case_of("f-lumen", "freezer-cools-poorly")["id"]
         yusuf = web.town.case_of("f-yusuf")["id"]
         web.town.do(Acknowledge(lumen, "Mia"))
         web.town.do(Resolve(yusuf, "Mia"))
-        assert ("f-lumen", "freezer-too-warm") in needing(web.town, view=View.MINE)
+        assert ("f-lumen", "freezer-cools-poorly") in needing(web.town, view=View.MINE)
         assert "f-yusuf" not in {device for device, _ in needing(web.town)}
         assert "f-yusuf" in {device for device, _ in needing(web.town, view=View.RESOLVED)}
 

@@ -12,6 +12,7 @@ from rules.base import BaseRule
 from rules.respond import (
     Action,
     AddToCase,
+    KeepAlert,
     Notify,
     OpenCase,
     RecoverCase,
@@ -51,7 +52,7 @@ def play(in_world: World, *transitions: Transition) -> list[Action]:
     for each in transitions:
         made = respond(in_world, each)
         absorb(in_world, made)
-        actions += made
+        actions += (action for action in made if not isinstance(action, KeepAlert))
     return actions
 
 

@@ -1,0 +1,130 @@
+"""What response remembers of alerts, in the store: the last word of each, and what withholds it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from device_models.event import rfc3339
+from device_models.purpose import Purpose, Severity
+from gateway.store import dialect, schema
+from gateway.transaction import Transaction
+from rules.base import BaseRule
+from rules.response.withheld import KnownAlert, Withheld
+from rules.transition import AlertState, Transition
+
+_DUE_AT_ONCE = 500
+"""How many withheld alerts are looked at again in one commit; the rest follows in the next."""
+
+Alerts = dict[str, dict[str, KnownAlert]]
+
+
+def load_alerts(
+    tx: Transaction, rules: Mapping[str, BaseRule], transitions: Sequence[Transition], until: datetime | None
+) -> Alerts:
+    """Read what ``transitions``, and timers due by ``until``, may touch; by device and dedupe key."""
+    a = schema.alerts
+    keys = sorted({transition.dedupe_key for transition in transitions})
+    conditions = [a.c.withheld_key.in_(keys)] if keys else []
+    if until is not None:
+        due = sa.select(a.c.dedupe_key).where(a.c.due_at <= until).order_by(a.c.due_at, a.c.dedupe_key)
+        conditions.append(a.c.dedupe_key.in_(due.limit(_DUE_AT_ONCE)))
+    released = _read(tx.connection, sa.or_(*conditions)) if conditions else []
+    device_ids = {transition.device_id for transition in transitions} | {x.transition.device_id for x in released}
+    if not device_ids:
+        return {}
+    found = [*released, *_read(tx.connection, a.c.device_id.in_(sorted(device_ids)))]
+    found += _of_sites(tx, rules, device_ids, {t.rule for t in transitions} | {x.transition.rule for x in released})
+    alerts: Alerts = {}
+    for alert in found:
+        alerts.setdefault(alert.transition.device_id, {})[alert.transition.dedupe_key] = alert
+    return alerts
+
+
+def save_alert(tx: Transaction, alert: KnownAlert) -> None:
+    """Write the last word of one alert."""
+    transition, withheld = alert.transition, alert.withheld
+    row = {
+        "dedupe_key": transition.dedupe_key,
+        "device_id": transition.device_id,
+        "rule": transition.rule,
+        "fault": transition.fault,
+        "state": transition.state.value,
+        "at": transition.at,
+        "severity": transition.severity.value,
+        "purpose": transition.purpose.value,
+        "on_arrival": transition.on_arrival,
+        # Only what may still open a case needs its evidence; the rest stands in ``transitions``.
+        "explanation": dict(transition.explanation) if withheld else {},
+        "withheld_by": withheld.by if withheld else None,
+        "withheld_key": withheld.key if withheld else None,
+        "withheld": dict(withheld.reason) if withheld else {},
+        "due_at": withheld.until if withheld else None,
+    }
+    dialect.upsert(tx.connection, schema.alerts, [row])
+
+
+def next_release(connection: sa.Connection) -> datetime | None:
+    """Return when a withheld alert is next to be looked at, None while none waits for a time."""
+    a = schema.alerts
+    found: datetime | None = connection.execute(
+        sa.select(a.c.due_at).where(a.c.due_at.is_not(None)).order_by(a.c.due_at).limit(1)
+    ).scalar()
+    return found
+
+
+def look_again(tx: Transaction, condition: sa.ColumnElement[bool]) -> int:
+    """Have withheld alerts of ``condition`` looked at again at once; return how many."""
+    a = schema.alerts
+    changed = tx.connection.execute(sa.update(a).where(a.c.withheld_by.is_not(None), condition).values(due_at=tx.now))
+    return changed.rowcount
+
+
+def reason_of(withheld: Withheld) -> dict[str, Any]:
+    """Return what withholds a fault as a transition's explanation shows it."""
+    return withheld.as_dict() | ({"until": rfc3339(withheld.until)} if withheld.until else {})
+
+
+def withheld_on(connection: sa.Connection, device_id: str) -> dict[str, dict[str, Any]]:
+    """Return what withholds the faults that fire on a device now, by rule; see ``reason_of``."""
+    a = schema.alerts
+    found = _read(connection, sa.and_(a.c.device_id == device_id, a.c.withheld_by.is_not(None)))
+    return {alert.transition.rule: reason_of(alert.withheld) for alert in found if alert.withheld}
+
+
+def _of_sites(
+    tx: Transaction, rules: Mapping[str, BaseRule], device_ids: Iterable[str], concerned: set[str]
+) -> list[KnownAlert]:
+    """Alerts at the same sites by rules that explain, or are explained, across a site."""
+    across = [rule for rule in rules.values() if rule.inhibited_scope == "site" and rule.inhibited_by]
+    names = {name for rule in across if rule.id in concerned for name in rule.inhibited_by}
+    devices = tx.registry.devices
+    sites = sorted({d.site for device_id in device_ids if (d := devices.get(device_id)) and d.site})
+    if not names or not sites:
+        return []
+    at_site = sa.select(schema.devices.c.id).where(schema.devices.c.site.in_(sites))
+    a = schema.alerts
+    return _read(tx.connection, sa.and_(a.c.rule.in_(sorted(names)), a.c.device_id.in_(at_site)))
+
+
+def _read(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[KnownAlert]:
+    rows = connection.execute(sa.select(schema.alerts).where(condition)).mappings()
+    return [_alert(row) for row in rows]
+
+
+def _alert(row: sa.RowMapping) -> KnownAlert:
+    transition = Transition(
+        rule=row["rule"],
+        device_id=row["device_id"],
+        state=AlertState(row["state"]),
+        at=row["at"],
+        severity=Severity(row["severity"]),
+        purpose=Purpose(row["purpose"]),
+        explanation=row["explanation"],
+        fault=row["fault"],
+        on_arrival=row["on_arrival"],
+    )
+    if row["withheld_by"] is None:
+        return KnownAlert(transition)
+    return KnownAlert(transition, Withheld(row["withheld_by"], row["withheld_key"], row["due_at"], row["withheld"]))

@@ -1,0 +1,143 @@
+"""What response sees of the world, and what it may do in it: the types between the pure rules and the gateway."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from device_models.profile import DeviceProfile
+from device_models.purpose import Purpose, Severity
+from device_models.registry import Customer, Device
+from rules.base import BaseRule
+from rules.response.withheld import KnownAlert
+from rules.transition import Transition
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """What response needs to know of a case."""
+
+    id: int
+    dedupe_key: str
+    rule: str
+    device_id: str
+    customer_id: str | None
+    kind: str
+    purpose: Purpose
+    severity: Severity
+    open: bool
+    on_arrival: bool
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    reopened: int = 0
+    told: bool = False
+    """The opening message was handed over to a provider: they know, and want to hear the end."""
+
+
+@dataclass(slots=True)
+class World:
+    """What the inputs of one batch may touch, as it stands before them; ``absorb`` keeps it true within the batch."""
+
+    rules: Mapping[str, BaseRule]
+    profiles: Mapping[str, DeviceProfile]
+    devices: Mapping[str, Device]
+    customers: Mapping[str, Customer]
+    cases: dict[str, CaseRecord] = field(default_factory=dict)
+    """The open case of each dedupe key, else the one resolved last."""
+    next_case_id: int = 1
+    alerts: dict[str, dict[str, KnownAlert]] = field(default_factory=dict)
+    """What response knows of alerts, by device and dedupe key."""
+
+    def alert(self, transition: Transition) -> KnownAlert | None:
+        """What was known of a transition's alert before it."""
+        return self.alerts.get(transition.device_id, {}).get(transition.dedupe_key)
+
+    def all_alerts(self) -> Iterable[KnownAlert]:
+        """Everything that is known of alerts."""
+        return (alert for of_device in self.alerts.values() for alert in of_device.values())
+
+    def owner(self, device_id: str) -> Customer | None:
+        """The customer a device belongs to."""
+        device = self.devices.get(device_id)
+        return self.customers.get(device.customer_id) if device and device.customer_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """A case opens itself."""
+
+    case: CaseRecord
+    transition: Transition
+    previous_case_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenCase:
+    """The fault is back within the rule's ``reopen_within``."""
+
+    case: CaseRecord
+    transition: Transition
+
+
+@dataclass(frozen=True, slots=True)
+class AddToCase:
+    """The fault fires while its case is open; ``case.severity`` may have risen."""
+
+    case: CaseRecord
+    transition: Transition
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverCase:
+    """The rule cleared: the case resolves itself."""
+
+    case: CaseRecord
+    transition: Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell a customer; how is the notifiers' choice."""
+
+    key: str
+    """Idempotency key: the same fact never makes a second message."""
+    template: str
+    customer_id: str
+    device_id: str
+    case_id: int | None
+    purpose: Purpose
+    severity: Severity
+    facts: Mapping[str, Any]
+    mode: str | None = None
+    """The rule's own ``off`` | ``approve`` | ``auto``; None: the company's default for the purpose."""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Cancel what this case has not handed over yet."""
+
+    case_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlert:
+    """Remember the last word of an alert, and what withholds it."""
+
+    alert: KnownAlert
+
+
+Action = OpenCase | ReopenCase | AddToCase | RecoverCase | Notify | Withdraw | KeepAlert
+
+
+def absorb(world: World, actions: Sequence[Action]) -> None:
+    """Bring ``world`` up to date with ``actions``, so that the next input of the batch sees them."""
+    for action in actions:
+        if isinstance(action, OpenCase | ReopenCase | AddToCase | RecoverCase):
+            world.cases[action.case.dedupe_key] = action.case
+        if isinstance(action, KeepAlert):
+            transition = action.alert.transition
+            world.alerts.setdefault(transition.device_id, {})[transition.dedupe_key] = action.alert
+        if isinstance(action, OpenCase):
+            world.next_case_id = max(world.next_case_id, action.case.id + 1)
