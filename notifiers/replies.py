@@ -95,11 +95,30 @@ def _tokens(text: str) -> Phrase:
     """Split into words as people mean them: no case, accents, Arabic vowel signs or punctuation."""
     plain = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Cf") and c != "ـ")
-    return tuple(re.findall(r"\w+", plain.translate(_ARABIC)))
+    words = re.findall(r"\w+", plain.translate(_ARABIC))
+    return tuple(part for word in words for part in (_parts(word) if _UNSPACED.search(word) else (word,)))
+
+
+def _parts(word: str) -> Phrase:
+    """Cut a run of Japanese or Chinese, which is written without spaces, into words known here, the longest first.
+
+    A run that is not made of them entirely stays whole: 運転停止 (it has stopped running) holds no 停止 (stop).
+    """
+    parts: list[str] = []
+    start = 0
+    while start < len(word):
+        end = next((end for end in range(len(word), start, -1) if word[start:end] in _UNSPACED_WORDS), None)
+        if end is None:
+            return (word,)
+        parts.append(word[start:end])
+        start = end
+    return tuple(parts)
 
 
 _ARABIC = str.maketrans("ةى", "هي")
 """Endings that are typed either way."""
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+"""Kana and Han characters."""
 
 
 def _phrases(text: str) -> frozenset[Phrase]:
@@ -123,6 +142,8 @@ def _without(tokens: Phrase, phrases: Iterable[Phrase]) -> Phrase:
     return tuple(kept)
 
 
+_UNSPACED_WORDS: set[str] = set()
+"""Empty while the tables below are read, so that each of their words stays whole; then every word they hold."""
 _POLITE = _phrases(words.POLITE)
 _EVERYTHING = _phrases(words.EVERYTHING)
 _PURPOSES = {purpose: _phrases(names) for purpose, names in words.PURPOSES.items()}
@@ -136,3 +157,9 @@ _ALONE = {
     Intent.NO: _phrases(words.NO),
 }
 _PER_PURPOSE = {Intent.STOP: _phrases(words.STOP), Intent.START: _phrases(words.START)}
+_UNSPACED_WORDS.update(
+    word
+    for table in (_POLITE, _EVERYTHING, *_PURPOSES.values(), *_ALONE.values())
+    for phrase in table
+    for word in phrase
+)

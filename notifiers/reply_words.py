@@ -1,9 +1,12 @@
-"""The words that short answers are made of, in English, German, Arabic, French, Spanish and Portuguese.
+"""The words that short answers are made of, in English, German, Arabic, French, Spanish, Portuguese, Russian,
+Italian, Indonesian, Japanese and Chinese.
 
 Any of them is understood in any language, since people answer in the one at hand. A word that means something else
-in another of these languages is left out ("pronto": ready in Portuguese, soon in Spanish). STOP's English words are
-those that carriers obey: STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT; likewise START, UNSTOP
-(Twilio, "Advanced Opt-Out").
+in another of these languages is left out ("pronto": ready in Portuguese, soon in Spanish; "不要": not needed in
+Japanese, a refusal in Chinese; "fine": the end in Italian, well in English). So is a purpose that would make a report
+of a halt read as a stop: faults are 異常通知 and 故障通知, since 異常停止 and 故障停止 say what a machine did.
+STOP's English words are those that carriers obey: STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT;
+likewise START, UNSTOP (Twilio, "Advanced Opt-Out"). T and TD are what Chinese carriers ask for.
 """
 
 from device_models.purpose import Purpose
@@ -16,9 +19,17 @@ arrêt | arrêter | arrêtez | stopper | désabonner | se désabonner | désinsc
 alto | parar | pare | paren | no más
 baja | darme de baja | darme baja | quiero darme de baja | quiero darme baja | dar de baja | dar baja
 sair | descadastrar | remover | chega de | não mais
+стоп | отписаться | отпишите | отпишите меня | отписка | прекратите | прекратить | хватит | не присылайте | не пишите
+basta | disiscrivimi | disiscrivetemi | disiscriversi | disiscrizione | cancellami | cancellatemi | smettete | fermare
+berhenti | hentikan | berhenti berlangganan | jangan kirim | jangan kirim lagi | tidak mau lagi
+停止 | 配信停止 | 停止希望 | 配信停止希望 | 配信不要 | 不要です | 配信解除 | 登録解除 | 退会 | ストップ | やめて
+止めて | 送らないで | いりません
+退订 | 退訂 | 取消订阅 | 取消訂閱 | 不要再发 | 不要再发了 | 别再发 | 别再发了 | 别发了 | 不要再發 | 不再接收
+不想再收到 | 拒收
 """
 STOP_ALONE = """
 cancel | end | quit | revoke | beenden | ende | widerruf | widerrufen | إلغاء | قف | annuler | cancelar | detener
+отмена | отменить | annulla | disdire | batal | batalkan | 中止 | キャンセル | 解除 | 取消 | t | td
 """
 """Stops as a whole message only: "cancel service" may well be about the appointment."""
 
@@ -29,9 +40,15 @@ starten | anmelden | fortsetzen
 démarrer | commencer | reprendre
 iniciar | empezar | comenzar | reanudar | alta
 começar | retomar
+старт | начать | возобновить | подписаться | подпишите
+inizia | avvia | riprendi | riattiva
+mulai | lanjutkan | langganan | berlangganan | aktifkan
+開始 | 再開 | 配信開始 | 配信再開 | スタート
+开始 | 订阅 | 訂閱 | 重新订阅 | 继续接收
 """
 HELP = """
 help | info | information | hilfe | مساعدة | المساعدة | ساعدوني | aide | ayuda | ajuda | informationen | informação
+помощь | помогите | справка | aiuto | bantuan | bantu | tolong | ヘルプ | 助けて | 帮助 | 幫助 | 求助
 """
 DONE = """
 done | finished | completed | it is done | it's done | all done | i did it | did it
@@ -40,6 +57,11 @@ erledigt | fertig | gemacht | ist erledigt | habe ich gemacht | wurde erledigt |
 fait | c'est fait | terminé
 hecho | listo | ya está | terminado
 feito | está feito | já fiz | concluído
+готово | сделано | уже сделано | всё сделано | выполнено | сделал | сделала
+fatto | già fatto | finito | completato
+selesai | sudah | sudah selesai | sudah dilakukan | beres | sudah beres
+完了 | 完了しました | 済み | 済 | 済みました | 終わりました | できました
+完成 | 完成了 | 已完成 | 已经完成 | 做好了 | 好了 | 搞定 | 搞定了
 """
 LATER = """
 later | not now | remind | remind later | not yet
@@ -48,23 +70,48 @@ später | spaeter | nicht jetzt | noch nicht | erinnern | später erinnern
 plus tard | pas maintenant
 más tarde | luego | después | ahora no
 mais tarde | depois | agora não
+позже | попозже | потом | не сейчас | ещё нет | напомните позже
+più tardi | dopo | non ora | non adesso | ricordamelo più tardi
+nanti | nanti saja | belum | tidak sekarang | ingatkan nanti | lain kali
+あとで | 後で | のちほど | 後ほど | また後で | また今度 | まだ | まだです
+稍后 | 稍后提醒 | 稍後 | 以后再说 | 晚点 | 晚点再说 | 还没 | 还没有
 """
-YES = "yes | y | yep | yeah | ja | نعم | أجل | oui | sí | si | sim"
-NO = "no | n | nope | nein | لا | non | não"
+YES = """
+yes | y | yep | yeah | ja | نعم | أجل | oui | sí | si | sim
+да | iya | ya | はい | ええ | 是 | 是的 | 好 | 好的 | 对
+"""
+NO = """
+no | n | nope | nein | لا | non | não
+нет | tidak | nggak | いいえ | いや | 不 | 不是 | 不用
+"""
 
-EVERYTHING = "all | everything | alle | alles | الكل | جميع | كل | tout | toutes | tous | todo | todos | todas | tudo"
+EVERYTHING = """
+all | everything | alle | alles | الكل | جميع | كل | tout | toutes | tous | todo | todos | todas | tudo
+все | всё | tutto | tutti | tutte | semua | すべて | 全て | 全部 | 所有
+"""
 
 PURPOSES = {
     Purpose.OFFER: """offer | offers | promo | promos | promotions | ads | advertising | marketing | angebot | angebote
         werbung | عرض | عروض | العروض | الإعلانات | offre | offres | publicité | pub | oferta | ofertas | promociones
-        promoções | publicidade | publicidad""",
+        promoções | publicidade | publicidad | предложения | предложение | акции | реклама | рекламу | offerte
+        promozioni
+        pubblicità | penawaran | promo | iklan | 特典 | 特典のご案内 | クーポン | 広告 | 优惠 | 優惠 | 促销 | 广告""",
     Purpose.NEWS: """news | newsletter | neuigkeiten | الأخبار | أخبار | النشرة | actualités
-        nouvelles | noticias | novedades | notícias | novidades""",
+        nouvelles | noticias | novedades | notícias | novidades | новости | notizie | novità | berita | kabar
+        ニュース | 资讯 | 資訊 | 新闻""",
     Purpose.MAINTENANCE: """maintenance | service | services | reminder | reminders | wartung | wartungen | erinnerungen
-        صيانة | الصيانة | التذكير | entretien | rappels | mantenimiento | recordatorios | manutenção | lembretes""",
+        صيانة | الصيانة | التذكير | entretien | rappels | mantenimiento | recordatorios | manutenção | lembretes
+        обслуживание | напоминания
+        напоминания об обслуживании | manutenzione | promemoria | perawatan | servis | pengingat | pengingat perawatan
+        点検通知 | 点検のお知らせ | 点検案内 | 保养提醒 | 保養提醒 | 保养通知""",
     Purpose.FAULT: """fault | faults | alert | alerts | alarms | störung | störungen | störungsmeldungen | fehler
-        الأعطال | أعطال | العطل | التنبيهات | pannes | alertes | averías | fallos | alertas | avarias | falhas""",
-    Purpose.SAFETY: "safety | sicherheit | sicherheitshinweise | السلامة | سلامة | sécurité | seguridad | segurança",
+        الأعطال | أعطال | العطل | التنبيهات | pannes | alertes | averías | fallos | alertas | avarias | falhas
+        неисправности | неисправность | поломки
+        сообщения о неисправностях | guasti | avvisi | info gangguan | notifikasi gangguan | peringatan gangguan
+        異常通知 | 異常のお知らせ | 故障通知 | 故障提醒""",
+    Purpose.SAFETY: """safety | sicherheit | sicherheitshinweise | السلامة | سلامة | sécurité | seguridad | segurança
+        безопасность | предупреждения о безопасности | sicurezza | keselamatan | pemberitahuan keselamatan
+        安全通知""",
 }
 
 POLITE = """
@@ -74,5 +121,12 @@ bitte | danke | vielen dank | jetzt | mir | mich | und | nachrichten | meldungen
 من فضلك | رجاء | رجاءً | شكرا | شكرًا | الرسائل | رسائل | إرسال | و
 s'il vous plaît | svp | merci | les | des | messages | envoyer
 por favor | gracias | mensajes | los | las | enviar | obrigado | obrigada | mensagens | as | os | de | y
+пожалуйста | спасибо | мне | больше | и | сообщения | уведомления | смс | рассылку | присылать | отправлять
+per favore | grazie | messaggi | di | gli
+mohon | tolong | terima kasih | pesan | saya | kirim | mengirim | dan
+ください | 下さい | してください | して下さい | です | お願い | お願いします | ありがとう | ありがとうございます
+を | の | は | もう | 今すぐ
+メッセージ | お知らせ | 通知 | メール | 配信 | 送信
+请 | 請 | 谢谢 | 謝謝 | 麻烦 | 我 | 给我 | 信息 | 消息 | 短信 | 发送 | 再 | 向我
 """
 """What may stand around a keyword without changing it."""

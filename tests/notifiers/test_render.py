@@ -190,12 +190,12 @@ def test_an_arabic_text_message_is_laid_out_from_the_right() -> None:
 
 
 def test_a_language_without_a_catalogue_falls_back_to_english_and_says_so() -> None:
-    ana = ANA.model_copy(update={"locale": "pt-BR", "country": "BR"})
+    ana = ANA.model_copy(update={"locale": "nl-NL", "country": "NL"})
 
     rendered = _render("fault_opened", FREEZER, "email", ana)
 
     assert (rendered.language, rendered.direction) == ("en", "ltr")
-    assert rendered.missing == ("catalogue:pt-BR",)
+    assert rendered.missing == ("catalogue:nl-NL",)
 
 
 def test_a_title_that_is_not_translated_is_reported() -> None:
@@ -229,7 +229,7 @@ def test_a_company_may_put_its_own_template_and_words_before_ours(tmp_path: Path
     assert rendered.subject == "Ticket"
     assert rendered.text.startswith("Ahoy from Nordfrost.")
     assert "Ticket: 1042" in renderer.render("fault_opened", JÖRG, FREEZER, "email", BRAND, LINKS, NOW).text
-    assert renderer.languages == {"en", "de", "ar"}
+    assert renderer.languages == Renderer().languages
 
 
 def test_a_companys_template_is_sandboxed(tmp_path: Path) -> None:

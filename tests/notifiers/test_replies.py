@@ -23,6 +23,15 @@ from notifiers.replies import Intent, read_reply
         "Arrêt", "arret", "arrêtez s'il vous plaît", "stopper", "désabonner", "alto", "BAJA", "parar",
         "no más mensajes",
         "darme de baja por favor", "sair", "pare por favor", "descadastrar", "cancelar",
+        # Russian, Italian, Indonesian
+        "СТОП", "стоп пожалуйста", "Отписаться", "Отпишите меня, пожалуйста", "Не присылайте мне больше сообщения",
+        "больше не пишите", "Отмена", "Basta", "basta messaggi per favore", "disiscrivimi", "annulla",
+        "Berhenti", "tolong berhenti kirim pesan", "hentikan", "jangan kirim lagi", "batal",
+        # Japanese and Chinese, which put no spaces between words
+        "停止", "停止。", "配信停止", "配信停止をお願いします", "停止してください",
+        "メッセージの配信を停止してください", "ストップ",
+        "もう送らないでください", "やめてください", "不要です", "退会",
+        "退订", "退訂", "请退订", "T", "TD", "取消订阅", "停止发送", "请停止发送短信", "不要再发了", "别再发了",
     ],
 )  # fmt: skip
 def test_a_stop_is_heard_in_every_language(text: str) -> None:
@@ -48,6 +57,13 @@ def test_a_stop_is_heard_in_every_language(text: str) -> None:
         ("no más ofertas", {Purpose.OFFER}),
         ("parar promoções", {Purpose.OFFER}),
         ("stop safety", {Purpose.SAFETY}),
+        ("стоп реклама", {Purpose.OFFER}),
+        ("STOP INFO GANGGUAN", {Purpose.FAULT}),
+        ("basta offerte grazie", {Purpose.OFFER}),
+        ("停止 特典", {Purpose.OFFER}),
+        ("特典の配信を停止してください", {Purpose.OFFER}),
+        ("退订优惠", {Purpose.OFFER}),
+        ("请退订保养提醒", {Purpose.MAINTENANCE}),
     ],
 )
 def test_a_stop_may_name_what_it_is_about(text: str, purposes: set[Purpose]) -> None:
@@ -58,7 +74,19 @@ def test_a_stop_may_name_what_it_is_about(text: str, purposes: set[Purpose]) -> 
     assert reply.purpose == (next(iter(purposes)) if len(purposes) == 1 else None)
 
 
-@pytest.mark.parametrize("text", ["STOP ALL", "stop everything", "Stopp alle Nachrichten", "إيقاف الكل", "parar tudo"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "STOP ALL",
+        "stop everything",
+        "Stopp alle Nachrichten",
+        "إيقاف الكل",
+        "parar tudo",
+        "стоп всё",
+        "すべて停止",
+        "退订所有消息",
+    ],
+)
 def test_stop_all_is_about_everything(text: str) -> None:
     reply = read_reply(text)
 
@@ -75,6 +103,15 @@ def test_stop_all_is_about_everything(text: str) -> None:
         "Wann kommt der Techniker?",
         "Das Gerät stoppt nicht",
         "الجهاز لا يتوقف عن الصفير",
+        "Морозильник остановился",
+        "Freezer berhenti lagi",
+        "運転停止",
+        "異常停止しました",
+        "故障停止",
+        "冰箱停止了",
+        "停止了",
+        "不要停止",
+        "まだ冷えません",
         "the end of the hose is loose",
         "start at 10?",
         "It is done by the technician but the light still blinks",
@@ -127,6 +164,30 @@ def test_a_sentence_of_their_own_is_left_to_a_person(text: str) -> None:
         ("نعم", Intent.YES),
         ("sí", Intent.YES),
         ("no", Intent.NO),
+        ("Готово", Intent.DONE),
+        ("всё сделано", Intent.DONE),
+        ("fatto, grazie", Intent.DONE),
+        ("Sudah selesai, terima kasih", Intent.DONE),
+        ("完了しました", Intent.DONE),
+        ("完了です。ありがとうございます", Intent.DONE),
+        ("已完成", Intent.DONE),
+        ("позже", Intent.LATER),
+        ("più tardi", Intent.LATER),
+        ("nanti saja", Intent.LATER),
+        ("あとでお願いします", Intent.LATER),
+        ("稍后", Intent.LATER),
+        ("старт", Intent.START),
+        ("再開", Intent.START),
+        ("mulai", Intent.START),
+        ("订阅", Intent.START),
+        ("помощь", Intent.HELP),
+        ("tolong", Intent.HELP),
+        ("ヘルプ", Intent.HELP),
+        ("帮助", Intent.HELP),
+        ("да", Intent.YES),
+        ("はい", Intent.YES),
+        ("нет", Intent.NO),
+        ("いいえ", Intent.NO),
         ("Nein", Intent.NO),
         ("لا", Intent.NO),
     ],
