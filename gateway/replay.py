@@ -5,12 +5,29 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from device_models.event import Event, EventKind, TimeSource, Value
+from gateway.config import Config
 from gateway.history import History, SeriesKind
+from gateway.history.opening import open_history
 
 _PART = timedelta(days=1)
 """Read at a time, so that a year of samples does not stand in memory at once."""
 _ALL = 2_000_000
 """More points than a device sends in a part: nothing is thinned out."""
+
+
+async def open_recorded(config: Config) -> History:
+    """Open the history that ``config`` names, to be read beside a running gateway. Raises HistoryError."""
+    section = config.history
+    return await open_history(
+        config.data_dir,
+        # Reading trims nothing.
+        config.data_budget,
+        url=section.url,
+        token=section.token.get_secret_value() if section.token else None,
+        org=section.org,
+        bucket=section.bucket,
+        query=section.query,
+    )
 
 
 async def replay(history: History, device_id: str, since: datetime, until: datetime) -> AsyncIterator[Event]:

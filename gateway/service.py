@@ -23,6 +23,7 @@ from gateway.control import serve_control
 from gateway.data_lock import lock_data
 from gateway.decoders import build_dispatcher
 from gateway.errors import StartRefused
+from gateway.explaining import explain_past
 from gateway.history import History
 from gateway.history.opening import open_history
 from gateway.history.profiled import ProfiledDecoding
@@ -332,6 +333,7 @@ class Service:
             profiles=profiles,
             preview=show,
             explain=explain,
+            explain_at=partial(explain_past, self.store, self.history, self.registry, config, profiles),
             status=status.snapshot,
             brand=config.brand.name,
             mode=config.notifiers.mode,

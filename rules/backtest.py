@@ -81,13 +81,17 @@ class Backtest:
             recording.state, facts = self._detector.advance(recording.context, recording.state, until)
             yield from facts
 
-    def state(self, device_id: str) -> tuple[DeviceContext, DeviceState] | None:
-        """Return a device and its state after what was taken in, None for one never heard."""
+    def state(self, device_id: str, at: datetime | None = None) -> tuple[DeviceContext, DeviceState] | None:
+        """Return a device and its state after what was taken in, and after the timers due by ``at``; None for one
+        never heard."""
         recording = self._recordings.get(device_id)
         if recording is None:
             return None
         self._hand_in(recording)
-        return recording.context, recording.state
+        if at is None:
+            return recording.context, recording.state
+        until = at + timedelta(microseconds=1)
+        return recording.context, self._detector.advance(recording.context, recording.state, until)[0]
 
     @property
     def device_days(self) -> float:

@@ -17,15 +17,13 @@ from gateway.cli.recorded import BadTableError, CsvFile, Table, Track
 from gateway.clock import Clock
 from gateway.config import Config
 from gateway.history import History as HistoryStore
-from gateway.history.opening import open_history
 from gateway.people.registry import Registry, load_registry
-from gateway.replay import replay
+from gateway.replay import open_recorded, replay
 from gateway.store.store import Store
 
 Item = tuple[str, datetime, Mapping[str, Value]] | Event
 """A status as (device, time, values), or an event of another kind."""
 _SHOW_EVERY = 5000
-_HISTORY_SHARE = 0.6
 
 
 class Source(Protocol):
@@ -96,19 +94,8 @@ class History:
                 registry = load_registry(connection)
         finally:
             store.close()
-        section = config.history
         with asyncio.Runner() as runner:
-            history = runner.run(
-                open_history(
-                    config.data_dir,
-                    int(config.data_budget * _HISTORY_SHARE),
-                    url=section.url,
-                    token=section.token.get_secret_value() if section.token else None,
-                    org=section.org,
-                    bucket=section.bucket,
-                    query=section.query,
-                )
-            )
+            history = runner.run(open_recorded(config))
             try:
                 yield cls(history, runner, registry, profiles, span)
             finally:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import sqlalchemy as sa
@@ -10,16 +10,25 @@ import sqlalchemy as sa
 from device_models.profile import GENERIC, DeviceProfile
 from gateway.cases.alerts import withheld_on
 from gateway.people.registry import Registry
-from gateway.pipeline.commit import Committer
 from gateway.store import schema
 from gateway.store.store import Store
+from rules.detect import Detector
 from rules.inputs import DeviceContext
 from rules.state import DeviceState
 
 
+class InForce(Protocol):
+    """What knows the rules in force: the committer, in the service."""
+
+    @property
+    def detector(self) -> Detector:
+        """The detector in force."""
+        ...
+
+
 def explain_device(
     store: Store,
-    committer: Committer,
+    in_force: InForce,
     registry: Registry,
     profiles: Mapping[str, DeviceProfile],
     device_id: str,
@@ -40,5 +49,5 @@ def explain_device(
         kept = connection.execute(sa.select(s.c.state).where(s.c.device_id == device_id)).scalar()
     state = DeviceState.from_json(orjson.loads(kept)) if kept else DeviceState()
     context = DeviceContext(device, profiles.get(device.profile, GENERIC), registry.may_use_location(device_id))
-    explained = explain(committer.detector, context, state, at)
+    explained = explain(in_force.detector, context, state, at)
     return [{**rule, "withheld": withheld[rule["rule"]]} if rule["rule"] in withheld else rule for rule in explained]

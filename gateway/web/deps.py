@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -90,6 +91,8 @@ class WebDeps:
     """``broker``, ``relay``, ``pipeline``, ``outbox``, ``history``: each a mapping of plain values, with ``ok`` and
     ``detail``; ``rules``: ``digest``, ``loaded_at``, ``errors`` (sentences) and ``live``
     ([{``id``, ``kind``, ``profile``, ``severity``, ``purpose``, ``title``, ``when``, ``shadow``, ``file``}])."""
+    explain_at: Callable[[str, datetime], Awaitable[Sequence[Mapping[str, Any]]]] | None = None
+    """The same at a moment that has passed, from history. Raises LookupError, HistoryError."""
     brand: str = "Proactive Support"
     mode: str = "approve"
     """off | approve | auto: what becomes of messages by default."""

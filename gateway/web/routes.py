@@ -64,6 +64,7 @@ API = (
     Route("GET", "/api/devices", reads.list_devices, _VIEWER),
     Route("GET", "/api/devices/unknown", reads.list_unknown, _VIEWER),
     Route("GET", "/api/devices/{id}", reads.get_device, _VIEWER),
+    Route("GET", "/api/devices/{id}/explain", reads.explain_device, _VIEWER),
     Route("GET", "/api/messages", reads.list_messages, _VIEWER),
     Route("GET", f"/api/messages/{ID}", reads.get_message, _VIEWER),
     Route("GET", f"/api/messages/{ID}/preview", messages.show_preview_text, _VIEWER),

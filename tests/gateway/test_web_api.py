@@ -1,5 +1,6 @@
 """The JSON API: lists that page without gap or repeat, single things whole, commands, errors as problem+json."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,20 @@ async def test_a_device_comes_with_why_and_why_not(tmp_path: Path) -> None:
         assert states["freezer-compressor-stopped"] == "firing"
         assert states["freezer-door-open"] == "inactive"
         assert (await web.api("GET", "/api/devices/none")).status == 404
+
+
+async def test_why_and_why_not_is_told_of_a_moment_that_has_passed(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        address = "/api/devices/f-souza/explain"
+        now = await (await web.api("GET", address)).json()
+        assert {r["rule"]: r.get("state") for r in now["rules"]}["freezer-compressor-stopped"] == "firing"
+        before = (datetime.fromisoformat(now["at"]) - timedelta(days=2)).isoformat().replace("+00:00", "Z")
+        past = await (await web.api("GET", f"{address}?at={before}")).json()
+        rule = next(r for r in past["rules"] if r["rule"] == "freezer-compressor-stopped")
+        assert (past["at"], rule["state"]) == (before, "inactive")
+        assert (await web.api("GET", f"{address}?at=noon")).status == 422
+        assert (await web.api("GET", "/api/devices/none/explain")).status == 404
+        assert (await web.api("GET", f"/api/devices/none/explain?at={before}")).status == 404
 
 
 async def test_a_decision_names_its_reason(tmp_path: Path) -> None:

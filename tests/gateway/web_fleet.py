@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from gateway.commands import (
 )
 from gateway.config import Config
 from gateway.decoders import build_dispatcher
+from gateway.explaining import explain_past
 from gateway.history import Sample
 from gateway.history.embedded import EmbeddedHistory
 from gateway.live import LiveFeed
@@ -267,6 +269,7 @@ async def town(
         profiles=profiles,
         preview=show,
         explain=explain,
+        explain_at=partial(explain_past, store, history, registry, settings, profiles),
         status=lambda: status_of(detector),
         brand=settings.brand.name,
         tiles_url=tiles_url,

@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from aiohttp import web
 
+from gateway.history import HistoryError
 from gateway.store.schema import cases as cases_table
 from gateway.web.access import read
 from gateway.web.api import present
@@ -88,6 +89,25 @@ async def get_device(request: web.Request) -> web.StreamResponse:
         "explain": [dict(rule) for rule in explained],
     }
     return present.answer(shown)
+
+
+async def explain_device(request: web.Request) -> web.StreamResponse:
+    """GET /api/devices/{id}/explain: why / why not of each rule, now or ``at`` a moment that has passed."""
+    deps, device_id = request.app[DEPS], request.match_info["id"]
+    at = _time("at", request.query.get("at"))
+    try:
+        if at is None:
+            explained = await deps.explain(device_id)
+        elif deps.explain_at is not None:
+            explained = await deps.explain_at(device_id, at)
+        else:
+            raise web.HTTPNotImplemented(text="This gateway keeps no history to explain the past from.")
+    except LookupError as error:
+        raise web.HTTPNotFound(text="No device of this id is registered.") from error
+    except HistoryError as error:
+        raise web.HTTPServiceUnavailable(text=str(error)) from error
+    told_at = at or deps.clock.now()
+    return present.answer({"device_id": device_id, "at": told_at, "rules": [dict(rule) for rule in explained]})
 
 
 async def list_messages(request: web.Request) -> web.StreamResponse:
