@@ -12,6 +12,7 @@ from gateway.commands import AddNote, Resolve
 from gateway.store import schema
 from gateway.web.customer.texts import TEXTS
 from gateway.web.links import LinkSigner
+from notifiers.catalogue import load_catalogues
 from tests.gateway.web_fleet import NOW, link
 from tests.gateway.web_visit import Visit, visit
 
@@ -179,6 +180,10 @@ async def test_a_made_up_link_is_gone_in_the_browsers_language(tmp_path: Path, t
     async with visit(tmp_path, None, empty=True) as web:
         answer = await web.get(f"/p/{token}", headers={"Accept-Language": "de-DE,de;q=0.9"})
         assert answer.status == 404
+
+
+def test_the_page_speaks_every_language_that_messages_are_written_in() -> None:
+    assert TEXTS.keys() == load_catalogues().keys()
 
 
 def test_every_language_has_every_text_with_the_same_places() -> None:

@@ -150,7 +150,7 @@ def _sentence(case: CaseLine | None, t: Texts, formats: Formats, locale: str) ->
     if not case.open and case.kind != "maintenance":
         return t["fixed_sentence"]
     title = title_of(case.explanation, case.rule, locale)
-    return title if title.endswith((".", "!", "?", "؟")) else f"{title}."
+    return title if title.endswith((".", "!", "?", "؟", "。", "！", "？")) else t["sentence"].format(title=title)
 
 
 def _figure(

@@ -9,6 +9,8 @@ const WORDS = {
   it: { write: "Messaggio", send: "Invia", inbox: "Posta in arrivo", back: "Indietro", sent: "Inviato", received: "Consegnato", failed: "Non consegnato", quiet: "Ore di silenzio", none: "Nessun messaggio", today: "Oggi", open: "Apri" },
   ja: { write: "メッセージ", send: "送信", inbox: "受信トレイ", back: "戻る", sent: "送信済み", received: "配信済み", failed: "未配信", quiet: "おやすみ時間", none: "メッセージはありません", today: "今日", open: "開く" },
   id: { write: "Pesan", send: "Kirim", inbox: "Kotak masuk", back: "Kembali", sent: "Terkirim", received: "Diterima", failed: "Gagal terkirim", quiet: "Jam tenang", none: "Tidak ada pesan", today: "Hari ini", open: "Buka" },
+  ru: { write: "Сообщение", send: "Отправить", inbox: "Входящие", back: "Назад", sent: "Отправлено", received: "Доставлено", failed: "Не доставлено", quiet: "Тихие часы", none: "Нет сообщений", today: "Сегодня", open: "Открыть" },
+  zh: { write: "消息", send: "发送", inbox: "收件箱", back: "返回", sent: "已发送", received: "已送达", failed: "未送达", quiet: "免打扰时段", none: "没有消息", today: "今天", open: "打开" },
   ar: { write: "رسالة", send: "إرسال", inbox: "البريد الوارد", back: "رجوع", sent: "أُرسلت", received: "تم التسليم", failed: "لم تُسلَّم", quiet: "ساعات الهدوء", none: "لا توجد رسائل", today: "اليوم", open: "فتح" },
 };
 const RIGHT_TO_LEFT = new Set(["ar", "arc", "ckb", "dv", "fa", "he", "ks", "nqo", "ps", "sd", "ug", "ur", "yi"]);

@@ -1,0 +1,1 @@
+"""The words of the customer's page, a module for each language."""
