@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from device_models.purpose import Purpose
+from rules.response.silence import Weekly
 
 
 class CommandRefused(Exception):
@@ -102,6 +103,34 @@ class Hold:
     on: bool
     by: str
     discard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSilence:
+    """Mute alerts for a time; all that is given must match. Its result is the silence's number."""
+
+    by: str
+    reason: str
+    ends_at: datetime
+    starts_at: datetime | None = None
+    """None: now."""
+    device_id: str | None = None
+    site: str | None = None
+    profile: str | None = None
+    customer_id: str | None = None
+    rule: str | None = None
+    weekly: Weekly | None = None
+    """A maintenance window: it mutes at these hours of each week only."""
+    safety: bool = False
+    """Mute alerts about safety too."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndSilence:
+    """End a silence before its time; faults that it withheld and that are still there open their cases."""
+
+    silence_id: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +296,8 @@ Command = (
     | Discard
     | Resend
     | Hold
+    | CreateSilence
+    | EndSilence
     | CustomerWrote
     | ServiceAnswered
     | SetConsent

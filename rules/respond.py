@@ -14,6 +14,7 @@ from device_models.event import rfc3339
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.registry import Device
 from rules.response.inhibition import inhibitor_of
+from rules.response.silence import silence_of
 from rules.response.withheld import KnownAlert, Withheld
 from rules.response.world import (
     Action,
@@ -95,6 +96,9 @@ def _act_or_withhold(world: World, transition: Transition) -> list[Action]:
 
 
 def _withheld(world: World, transition: Transition) -> Withheld | None:
+    silence = silence_of(world.silences, transition, world.devices.get(transition.device_id))
+    if silence is not None:
+        return silence
     rule, case = world.rules.get(transition.rule), world.cases.get(transition.dedupe_key)
     if rule is None or (case is not None and case.open):
         # Who was told of a fault is told when it gets worse, whatever explains it by then.

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
 from gateway.cases.alerts import load_alerts, save_alert
+from gateway.cases.silences import load_silences
 from gateway.cases.timeline import add_entry, touch
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
@@ -52,6 +53,7 @@ def load_world(
         cases={row["dedupe_key"]: _record(row, _was_told(tx, row)) for row in rows},
         next_case_id=(last_id or 0) + 1,
         alerts=alerts,
+        silences=load_silences(tx.connection, tx.now),
     )
 
 

@@ -12,7 +12,7 @@ from device_models.event import Event, Message, Rejection, Tick
 from device_models.registry import Device
 from gateway import commands as c
 from gateway import rule_versions
-from gateway.cases import agent, inbound
+from gateway.cases import agent, inbound, silences
 from gateway.cases.alerts import look_again
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
@@ -162,6 +162,10 @@ class Batch:
                 return agent.resend(tx, command)
             case c.Hold():
                 return agent.hold(tx, command)
+            case c.CreateSilence():
+                return silences.create_silence(tx, command)
+            case c.EndSilence():
+                return silences.end_silence(tx, command)
             case c.CustomerWrote():
                 return self._customer_wrote(command)
             case c.ServiceAnswered():

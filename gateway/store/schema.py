@@ -185,6 +185,33 @@ alerts = Table(
 """The last word of each alert, ``state``: firing | resolved. ``withheld_by``: silence | inhibition | group | incident
 where one that fires has no case, ``withheld_key`` what withholds it, ``due_at`` when it is looked at again."""
 
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("author", sa.Text, nullable=False),
+    Column("reason", sa.Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("starts_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime, nullable=False, index=True),
+    Column("ended_at", UtcTime),
+    Column("ended_by", sa.Text),
+    Column("device_id", sa.Text),
+    Column("site", sa.Text),
+    Column("profile", sa.Text),
+    Column("customer_id", sa.Text),
+    Column("rule", sa.Text),
+    Column("safety", sa.Boolean, nullable=False),
+    Column("days", sa.Text),
+    Column("begins", sa.Text),
+    Column("ends", sa.Text),
+    Column("zone", sa.Text),
+)
+"""What people mute for a time: all of device, site, profile, customer and rule that are given must match.
+
+``days`` (``mon tue``), ``begins``, ``ends`` (``22:00``) and ``zone`` of a weekly one; ``ended_at``: ended early.
+"""
+
 rejections = Table(
     "rejections",
     metadata,

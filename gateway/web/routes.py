@@ -6,7 +6,7 @@ from gateway.web.api import reads, writes
 from gateway.web.auth import Role
 from gateway.web.customer import pages as customer
 from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
-from gateway.web.pages import admin, case, demo, devices, lists, login, messages, queue
+from gateway.web.pages import admin, case, demo, devices, lists, login, messages, queue, silences
 
 ID = r"{id:\d+}"
 _VIEWER, _AGENT, _LEAD, _ADMIN = Role.VIEWER, Role.AGENT, Role.LEAD, Role.ADMIN
@@ -40,6 +40,7 @@ PAGES = (
     Route("GET", "/devices/map.json", devices.map_data, _VIEWER),
     Route("GET", "/devices/{id}", devices.show_device, _VIEWER),
     Route("GET", "/offers", lists.show_offers, _VIEWER),
+    Route("GET", "/silences", silences.show_silences, _VIEWER),
     Route("GET", "/rejected", lists.show_rejected, _VIEWER),
     Route("GET", "/rules", lists.show_rules, _VIEWER),
     Route("GET", "/admin", lists.show_admin, _VIEWER),
@@ -54,6 +55,8 @@ DEEDS = (
     # Everyone who answers customers may pull the brake; letting go again, or dropping what was kept, is for a lead.
     Route("POST", "/hold", messages.hold, _AGENT),
     Route("POST", "/release", messages.release, _LEAD),
+    Route("POST", "/silences", silences.create, _AGENT),
+    Route("POST", f"/silences/{ID}/end", silences.end, _AGENT),
     Route("POST", "/admin/users", admin.save_user, _ADMIN),
     Route("POST", "/admin/tokens", admin.save_token, _ADMIN),
     Route("POST", "/demo/break", demo.break_something, _AGENT),
@@ -70,11 +73,14 @@ API = (
     Route("GET", f"/api/messages/{ID}/preview", messages.show_preview_text, _VIEWER),
     Route("GET", "/api/offers/decisions", reads.list_decisions, _VIEWER),
     Route("GET", "/api/rejections", reads.list_rejections, _VIEWER),
+    Route("GET", "/api/silences", silences.list_silences, _VIEWER),
     Route("GET", "/api/status", reads.get_status, _VIEWER),
     *(Route("POST", f"/api/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),
     *(Route("POST", f"/api/messages/{ID}/{name}", messages.act_on_message, _AGENT) for name in MESSAGE_COMMANDS),
     Route("POST", "/api/hold", messages.hold, _AGENT),
     Route("POST", "/api/release", messages.release, _LEAD),
+    Route("POST", "/api/silences", silences.create, _AGENT),
+    Route("POST", f"/api/silences/{ID}/end", silences.end, _AGENT),
     Route("POST", "/api/users", admin.save_user, _ADMIN),
     Route("POST", "/api/tokens", admin.save_token, _ADMIN),
     Route("POST", "/api/import/{kind}", writes.upsert, _LEAD),

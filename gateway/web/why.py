@@ -68,6 +68,9 @@ def withheld_sentence(withheld: Mapping[str, Any], now: datetime) -> str:
             )
         where = f" on {withheld['device_id']}" if withheld.get("device_id") else ""
         return f"It has no case of its own: {withheld.get('rule')}{where} explains it."
+    if withheld.get("by") == "silence":
+        said = f"Silence #{withheld.get('silence')} of {withheld.get('author')} withholds it{wait}"
+        return f"{said}: {withheld.get('reason')}."
     return f"It has no case of its own{wait}."
 
 

@@ -9,6 +9,7 @@ from device_models.profile import DeviceProfile
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer, Device
 from rules.base import BaseRule
+from rules.response.silence import Silence
 from rules.response.withheld import KnownAlert
 from rules.transition import Transition
 
@@ -47,6 +48,8 @@ class World:
     next_case_id: int = 1
     alerts: dict[str, dict[str, KnownAlert]] = field(default_factory=dict)
     """What response knows of alerts, by device and dedupe key."""
+    silences: Sequence[Silence] = ()
+    """Those that may be in force; which are is theirs to say."""
 
     def alert(self, transition: Transition) -> KnownAlert | None:
         """What was known of a transition's alert before it."""

@@ -1,7 +1,7 @@
 """What is withheld, on real stores: nothing of it is lost by a restart, and no size of batch changes it."""
 
 import tempfile
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway import commands as c
 from gateway.pipeline.commit import Work
 from gateway.store import schema
 from rules.detect import Detector
+from rules.response.silence import Weekly
 from rules.schema import merge_rules
 from rules.spatial_index import ShopIndex
 from tests.gateway.making import FREEZER, T0, Gateway, gateway
@@ -155,3 +156,64 @@ def test_a_store_from_before_knows_which_faults_fire(store_url: str, tmp_path: P
         assert kept == ([("f1|door-open", "firing")] if state == "open" else [])
         [case] = migrated.rows(schema.cases)
         assert case["rule"] == "door-open"
+
+
+def silence(minutes: float, **scope: Any) -> c.CreateSilence:
+    return c.CreateSilence("Mia", "painting the room", T0 + timedelta(minutes=minutes), **scope)
+
+
+OPEN_DOOR: list[Step] = [(5, -18, True), (6, -18, True)]
+
+
+def test_a_fault_that_outlasts_its_silence_opens_its_case_though_the_gateway_was_stopped_meanwhile(
+    store_url: str, tmp_path: Path
+) -> None:
+    with gateway(store_url, tmp_path, rules=RULES) as made:
+        assert made.submit(silence(60, device_id="f1")) == 1
+        made.deliver(messages(OPEN_DOOR))
+        assert made.rows(schema.cases) == []
+        [alert] = made.rows(schema.alerts)
+        assert alert["withheld"] == {"silence": 1, "author": "Mia", "reason": "painting the room"}
+    with gateway(store_url, tmp_path, rules=RULES, records=False) as again:
+        until = T0 + timedelta(minutes=60)
+        assert again.committer.next_due() == until
+        run_all(again, until)
+        [case] = again.rows(schema.cases)
+        assert case["opened_at"] == until
+        assert [row["template"] for row in again.rows(schema.notifications)] == ["fault_opened"]
+
+
+def test_a_silence_that_is_ended_early_lets_its_fault_be_heard(store_url: str, tmp_path: Path) -> None:
+    with gateway(store_url, tmp_path, rules=RULES) as made:
+        made.submit(silence(600, rule="door-open"))
+        made.deliver(messages(OPEN_DOOR))
+        made.now = T0 + timedelta(minutes=20)
+        made.submit(c.EndSilence(1, by="Ben"))
+        run_all(made, made.now)
+        [case] = made.rows(schema.cases)
+        assert case["explanation"]["withheld"]["author"] == "Mia"
+        with pytest.raises(c.CommandRefused, match="over already"):
+            made.submit(c.EndSilence(1, by="Ben"))
+        assert [row["action"] for row in made.rows(schema.audit)][-2:] == ["silence.create", "silence.end"]
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (silence(60), "hold switch"),
+        (silence(60, device_id="f9"), "no device 'f9'"),
+        (silence(60, site="attic"), "no site 'attic'"),
+        (silence(-1, device_id="f1"), "before it begins"),
+        (silence(60 * 24 * 400, device_id="f1"), "the longest"),
+        (c.CreateSilence("Mia", " ", T0 + timedelta(hours=1), device_id="f1"), "say why"),
+        (silence(60, device_id="f1", weekly=Weekly(frozenset(), time(1), time(2), "UTC")), "one day"),
+        (silence(60, device_id="f1", weekly=Weekly(frozenset({0}), time(1), time(2), "Mars/Base")), "time zone"),
+    ],
+)
+def test_a_silence_that_cannot_be_meant_is_refused_with_the_mend(
+    tmp_path: Path, command: c.CreateSilence, why: str
+) -> None:
+    with gateway(f"sqlite:///{tmp_path / 'gateway.sqlite'}", tmp_path, rules=RULES) as made:
+        with pytest.raises(c.CommandRefused, match=why):
+            made.submit(command)
+        assert made.rows(schema.silences) == []

@@ -21,6 +21,7 @@ SECTIONS = (
     ("offers", "/offers", "Offers", None),
     ("arrival", "/arrival", "Found on arrival", "arrival"),
     ("rules", "/rules", "Rules", None),
+    ("silences", "/silences", "Silences", None),
     ("rejected", "/rejected", "Rejected", None),
     ("admin", "/admin", "Operation", None),
 )
