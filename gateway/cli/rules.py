@@ -1,5 +1,6 @@
 """``gateway rules``: check rule files, run the cases beside them, try them on recorded data, put them live."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ from gateway.cli import rules_backtest, rules_live, rules_why
 from gateway.cli.options import ConfigOption, plain_errors, stderr
 from gateway.cli.rules_read import checked, leave, profiles_of, read_rules, yaml_files
 from gateway.config import ConfigError
+from rules.editor_schema import editor_schema
+from rules.overlap import warnings_of
 from rules.rule_tests import read_cases, run_case
 from rules.schema import RuleSet
 
@@ -26,11 +29,23 @@ Files = Annotated[list[Path], typer.Argument(help="Rule files, or folders of the
 
 @app.command()
 def check(files: Files, config: ConfigOption = None) -> None:
-    """Check rule files against the profiles; errors as file:line:column, exit status 1 if there are any."""
+    """Check rule files against the profiles; errors as file:line:column, exit status 1 if there are any.
+
+    What can never fire, undoes itself or doubles another rule is a warning beside them.
+    """
     with plain_errors(ConfigError, OSError):
-        ruleset, _ = checked(files, config)
+        ruleset, profiles = checked(files, config)
+        warnings = warnings_of(ruleset, profiles)
+    for warning in warnings:
+        print(f"{warning} (a warning)")
     kinds = ", ".join(sorted({rule.kind for rule in ruleset.rules}))
     stderr.print(f"{len(ruleset.rules)} rules are right ({kinds}); version {ruleset.version}", soft_wrap=True)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of rule files, for editors."""
+    print(json.dumps(editor_schema(), indent=2, ensure_ascii=False))
 
 
 @app.command("test")

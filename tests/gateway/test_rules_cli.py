@@ -226,3 +226,15 @@ def test_there_must_be_something_to_run_over(rule_file: Path) -> None:
     result = run("backtest", rule_file)
     assert result.exit_code == 1
     assert "--since 30d" in result.stderr
+
+
+def test_what_is_probably_not_meant_is_a_warning_and_no_mistake(rule_file: Path) -> None:
+    rule_file.write_text(RULE.replace("temperature < -15", "temperature < -10"), "utf-8")
+    result = run("check", rule_file)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{rule_file}:7:17: rules.0.clear_when: holds while 'when' does")
+
+
+def test_the_schema_for_editors_is_printed() -> None:
+    result = run("schema")
+    assert json.loads(result.stdout)["properties"]["rules"]["type"] == "array"

@@ -1,0 +1,119 @@
+"""Rules that can never fire, undo themselves or double each other are pointed out; the others are left in peace."""
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device_models.profile import GENERIC
+from rules.expression import Scope, compile_expression
+from rules.overlap import warnings_of
+from rules.schema import merge_rules
+from tests.rules.making import FREEZER, ruleset
+
+PROFILES = {FREEZER.name: FREEZER, GENERIC.name: GENERIC}
+MILD = "{id: mild, kind: condition, profile: freezer, when: temperature > -12, for: 10m}"
+
+
+def said(*rules: str) -> list[str]:
+    return [
+        f"{warning.field.rpartition('.')[2]}: {warning.message}" for warning in warnings_of(ruleset(*rules), PROFILES)
+    ]
+
+
+def of(when: str, more: str = "") -> str:
+    return f"{{id: a, kind: condition, profile: freezer, when: '{when}'{more}}}"
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ("temperature > 60", "can never hold within the bounds of the profile 'freezer'"),
+        ("temperature > -12 && temperature < -15", "can never hold within the bounds of the profile 'freezer'"),
+        ("door_open && !door_open", "can never hold within the bounds of the profile 'freezer'"),
+        ('state == "on" && state == "off"', "can never hold within the bounds of the profile 'freezer'"),
+        ("temperature >= -60", "always holds within the bounds of the profile 'freezer'"),
+    ],
+)
+def test_a_condition_that_never_changes_its_answer_is_pointed_out(when: str, expected: str) -> None:
+    assert said(of(when)) == [f"when: {expected}"]
+
+
+@pytest.mark.parametrize(
+    ("clear", "expected"),
+    [
+        ("temperature < -10", "holds while 'when' does (temperature -11.0), so the alert would resolve and fire again"),
+        ("temperature < -60", "can never hold, so what fires would never resolve"),
+    ],
+)
+def test_a_rule_that_undoes_itself_is_pointed_out(clear: str, expected: str) -> None:
+    (warning,) = said(of("temperature > -12", f", clear_when: '{clear}'"))
+    assert warning.startswith(f"clear_when: {expected}")
+
+
+def test_two_rules_that_say_the_same_are_pointed_out() -> None:
+    (warning,) = said(MILD, MILD.replace("mild", "twin").replace("temperature > -12", "'!(temperature <= -12)'"))
+    assert warning == "when: says the same as rule 'mild': one fault would open two cases"
+
+
+def test_a_rule_that_another_always_precedes_is_pointed_out_unless_it_is_worse_or_inhibited() -> None:
+    worse = "{id: worse, kind: condition, profile: freezer, when: temperature > -5, for: 10m}"
+    (warning,) = said(MILD, worse)
+    assert warning.startswith("when: whenever this fires, 'mild' has fired")
+    assert said(MILD, worse.replace("}", ", severity: critical}")) == []
+    assert said(MILD, worse.replace("}", ", inhibited_by: [mild]}")) == []
+    assert said(MILD, worse.replace("10m", "5m")) == []
+    assert said(MILD, worse.replace("}", ", mode: shadow}")) == []
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "temperature > -12",
+        "temperature - power > 5",
+        "state in ['on', 'off']",
+        "temperature > -12 && door_open",
+        "online",
+    ],
+)
+def test_a_condition_that_can_be_both_is_left_in_peace(when: str) -> None:
+    assert said(f'{{id: a, kind: condition, profile: freezer, when: "{when}"}}') == []
+
+
+def test_what_comes_with_the_product_needs_no_warning() -> None:
+    from gateway.config import Config
+    from gateway.rule_files import load_profiles
+
+    files = Path(str(resources.files("rules") / "examples")).glob("*.yaml")
+    rules = merge_rules((path.read_text("utf-8"), path.name) for path in files)
+    assert warnings_of(rules, load_profiles(Config())) == []
+
+
+NUMBERS = st.sampled_from([-70.0, -60.0, -20.0, -12.0, -5.0, 0.0, 60.0, 61.0])
+TERM = st.builds(lambda op, n: f"temperature {op} {n}", st.sampled_from([">", "<", ">=", "<=", "==", "!="]), NUMBERS)
+WHEN = st.recursive(
+    TERM | st.sampled_from(["door_open", "!door_open", "power > 3"]),
+    lambda inner: st.builds(lambda a, op, b: f"({a}) {op} ({b})", inner, st.sampled_from(["&&", "||"]), inner),
+    max_leaves=4,
+)
+
+
+@given(
+    WHEN,
+    st.floats(min_value=-60, max_value=60, allow_nan=False),
+    st.booleans(),
+    st.floats(min_value=-1e3, max_value=1e3, allow_nan=False),
+)
+def test_what_is_said_to_be_impossible_is_impossible(
+    when: str, temperature: float, door_open: bool, power: float
+) -> None:
+    expression = compile_expression(when)
+    values = {"temperature": temperature, "door_open": door_open, "power": power}
+    held = expression.evaluate(Scope(values, expression.variables))
+    warnings = said(of(when))
+    if held is True:
+        assert not any("can never hold" in warning for warning in warnings)
+    if held is False:
+        assert not any("always holds" in warning for warning in warnings)
