@@ -79,6 +79,11 @@ class View:
     """How often it happened."""
     span: str
     """The time in which it moved, or happened so often."""
+    reaches_days: int | None
+    """Days until the limit will be reached, 0 for today; None where nothing is foretold."""
+    reaches_date: str
+    reaches_between: str
+    """The first and the last day that are likely."""
     since: str
     code: str
     due_date: str
@@ -121,6 +126,7 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
     span_s = read.number(facts.get("over_s")) or read.number(facts.get("within_s"))
     due_at, valid_until = read.moment(facts.get("due_at")), read.moment(read.part(facts, "offer").get("valid_until"))
     expires_at = read.moment(facts.get("expires_at"))
+    reaches_at = read.moment(facts.get("reaches_at")) if facts.get("kind") == "forecast" else None
     shop, offer = read.part(facts, "shop"), read.part(facts, "offer")
     distance_m = read.number(shop.get("distance_m"))
     return View(
@@ -145,6 +151,9 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
         times=_count(facts.get("count")),
         span=formats.duration(span_s) if span_s is not None and 0 < span_s < _LONGEST_SPAN_S else "",
         since=_since(read.moment(facts.get("last_heard_at")) or read.moment(facts.get("since")), formats, words),
+        reaches_days=max(formats.days_until(reaches_at), 0) if reaches_at else None,
+        reaches_date=formats.long_date(reaches_at) if reaches_at else "",
+        reaches_between=_between(facts, formats) if reaches_at else "",
         code=own(read.name(_as_text(facts.get("code")))),
         due_date=formats.long_date(due_at) if due_at else "",
         due_short=formats.short_date(due_at) if due_at else "",
@@ -198,6 +207,14 @@ def _since(at: datetime | None, formats: Formats, words: Words) -> str:
         return ""
     day, time = formats.moment(at)
     return time if day is None else words.gettext("%(day)s, %(time)s") % {"day": day, "time": time}
+
+
+def _between(facts: Mapping[str, Any], formats: Formats) -> str:
+    earliest, latest = read.moment(facts.get("earliest")), read.moment(facts.get("latest"))
+    if earliest is None or latest is None:
+        return ""
+    days = dict.fromkeys((formats.short_date(earliest), formats.short_date(latest)))
+    return " – ".join(days)
 
 
 def _count(value: object) -> int | None:

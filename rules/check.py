@@ -10,6 +10,7 @@ from rules.expression import Expression, FieldType, compile_expression, problems
 from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
+from rules.kinds.forecast import ForecastRule
 from rules.kinds.maintenance import MaintenanceRule
 from rules.kinds.proximity import ProximityRule
 from rules.schema import RuleSet
@@ -71,6 +72,8 @@ def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> It
                     yield ruleset.error(rule, "codes", message)
             if rule.profile and not catalogue:
                 yield ruleset.error(rule, "profile", f"{_named(watched)} no error codes, so this never fires")
+        case ForecastRule():
+            yield from _number(ruleset, rule, "field", rule.field, watched)
         case MaintenanceRule():
             plans = {name for profile in watched for name in profile.maintenance}
             for name in rule.plans:

@@ -13,6 +13,7 @@ from rules.kinds.absent import AbsentEvaluator, AbsentRule
 from rules.kinds.change import ChangeEvaluator, ChangeRule
 from rules.kinds.condition import ConditionEvaluator, ConditionRule
 from rules.kinds.error_code import ErrorCodeEvaluator, ErrorCodeRule
+from rules.kinds.forecast import ForecastEvaluator, ForecastRule
 from rules.kinds.maintenance import MaintenanceEvaluator, MaintenanceRule
 from rules.kinds.proximity import ProximityRule
 from rules.kinds.visiting import ProximityEvaluator
@@ -81,6 +82,8 @@ def evaluator_for(rule: BaseRule, profile: DeviceProfile, shops: ShopIndex | Non
             return ChangeEvaluator(rule, profile)
         case ErrorCodeRule():
             return ErrorCodeEvaluator(rule, profile)
+        case ForecastRule():
+            return ForecastEvaluator(rule, profile)
         case MaintenanceRule():
             return MaintenanceEvaluator(rule, profile)
         case ProximityRule():

@@ -13,18 +13,19 @@ from rules.kinds.absent import AbsentRule
 from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
+from rules.kinds.forecast import ForecastRule
 from rules.kinds.maintenance import MaintenanceRule
 from rules.kinds.proximity import ProximityRule
 
 AnyRule = Annotated[
-    ConditionRule | AbsentRule | ChangeRule | ErrorCodeRule | MaintenanceRule | ProximityRule,
+    ConditionRule | AbsentRule | ChangeRule | ErrorCodeRule | ForecastRule | MaintenanceRule | ProximityRule,
     Field(discriminator="kind"),
 ]
 """The union of all kinds; its JSON Schema is what editors complete by."""
 
 KINDS: Mapping[str, type[BaseRule]] = {
     model.model_fields["kind"].default: model
-    for model in (ConditionRule, AbsentRule, ChangeRule, ErrorCodeRule, MaintenanceRule, ProximityRule)
+    for model in (ConditionRule, AbsentRule, ChangeRule, ErrorCodeRule, ForecastRule, MaintenanceRule, ProximityRule)
 }
 
 
