@@ -9,12 +9,14 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page, async_playwright
 
+from gateway.commands import CreateSilence
 from tests.gateway.web_fleet import PASSWORD, Town, link, town
 from tests.servers import require
 
@@ -48,6 +50,8 @@ def shots(made: Town) -> Mapping[str, Shot]:
     """Name the screens worth looking at."""
     souza = made.case_of("f-souza", "freezer-compressor-stopped")["id"]
     lumen = made.case_of("f-lumen", "freezer-cools-poorly")["id"]
+    muted = "painting the kitchen, its door stands open"
+    made.do(CreateSilence("Mia", muted, made.now + timedelta(hours=2), device_id="f-yusuf"))
     return {
         "login": Shot("/login", "form"),
         "queue": Shot("/", ".preview .sentence, .case-row"),
@@ -57,6 +61,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "map": Shot("/devices", "#map[data-ready]"),
         "device": Shot("/devices/f-souza", ".chart"),
         "offers": Shot("/offers", "table"),
+        "silences": Shot("/silences?device_id=f-yusuf", "table", whole=True),
         "rejected": Shot("/rejected", "table"),
         "rules": Shot("/rules", "table"),
         "admin": Shot("/admin", ".cards"),
