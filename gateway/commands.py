@@ -146,6 +146,35 @@ class CustomerWrote:
     case_id: int | None = None
     """Known where they answered on a case's page."""
     customer_id: str | None = None
+    keyword: str | None = None
+    """What is read for STOP, DONE and their like where that is not all of the text: a mail has closing phrases."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailArrived:
+    """A person's mail, by LMTP. Deduped by its Message-ID."""
+
+    message_id: str
+    address: str = field(repr=False)
+    """From, lower case; empty where it cannot be told."""
+    verified: bool
+    """Whether our mail server found that the address is whose mail it is."""
+    text: str = field(repr=False)
+    keyword: str = field(repr=False)
+    """See ``CustomerWrote``."""
+    references: tuple[str, ...]
+    """Message-IDs it answers, the nearest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailBounced:
+    """A mail server gave up on a mail of ours."""
+
+    message_ids: tuple[str, ...]
+    recipients: tuple[str, ...] = field(repr=False)
+    """Lower case; one of them must be whom we wrote to, since anybody can send a bounce."""
+    status: str
+    """Enhanced status code, ``5.1.1``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +328,8 @@ Command = (
     | CreateSilence
     | EndSilence
     | CustomerWrote
+    | MailArrived
+    | MailBounced
     | ServiceAnswered
     | SetConsent
     | ReceiptArrived

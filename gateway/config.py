@@ -164,6 +164,15 @@ class Webhook(_Section):
     secret: SecretStr
 
 
+class InboundMail(_Section):
+    """Mails that customers answer with, and bounces, handed on by the company's mail server (LMTP)."""
+
+    listen: Listen = "127.0.0.1:2424"
+    """Loopback only: whoever connects is believed about who wrote."""
+    authserv_id: Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
+    """The name by which that server signs its ``Authentication-Results``; no other is believed."""
+
+
 class Notifiers(_Section):
     """Reaching customers."""
 
@@ -174,6 +183,7 @@ class Notifiers(_Section):
     channels: tuple[str, ...] = ("whatsapp", "sms", "email", "webhook")
     """The company's order of preference, used when nothing better is known of a customer."""
     email: Email | None = None
+    inbound_mail: InboundMail | None = None
     twilio: Twilio | None = None
     webhook: Webhook | None = None
 

@@ -36,5 +36,5 @@ def configure_logs(level: str, log_format: str) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     # These speak of each job, connection or migration at info; a person wants that only when looking for it.
-    for name in ("apscheduler", "alembic", "aiohttp.access", "nats", "asyncio", "paho"):
+    for name in ("apscheduler", "alembic", "aiohttp.access", "nats", "asyncio", "paho", "mail.log"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))

@@ -28,6 +28,7 @@ from gateway.history import History
 from gateway.history.opening import open_history
 from gateway.history.profiled import ProfiledDecoding
 from gateway.history.recorder import Recorder
+from gateway.inbound_mail import mail_listener
 from gateway.ingest.broker import EmbeddedBroker
 from gateway.ingest.connection import Unreachable
 from gateway.ingest.log_stream import EMBEDDED
@@ -189,6 +190,10 @@ class Service:
         self._start_scheduler(stream, profiles)
         await self._stack.enter_async_context(serve_control(config.data_dir, self.pipeline))
         await self._start_web(committer, links, keys.web, profiles, status)
+        if config.notifiers.inbound_mail is not None:
+            # Last: what it takes in is committed by the parts before it, and it is the first to stop.
+            inbound = mail_listener(config.notifiers.inbound_mail, self.pipeline)
+            await self._stack.enter_async_context(inbound)
         log.info("gateway.started", console=self.web_url, mqtt=self.mqtt_url, rules=watcher.status.digest)
 
     def _load_registry(self) -> Registry:

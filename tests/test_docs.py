@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.cli import app
-from gateway.config import Config, Email, HistorySection, Login, Relay, Twilio, Webhook
+from gateway.config import Config, Email, HistorySection, InboundMail, Login, Relay, Twilio, Webhook
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -23,7 +23,7 @@ def settings(model: type[BaseModel]) -> Iterator[str]:
 
 
 SETTINGS = sorted(
-    {name for model in (Config, Relay, Email, Twilio, Webhook, Login, HistorySection) for name in settings(model)}
+    {name for model in (Config, Relay, Email, InboundMail, Twilio, Webhook, Login, HistorySection) for name in settings(model)}
 )
 COMMANDS = sorted(
     [str(command.name) for command in app.registered_commands] + [str(group.name) for group in app.registered_groups]

@@ -39,7 +39,7 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     if case is not None and (customer is None or case["customer_id"] != customer.id):
         # An answer joins a case only for the case's own customer, whoever knows its number.
         case = None
-    reply = read_reply(command.text)
+    reply = read_reply(command.text if command.keyword is None else command.keyword)
     row = {
         "provider": command.provider,
         "provider_id": command.provider_id,

@@ -6,7 +6,7 @@ transaction that checks consent, expiry and the hold switch again. A crash in be
 
 import random
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +23,8 @@ from notifiers.message import Brand, Links, Outgoing, Rendered, Thread
 from notifiers.receipts import SendState, advance
 from notifiers.render import render
 
+INBOUND_MAIL = "mail"
+"""``inbound.provider`` of a customer's mail; its ``provider_id`` is the Message-ID."""
 MOST_ATTEMPTS = 12
 _REPORTED_ON = frozenset({"handed_over", "unknown", "accepted", "delivered", "read"})
 """States that a receipt may move; what was buried or discarded stays so."""
@@ -98,7 +100,10 @@ def record_sent(tx: Transaction, command: Sent) -> None:
     if row is None or row["state"] not in ("handed_over", "unknown"):
         return
     values = {"provider": command.provider, "provider_id": command.provider_id, "accepted_at": tx.now}
-    state = _furthest(tx, command.provider, command.provider_id, SendState(command.state))
+    state = _furthest(tx, command.provider, command.provider_id, SendState(command.state), row["handed_over_at"])
+    if state is SendState.FAILED:
+        _next_channel(tx, row, f"{command.provider} reported a failure before it had answered")
+        return
     set_state(tx, row["id"], state.value, **values, **_times(tx, state))
     if row["case_id"] is not None:
         cases = schema.cases
@@ -218,9 +223,12 @@ def _bury(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
         add_entry(tx, row["case_id"], "dead", notification_id=row["id"], body={"reason": reason})
 
 
-def _furthest(tx: Transaction, provider: str, provider_id: str, state: SendState) -> SendState:
+def _furthest(tx: Transaction, provider: str, provider_id: str, state: SendState, since: datetime) -> SendState:
     r = schema.receipts
-    query = sa.select(r.c.state).where(r.c.provider == provider, r.c.provider_id == provider_id)
+    # A mail has the same id each time it is sent: what bounced before a person sent it again says nothing of now.
+    query = sa.select(r.c.state).where(
+        r.c.provider == provider, r.c.provider_id == provider_id, r.c.received_at >= since
+    )
     for reported in tx.connection.execute(query).scalars():
         state = advance(state, SendState(reported))
     return state
@@ -233,14 +241,16 @@ def _times(tx: Transaction, state: SendState) -> dict[str, Any]:
 
 
 def _thread(tx: Transaction, row: sa.RowMapping) -> Thread | None:
-    """Mails of one case hang together: each answers the first."""
+    """Mails of one case hang together, ours and the customer's: each answers the last."""
     if row["case_id"] is None:
         return None
-    n = schema.notifications
-    query = (
-        sa.select(n.c.provider_id)
-        .where(n.c.case_id == row["case_id"], n.c.channel == "email", n.c.provider_id.is_not(None))
-        .order_by(n.c.id)
+    n, i = schema.notifications, schema.inbound
+    ours = sa.select(n.c.provider_id, n.c.handed_over_at).where(
+        n.c.case_id == row["case_id"], n.c.channel == "email", n.c.provider_id.is_not(None)
     )
-    earlier = tuple(tx.connection.execute(query).scalars())
+    theirs = sa.select(i.c.provider_id, i.c.received_at).where(
+        i.c.case_id == row["case_id"], i.c.provider == INBOUND_MAIL
+    )
+    mails = [*tx.connection.execute(ours.order_by(n.c.id)), *tx.connection.execute(theirs.order_by(i.c.id))]
+    earlier = tuple(provider_id for provider_id, _ in sorted(mails, key=lambda mail: mail[1]))
     return Thread(in_reply_to=earlier[-1], references=earlier[-10:]) if earlier else None

@@ -12,7 +12,7 @@ from device_models.event import Event, Message, Rejection, Tick
 from device_models.registry import Device
 from gateway import commands as c
 from gateway import rule_versions
-from gateway.cases import agent, inbound, silences
+from gateway.cases import agent, inbound, mail, silences
 from gateway.cases.alerts import look_again
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
@@ -168,6 +168,10 @@ class Batch:
                 return silences.end_silence(tx, command)
             case c.CustomerWrote():
                 return self._customer_wrote(command)
+            case c.MailArrived():
+                return self._customer_wrote(mail.customer_wrote(tx, command))
+            case c.MailBounced():
+                return mail.bounced(tx, command)
             case c.ServiceAnswered():
                 return self._service_answered(command.case_id, command.answer)
             case c.SetConsent():
