@@ -106,7 +106,7 @@ PURPOSES = {
         点検通知 | 点検のお知らせ | 点検案内 | 保养提醒 | 保養提醒 | 保养通知""",
     Purpose.FAULT: """fault | faults | alert | alerts | alarms | störung | störungen | störungsmeldungen | fehler
         الأعطال | أعطال | العطل | التنبيهات | pannes | alertes | averías | fallos | alertas | avarias | falhas
-        неисправности | неисправность | поломки
+        неисправности | неисправность | сбои | поломки
         сообщения о неисправностях | guasti | avvisi | info gangguan | notifikasi gangguan | peringatan gangguan
         異常通知 | 異常のお知らせ | 故障通知 | 故障提醒""",
     Purpose.SAFETY: """safety | sicherheit | sicherheitshinweise | السلامة | سلامة | sécurité | seguridad | segurança

@@ -66,6 +66,7 @@ def thrifty(text: str) -> str:
 
     Text that stays outside the GSM alphabet is left alone: Arabic would lose the marks that keep a minus sign in place.
     """
-    plainer = text.translate(_PLAINER)
+    # French sets its quotation marks off with spaces, which plain ones do not want.
+    plainer = text.replace("«\u00a0", "«").replace("\u00a0»", "»").translate(_PLAINER)
     saves = segments(plainer).encoding == "GSM-7" and segments(plainer).count < segments(text).count
     return plainer if saves else text
