@@ -13,6 +13,7 @@ from rules.kinds.error_code import ErrorCodeRule
 from rules.kinds.forecast import ForecastRule
 from rules.kinds.maintenance import MaintenanceRule
 from rules.kinds.proximity import ProximityRule
+from rules.kinds.sequence import SequenceRule
 from rules.schema import RuleSet
 
 ALWAYS_THERE: Mapping[str, FieldType] = {"online": "bool"}
@@ -81,6 +82,9 @@ def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> It
                     yield ruleset.error(rule, "plans", f"no profile has the service plan '{name}'{_hint(name, plans)}")
             if rule.profile and not plans:
                 yield ruleset.error(rule, "profile", f"{_named(watched)} no service plans, so this never fires")
+        case SequenceRule():
+            names = ("first", "then", "then_not", "without", "clear_when")
+            yield from _expressions(ruleset, rule, {name: getattr(rule, name) for name in names}, watched)
         case ProximityRule() | _:
             return
 

@@ -16,6 +16,7 @@ from rules.kinds.error_code import ErrorCodeEvaluator, ErrorCodeRule
 from rules.kinds.forecast import ForecastEvaluator, ForecastRule
 from rules.kinds.maintenance import MaintenanceEvaluator, MaintenanceRule
 from rules.kinds.proximity import ProximityRule
+from rules.kinds.sequence import SequenceEvaluator, SequenceRule
 from rules.kinds.visiting import ProximityEvaluator
 from rules.spatial_index import ShopIndex
 
@@ -86,6 +87,8 @@ def evaluator_for(rule: BaseRule, profile: DeviceProfile, shops: ShopIndex | Non
             return ForecastEvaluator(rule, profile)
         case MaintenanceRule():
             return MaintenanceEvaluator(rule, profile)
+        case SequenceRule():
+            return SequenceEvaluator(rule, profile)
         case ProximityRule():
             return ProximityEvaluator(rule, profile, shops or ShopIndex(()))
         case _:

@@ -16,16 +16,33 @@ from rules.kinds.error_code import ErrorCodeRule
 from rules.kinds.forecast import ForecastRule
 from rules.kinds.maintenance import MaintenanceRule
 from rules.kinds.proximity import ProximityRule
+from rules.kinds.sequence import SequenceRule
 
 AnyRule = Annotated[
-    ConditionRule | AbsentRule | ChangeRule | ErrorCodeRule | ForecastRule | MaintenanceRule | ProximityRule,
+    ConditionRule
+    | AbsentRule
+    | ChangeRule
+    | ErrorCodeRule
+    | ForecastRule
+    | MaintenanceRule
+    | ProximityRule
+    | SequenceRule,
     Field(discriminator="kind"),
 ]
 """The union of all kinds; its JSON Schema is what editors complete by."""
 
 KINDS: Mapping[str, type[BaseRule]] = {
     model.model_fields["kind"].default: model
-    for model in (ConditionRule, AbsentRule, ChangeRule, ErrorCodeRule, ForecastRule, MaintenanceRule, ProximityRule)
+    for model in (
+        ConditionRule,
+        AbsentRule,
+        ChangeRule,
+        ErrorCodeRule,
+        ForecastRule,
+        MaintenanceRule,
+        ProximityRule,
+        SequenceRule,
+    )
 }
 
 
