@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 Value = float | int | str | bool
@@ -139,6 +140,8 @@ class Rejection:
         return cls(message.topic, reason, message.payload[:256], message.received_at, message.sequence)
 
 
+# A device's state names few instants many times over, and is written with each of its messages.
+@lru_cache(maxsize=16_384)
 def rfc3339(at: datetime) -> str:
     """Write an aware time as RFC 3339 in UTC, ``Z`` for the zone."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

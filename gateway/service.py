@@ -60,6 +60,10 @@ from notifiers.transports.twilio_callbacks import verify_signature
 
 log = structlog.get_logger()
 
+_MOST_MESSAGES = 2000
+"""In one commit: with a backlog so many cost the least each, and a command waits for a fifth of a second at most."""
+_COMMIT_LINGER_S = 0.005
+_RECORD_LINGER_S = 0.25
 _SWEEP_EVERY = timedelta(hours=1)
 _SWEEP_PART = 500
 _FORGET_EVERY = timedelta(minutes=5)
@@ -167,7 +171,7 @@ class Service:
         self.pipeline = Pipeline(committer, self._batches(stream), clock, self.live, self.metrics)
         self.history = await self._open_history()
         recorder = Recorder(
-            _Log(stream, clock),
+            _Log(stream, clock, _RECORD_LINGER_S),
             ProfiledDecoding(dispatcher, self.registry, profiles),
             self.history,
             self._keep_position(profiles),
@@ -224,7 +228,7 @@ class Service:
         return stream, broker
 
     def _batches(self, stream: Stream) -> Callable[[int], AsyncIterator[MessageBatch]]:
-        return lambda after: _Log(stream, self.clock).batches(after)
+        return lambda after: _Log(stream, self.clock, _COMMIT_LINGER_S).batches(after)
 
     async def _open_history(self) -> History:
         section, budget = self.config.history, int(self.config.data_budget * _HISTORY_SHARE)
@@ -354,13 +358,15 @@ class Service:
 class _Log:
     """The log in the gateway's own time: nats-server stamps by the wall clock, the demo's clock may run faster."""
 
-    def __init__(self, stream: Stream, clock: Clock) -> None:
+    def __init__(self, stream: Stream, clock: Clock, linger_s: float) -> None:
+        """``linger_s``: how long a batch waits to become fuller. A commit costs as much as some twenty messages."""
         self._stream = stream
         self._clock = clock
+        self._linger_s = linger_s
 
     async def batches(self, after: int) -> AsyncGenerator[MessageBatch, None]:
         # Closed at once when the reader ends, so that the server forgets its consumer.
-        async with aclosing(self._stream.batches(after)) as batches:
+        async with aclosing(self._stream.batches(after, _MOST_MESSAGES, self._linger_s)) as batches:
             async for batch in batches:
                 if self._clock.is_wall:
                     yield batch
