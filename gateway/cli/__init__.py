@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import accounts, decode, demo, doctor, hold, importing, init, rules, run, simulate, watch
+from gateway.cli import accounts, bench, decode, demo, doctor, hold, importing, init, rules, run, simulate, watch
 
 app = typer.Typer(
     name="gateway",
@@ -21,6 +21,7 @@ app.command("decode")(decode.decode)
 app.command("simulate")(simulate.simulate)
 app.command("hold")(hold.hold)
 app.command("watch")(watch.watch)
+app.command("bench")(bench.bench)
 app.add_typer(rules.app, name="rules")
 app.add_typer(accounts.app, name="users")
 
