@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import orjson
 import sqlalchemy as sa
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -98,14 +99,30 @@ async def fields(request: web.Request) -> Mapping[str, Any]:
     Raises HTTPBadRequest where it is neither.
     """
     if request.content_type != "application/json":
-        return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+        return await form_of(request)
+    body = await request.read()
     try:
-        sent = await request.json() if request.can_read_body else {}
-    except ValueError as error:
+        # orjson is strict where json is lax: UTF-8 alone, bounded depth, and no half of a surrogate pair, which
+        # neither the database nor an answer could hold.
+        sent = orjson.loads(body) if body else {}
+    except orjson.JSONDecodeError as error:
         raise web.HTTPBadRequest(text="The body is no JSON.") from error
     if not isinstance(sent, dict):
         raise web.HTTPBadRequest(text="The body is no JSON object.")
     return sent
+
+
+async def form_of(request: web.Request) -> Mapping[str, str]:
+    """Return a form's texts; uploads are left out.
+
+    Raises HTTPBadRequest where the body is not what its Content-Type says.
+    """
+    try:
+        sent = await request.post()
+    except (ValueError, LookupError) as error:
+        # A multipart body without its boundaries; a charset that nobody knows.
+        raise web.HTTPBadRequest(text="The body is no form.") from error
+    return {name: value for name, value in sent.items() if isinstance(value, str)}
 
 
 def _unknown(request: web.Request) -> web.HTTPException:
@@ -117,6 +134,6 @@ def _unknown(request: web.Request) -> web.HTTPException:
 async def _check_csrf(request: web.Request, session: str) -> None:
     given = request.headers.get("X-CSRF-Token")
     if given is None and request.content_type != "application/json":
-        given = str((await request.post()).get("_csrf", ""))
+        given = (await form_of(request)).get("_csrf", "")
     if not csrf_matches(request.app[DEPS].secret, session, given or ""):
         raise web.HTTPForbidden(text="This form is from an older session. Reload the page and try again.")

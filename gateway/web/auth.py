@@ -62,17 +62,22 @@ def new_token() -> str:
 
 def token_hash(token: str) -> str:
     """Hash a token for keeping. A plain SHA-256 will do: there is nothing to guess in 256 random bits."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(_bytes_of(token)).hexdigest()
 
 
 def csrf_token(secret: str, bound_to: str) -> str:
     """Make the token that forms carry, bound to a session (or to the login page's cookie)."""
-    return hmac.new(secret.encode(), b"csrf:" + bound_to.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), b"csrf:" + _bytes_of(bound_to), hashlib.sha256).hexdigest()
 
 
 def csrf_matches(secret: str, bound_to: str, given: str) -> bool:
     """Check a form's token in constant time."""
-    return hmac.compare_digest(csrf_token(secret, bound_to).encode(), given.encode())
+    return hmac.compare_digest(csrf_token(secret, bound_to).encode(), _bytes_of(given))
+
+
+def _bytes_of(sent: str) -> bytes:
+    """Return the bytes of a header or cookie; aiohttp keeps those that are no UTF-8 as lone surrogates."""
+    return sent.encode("utf-8", "surrogateescape")
 
 
 class LoginThrottle:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.store import schema
 from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
-from tests.gateway.web_fleet import TOKENS
+from tests.gateway.web_fleet import NOW, TOKENS
 from tests.gateway.web_visit import Visit, visit
 
 
@@ -149,9 +150,54 @@ async def test_a_refusal_is_problem_json(tmp_path: Path) -> None:
             assert problem["status"] == status
             assert problem["title"]
         headers = {"Authorization": f"Bearer {TOKENS['agent']}", "Content-Type": "application/json"}
-        for broken_body in (b"{", b"[]", b"\xff"):
+        for broken_body in (b"{", b"[]", b"\xff", b"[" * 50_000, b'{"a":' * 50_000, b'{"text": "\\ud800"}'):
             broken = await web.client.post(f"/api/cases/{case}/note", data=broken_body, headers=headers)
-            assert broken.status == 400
+            assert (broken.status, broken.content_type) == (400, "application/problem+json"), broken_body[:20]
+        nul = await web.api("POST", f"/api/cases/{case}/note", json={"text": "a\0b"})
+        assert (nul.status, (await nul.json())["field"]) == (422, "text")
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "text/plain; charset=nope"])
+async def test_a_body_that_is_not_what_its_type_says_is_refused_and_no_fault_of_ours(
+    tmp_path: Path, content_type: str
+) -> None:
+    async with visit(tmp_path, None) as web:
+        headers = {"Content-Type": content_type, "Authorization": f"Bearer {TOKENS['agent']}"}
+        case = web.town.case_of("f-yusuf")["id"]
+        for path in (f"/api/cases/{case}/note", "/login"):
+            answer = await web.client.post(path, data="text=é".encode("latin1"), headers=headers)
+            assert 400 <= answer.status < 500, path
+
+
+async def test_a_token_that_is_no_ascii_is_an_unknown_one(tmp_path: Path) -> None:
+    async with visit(tmp_path, None, empty=True) as web:
+        for headers in ({"Authorization": "Bearer caf\udce9"}, {"Cookie": "session=caf\udce9"}):
+            answer = await web.client.get("/api/cases", headers=headers)
+            assert answer.status == 401, headers
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_time_at_the_edge_of_the_calendar_is_refused_by_its_field(tmp_path: Path, moment: str) -> None:
+    async with visit(tmp_path, None, empty=True) as web:
+        answer = await web.api("GET", "/api/cases", params={"opened_since": moment})
+        assert (answer.status, (await answer.json())["field"]) == (422, "opened_since")
+
+
+async def test_a_device_is_unknown_until_it_is_registered(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        heard = {"ecosystem": "native", "topic": "devices/stray/status", "messages": 3}
+        stray = {**heard, "id": "stray", "first_heard_at": NOW, "last_heard_at": NOW}
+        with web.town.store.write() as connection:
+            connection.execute(sa.insert(schema.unknown_devices).values(stray))
+
+        async def listed() -> bool:
+            answer = await (await web.api("GET", "/api/devices/unknown")).json()
+            return "stray" in {item["id"] for item in answer["items"]}
+
+        assert await listed()
+        with web.town.store.write() as connection:
+            connection.execute(sa.insert(schema.devices).values(id="stray", profile="freezer"))
+        assert not await listed()
 
 
 async def test_import_takes_all_records_or_none_and_names_the_wrong_field(tmp_path: Path) -> None:

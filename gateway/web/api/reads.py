@@ -1,6 +1,6 @@
 """GET under /api: lists by cursor, single things with all that is known of them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from aiohttp import web
@@ -204,4 +204,7 @@ def _time(field: str, text: str | None) -> datetime | None:
         raise FieldError(field, f"{field}: not a time such as 2026-11-23T10:00:00Z") from None
     if at.tzinfo is None:
         raise FieldError(field, f"{field}: has no time zone")
-    return at
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise FieldError(field, f"{field}: is beyond the years 1 to 9999 in UTC") from None

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from device_models.purpose import Purpose
 from gateway.commands import CommandRefused, CustomerWrote, ServiceAnswered, SetConsent
-from gateway.web.access import read
+from gateway.web.access import form_of, read
 from gateway.web.customer.texts import TEXTS, language_of
 from gateway.web.customer.view import CustomerFacts, CustomerView, load, view_of
 from gateway.web.deps import DEPS
@@ -30,7 +30,7 @@ async def show_page(request: web.Request) -> web.StreamResponse:
 async def write(request: web.Request) -> web.StreamResponse:
     """POST /p/{token}/write: a message, joined to the case the link is about."""
     link, facts = await _open(request)
-    text = str((await request.post()).get("text", "")).replace("\r\n", "\n").strip()
+    text = (await form_of(request)).get("text", "").replace("\r\n", "\n").strip()
     t = TEXTS[language_of(facts.customer.locale)]
     if not text:
         return _page(request, facts, error=t["empty"], status=HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -54,7 +54,7 @@ async def tried(request: web.Request) -> web.StreamResponse:
 async def service(request: web.Request) -> web.StreamResponse:
     """POST /p/{token}/service: ``answer`` done or later."""
     link, facts = await _open(request)
-    answer = (await request.post()).get("answer")
+    answer = (await form_of(request)).get("answer")
     if facts.case is None or facts.case.kind != "maintenance" or link.case_id is None:
         raise web.HTTPNotFound
     if answer not in ("done", "later"):
@@ -72,9 +72,9 @@ async def service(request: web.Request) -> web.StreamResponse:
 async def choose(request: web.Request) -> web.StreamResponse:
     """POST /p/{token}/choose: ``purpose`` and ``on`` (1 or 0); the page's own STOP and START."""
     link, _facts = await _open(request)
-    form = await request.post()
+    form = await form_of(request)
     try:
-        purpose = Purpose(str(form.get("purpose", "")))
+        purpose = Purpose(form.get("purpose", ""))
     except ValueError:
         raise web.HTTPUnprocessableEntity(text="purpose: unknown") from None
     await _consent(request, link, (purpose,), granted=form.get("on") == "1")
@@ -93,7 +93,7 @@ async def stop(request: web.Request) -> web.StreamResponse:
     ``undo=1`` takes it back.
     """
     link, facts = await _open(request, even_expired=True)
-    undo = (await request.post()).get("undo") == "1"
+    undo = (await form_of(request)).get("undo") == "1"
     await _consent(request, link, _purposes(link), granted=undo)
     if undo:
         raise _back(request, "", "#prefer")

@@ -8,7 +8,7 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.commands import SaveSession
-from gateway.web.access import IDENTITY, identify, read
+from gateway.web.access import IDENTITY, form_of, identify, read
 from gateway.web.auth import (
     SESSION_COOKIE,
     SESSION_LIFE,
@@ -43,10 +43,10 @@ async def show_login(request: web.Request) -> web.StreamResponse:
 async def log_in(request: web.Request) -> web.StreamResponse:
     """POST /login: ``name``, ``password``; five failures for a name from an address, then a pause."""
     deps, throttle = request.app[DEPS], request.app[THROTTLE]
-    form = await request.post()
-    name, password = str(form.get("name", ""))[:LONGEST_NAME], str(form.get("password", ""))
-    address, next_path = request.remote or "", str(form.get("next", "/"))
-    if not csrf_matches(deps.secret, request.cookies.get(LOGIN_COOKIE, ""), str(form.get("_csrf", ""))):
+    form = await form_of(request)
+    name, password = form.get("name", "")[:LONGEST_NAME], form.get("password", "")
+    address, next_path = request.remote or "", form.get("next", "/")
+    if not csrf_matches(deps.secret, request.cookies.get(LOGIN_COOKIE, ""), form.get("_csrf", "")):
         return _form(request, name, next_path, "That form had expired. Please try again.", status=403)
     wait = throttle.wait(name, address)
     if wait > timedelta(0):

@@ -124,7 +124,9 @@ def all_shops(connection: sa.Connection) -> list[ShopLine]:
 
 def unknown(connection: sa.Connection) -> list[sa.RowMapping]:
     """Load the quarantine: devices that speak and that nobody registered, the last heard first."""
-    query = sa.select(unknown_devices).order_by(unknown_devices.c.last_heard_at.desc()).limit(PAGE)
+    # Whoever was registered since stays in the table, but is unknown no more.
+    registered = sa.exists().where(devices.c.id == unknown_devices.c.id)
+    query = sa.select(unknown_devices).where(~registered).order_by(unknown_devices.c.last_heard_at.desc()).limit(PAGE)
     return list(connection.execute(query).mappings())
 
 
