@@ -127,7 +127,8 @@ def read_windows(path: Path, tables: Sequence[Table], zone: tzinfo) -> dict[str,
                 found |= {device: _windows(said, zone) for device, said in data.items()}
                 continue
             name = next((n for n in data if n in (table.path.name, table.path.stem)), None)
-            # NAB's files are often kept under a prefix, its labels not.
+            # NAB's labels name the folder too; its files are often kept under a prefix.
+            name = name or next((n for n in data if n.rpartition("/")[2] == table.path.name), None)
             name = name or next((n for n in data if table.path.name.endswith(f"_{n}")), None)
             if name is None:
                 raise BadTableError(f"{path}: has no labels for {table.path.name}")

@@ -106,9 +106,10 @@ def test_the_only_column_is_taken_for_the_only_field_and_says_so(rule_file: Path
     assert "column 'value' is taken for temperature" in result.stderr
 
 
-def test_labels_give_precision_and_recall(rule_file: Path, csv_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["cellar.csv", "cellar", "realKnownCause/cellar.csv"])
+def test_labels_give_precision_and_recall(rule_file: Path, csv_file: Path, tmp_path: Path, name: str) -> None:
     labels = tmp_path / "labels.json"
-    labels.write_text(json.dumps({"cellar.csv": [["2026-03-01 08:05:00", "2026-03-01 08:40:00"]]}), "utf-8")
+    labels.write_text(json.dumps({name: [["2026-03-01 08:05:00", "2026-03-01 08:40:00"]]}), "utf-8")
     result = run("backtest", rule_file, "--csv", csv_file, "--labels", labels)
     said = dict(line.split(maxsplit=1) for line in result.stderr.splitlines() if not line.startswith("cellar"))
     assert (said["precision"], said["recall"], said["p50_delay_s"]) == ("0.5", "1.0", "900.0")
