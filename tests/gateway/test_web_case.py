@@ -33,7 +33,7 @@ async def test_the_thread_joins_what_was_said_on_every_channel(tmp_path: Path) -
         text = await web.page(f"/cases/{case}")
         order = (
             "The case opened itself",
-            "Keep the door closed",
+            "Deixe a porta fechada",
             "Mia took the case",
             "Start relay?",
             "Desliguei",
