@@ -13,6 +13,7 @@ from typing import Any
 from device_models.event import rfc3339
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.registry import Device
+from rules.response.incident import gather, leave
 from rules.response.inhibition import inhibitor_of
 from rules.response.silence import silence_of
 from rules.response.withheld import KnownAlert, Withheld
@@ -20,6 +21,7 @@ from rules.response.world import (
     Action,
     AddToCase,
     CaseRecord,
+    JoinIncident,
     KeepAlert,
     Notify,
     OpenCase,
@@ -35,6 +37,7 @@ __all__ = [
     "Action",
     "AddToCase",
     "CaseRecord",
+    "JoinIncident",
     "KeepAlert",
     "Notify",
     "OpenCase",
@@ -59,7 +62,8 @@ def respond(world: World, transition: Transition) -> list[Action]:
         return _act_or_withhold(world, transition)
     if transition.state is AlertState.RESOLVED:
         explained = [KeepAlert(alert) for alert in _no_longer_explained(world, transition)]
-        return [*_on_resolved(world, transition), KeepAlert(KnownAlert(transition)), *explained]
+        ended = leave(world, world.alert(transition), transition.at)
+        return [*_on_resolved(world, transition), KeepAlert(KnownAlert(transition)), *explained, *ended]
     return []
 
 
@@ -85,13 +89,18 @@ def release(world: World, alert: KnownAlert) -> tuple[Transition, list[Action]]:
     known = before.explanation.get("withheld")
     was = {**withheld.as_dict(), "from": known["from"] if known else rfc3339(before.at)}
     transition = replace(before, at=max(before.at, withheld.until), explanation={**before.explanation, "withheld": was})
-    return transition, _act_or_withhold(world, transition)
+    alone = withheld.by in ("group", "incident")
+    return transition, [*_act_or_withhold(world, transition, alone=alone), *leave(world, alert, transition.at)]
 
 
-def _act_or_withhold(world: World, transition: Transition) -> list[Action]:
+def _act_or_withhold(world: World, transition: Transition, *, alone: bool = False) -> list[Action]:
+    """``alone``: it has waited for others of its site already."""
     withheld = _withheld(world, transition)
     if withheld is not None:
         return [*_raise_cause(world, transition, withheld), KeepAlert(KnownAlert(transition, withheld))]
+    gathered = None if alone else gather(world, transition)
+    if gathered is not None:
+        return gathered
     return [*_on_firing(world, transition), KeepAlert(KnownAlert(transition))]
 
 

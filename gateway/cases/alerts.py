@@ -1,5 +1,6 @@
 """What response remembers of alerts, in the store: the last word of each, and what withholds it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from device_models.purpose import Purpose, Severity
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from rules.base import BaseRule
+from rules.kinds.absent import AbsentRule
 from rules.response.withheld import KnownAlert, Withheld
 from rules.transition import AlertState, Transition
 
@@ -93,14 +95,35 @@ def withheld_on(connection: sa.Connection, device_id: str) -> dict[str, dict[str
     return {alert.transition.rule: reason_of(alert.withheld) for alert in found if alert.withheld}
 
 
+def sites_of(tx: Transaction, device_ids: Iterable[str]) -> list[str]:
+    """Return the sites of some devices."""
+    devices = tx.registry.devices
+    return sorted({d.site for device_id in device_ids if (d := devices.get(device_id)) and d.site})
+
+
+def load_site_sizes(tx: Transaction, rules: Mapping[str, BaseRule], sites: Sequence[str]) -> dict[tuple[str, str], int]:
+    """Count the devices of sites that each absent rule watches; by site and rule."""
+    absent = [rule for rule in rules.values() if isinstance(rule, AbsentRule)]
+    if not absent or not sites:
+        return {}
+    d = schema.devices
+    query = sa.select(d.c.site, d.c.profile, sa.func.count()).where(d.c.site.in_(sites)).group_by(d.c.site, d.c.profile)
+    sizes: Counter[tuple[str, str]] = Counter()
+    for site, profile, count in tx.connection.execute(query):
+        for rule in absent:
+            if rule.applies_to(profile):
+                sizes[site, rule.id] += count
+    return dict(sizes)
+
+
 def _of_sites(
     tx: Transaction, rules: Mapping[str, BaseRule], device_ids: Iterable[str], concerned: set[str]
 ) -> list[KnownAlert]:
     """Alerts at the same sites by rules that explain, or are explained, across a site."""
     across = [rule for rule in rules.values() if rule.inhibited_scope == "site" and rule.inhibited_by]
     names = {name for rule in across if rule.id in concerned for name in rule.inhibited_by}
-    devices = tx.registry.devices
-    sites = sorted({d.site for device_id in device_ids if (d := devices.get(device_id)) and d.site})
+    names |= {rule.id for rule in rules.values() if rule.id in concerned and isinstance(rule, AbsentRule)}
+    sites = sites_of(tx, device_ids)
     if not names or not sites:
         return []
     at_site = sa.select(schema.devices.c.id).where(schema.devices.c.site.in_(sites))

@@ -7,17 +7,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
-from gateway.cases.alerts import load_alerts, save_alert
+from gateway.cases.alerts import load_alerts, load_site_sizes, save_alert, sites_of
 from gateway.cases.silences import load_silences
 from gateway.cases.timeline import add_entry, touch
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
 from gateway.transaction import Transaction
 from rules.base import BaseRule
+from rules.kinds.absent import AbsentRule
 from rules.respond import (
     Action,
     AddToCase,
     CaseRecord,
+    JoinIncident,
     KeepAlert,
     Notify,
     OpenCase,
@@ -26,6 +28,7 @@ from rules.respond import (
     Withdraw,
     World,
 )
+from rules.response.grouping import group_key
 from rules.transition import Transition
 
 _TOLD = ("handed_over", "accepted", "delivered", "read", "unknown")
@@ -41,7 +44,9 @@ def load_world(
     cases = schema.cases
     alerts = load_alerts(tx, rules, transitions, until)
     known = {key for of_device in alerts.values() for key, alert in of_device.items() if alert.firing}
-    keys = sorted({transition.dedupe_key for transition in transitions} | known)
+    sites = sites_of(tx, [t.device_id for t in transitions] + list(alerts))
+    groups = {group_key(rule.id, site) for rule in rules.values() if isinstance(rule, AbsentRule) for site in sites}
+    keys = sorted({transition.dedupe_key for transition in transitions} | known | groups)
     newest = sa.select(sa.func.max(cases.c.id)).where(cases.c.dedupe_key.in_(keys)).group_by(cases.c.dedupe_key)
     rows = tx.connection.execute(sa.select(cases).where(cases.c.id.in_(newest))).mappings().all()
     last_id = tx.connection.execute(sa.select(sa.func.max(cases.c.id))).scalar()
@@ -50,9 +55,10 @@ def load_world(
         profiles=tx.profiles,
         devices=tx.registry.devices,
         customers=tx.registry.customers,
-        cases={row["dedupe_key"]: _record(row, _was_told(tx, row)) for row in rows},
+        cases={row["dedupe_key"]: _record(row, _told_customers(tx, row)) for row in rows},
         next_case_id=(last_id or 0) + 1,
         alerts=alerts,
+        site_sizes=load_site_sizes(tx, rules, sites),
         silences=load_silences(tx.connection, tx.now),
     )
 
@@ -63,15 +69,15 @@ def load_case(tx: Transaction, case_id: int) -> sa.RowMapping | None:
     return tx.connection.execute(query).mappings().first()
 
 
-def _was_told(tx: Transaction, row: sa.RowMapping) -> bool:
-    """Whether the customer heard that this episode began; a reopening asks anew."""
+def _told_customers(tx: Transaction, row: sa.RowMapping) -> frozenset[str]:
+    """Who heard that this episode began; a reopening asks anew."""
     n = schema.notifications
     prefix = f"case:{row['id']}:%:{row['reopened']}:%"
-    query = sa.select(n.c.id).where(n.c.case_id == row["id"], n.c.key.like(prefix), n.c.state.in_(_TOLD)).limit(1)
-    return tx.connection.execute(query).first() is not None
+    query = sa.select(n.c.customer_id).where(n.c.case_id == row["id"], n.c.key.like(prefix), n.c.state.in_(_TOLD))
+    return frozenset(tx.connection.execute(query).scalars())
 
 
-def _record(row: sa.RowMapping, told: bool) -> CaseRecord:
+def _record(row: sa.RowMapping, told: frozenset[str]) -> CaseRecord:
     return CaseRecord(
         id=row["id"],
         dedupe_key=row["dedupe_key"],
@@ -86,7 +92,8 @@ def _record(row: sa.RowMapping, told: bool) -> CaseRecord:
         opened_at=row["opened_at"],
         resolved_at=row["resolved_at"],
         reopened=row["reopened"],
-        told=told,
+        told=bool(told),
+        told_customers=told,
     )
 
 
@@ -136,6 +143,13 @@ def apply_actions(tx: Transaction, actions: Sequence[Action]) -> int | None:
                 case_id = case.id
             case Notify():
                 enqueue(tx, action)
+            case JoinIncident(case, incident_id):
+                said = f"part of incident #{incident_id}"
+                touch(
+                    tx, case.id, state="resolved", resolved_at=case.resolved_at, resolved_by="incident", resolution=said
+                )
+                add_entry(tx, case.id, "resolved", body={"resolution": said})
+                withdraw(tx, case.id, said)
             case KeepAlert(alert):
                 save_alert(tx, alert)
             case Withdraw(case_id=of_case, reason=reason):

@@ -71,7 +71,10 @@ def withheld_sentence(withheld: Mapping[str, Any], now: datetime) -> str:
     if withheld.get("by") == "silence":
         said = f"Silence #{withheld.get('silence')} of {withheld.get('author')} withholds it{wait}"
         return f"{said}: {withheld.get('reason')}."
-    return f"It has no case of its own{wait}."
+    site = withheld.get("site")
+    if withheld.get("by") == "group":
+        return f"It waits{wait} whether others at {site} fall silent too."
+    return f"It is part of incident #{withheld.get('case_id')}: no data from {site}."
 
 
 def _begin(rule: Mapping[str, Any], state: str, now: datetime) -> str:

@@ -19,6 +19,7 @@ from rules.alert import Alert
 from rules.base import BaseRule
 from rules.evaluator import Clock, Evaluator, Fact, Fingerprint, Moment, RuleState, Wake
 from rules.inputs import DeviceContext
+from rules.response.grouping import Grouping
 from rules.transition import AlertState
 
 SILENT_INTERVALS = 3
@@ -33,6 +34,8 @@ class AbsentRule(BaseRule):
     """How long nothing was heard; None: three of the profile's reporting intervals."""
     offline_for: Duration | None = None
     """How long after the LWT, nothing having been heard since; None: one reporting interval, at most ``for``."""
+    incident: Grouping = Grouping()
+    """When several devices of one site that are silent become one incident; response goes by it."""
 
 
 class AbsentEvaluator(Evaluator):

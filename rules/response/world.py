@@ -33,6 +33,8 @@ class CaseRecord:
     reopened: int = 0
     told: bool = False
     """The opening message was handed over to a provider: they know, and want to hear the end."""
+    told_customers: frozenset[str] = frozenset()
+    """Of an incident: who was told."""
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class World:
     next_case_id: int = 1
     alerts: dict[str, dict[str, KnownAlert]] = field(default_factory=dict)
     """What response knows of alerts, by device and dedupe key."""
+    site_sizes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """How many devices of a site a rule watches, by site and rule; of those sites that may be gone."""
     silences: Sequence[Silence] = ()
     """Those that may be in force; which are is theirs to say."""
 
@@ -125,19 +129,27 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinIncident:
+    """A case that turns out to be part of an incident ends; its fault goes on there."""
+
+    case: CaseRecord
+    incident_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeepAlert:
     """Remember the last word of an alert, and what withholds it."""
 
     alert: KnownAlert
 
 
-Action = OpenCase | ReopenCase | AddToCase | RecoverCase | Notify | Withdraw | KeepAlert
+Action = OpenCase | ReopenCase | AddToCase | RecoverCase | Notify | Withdraw | KeepAlert | JoinIncident
 
 
 def absorb(world: World, actions: Sequence[Action]) -> None:
     """Bring ``world`` up to date with ``actions``, so that the next input of the batch sees them."""
     for action in actions:
-        if isinstance(action, OpenCase | ReopenCase | AddToCase | RecoverCase):
+        if isinstance(action, OpenCase | ReopenCase | AddToCase | RecoverCase | JoinIncident):
             world.cases[action.case.dedupe_key] = action.case
         if isinstance(action, KeepAlert):
             transition = action.alert.transition

@@ -1,6 +1,7 @@
 """What is withheld, on real stores: nothing of it is lost by a restart, and no size of batch changes it."""
 
 import tempfile
+from contextlib import ExitStack
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from rules.detect import Detector
 from rules.response.silence import Weekly
 from rules.schema import merge_rules
 from rules.spatial_index import ShopIndex
-from tests.gateway.making import FREEZER, T0, Gateway, gateway
+from tests.gateway.making import ANA, FREEZER, T0, Gateway, gateway
 
 RULES = """
 rules:
@@ -217,3 +218,46 @@ def test_a_silence_that_cannot_be_meant_is_refused_with_the_mend(
         with pytest.raises(c.CommandRefused, match=why):
             made.submit(command)
         assert made.rows(schema.silences) == []
+
+
+SILENT = """
+rules:
+  - {id: device-silent, kind: absent, profile: freezer, for: 15m, incident: {wait: 3m}}
+"""
+
+
+def at_site(made: Gateway) -> None:
+    made.submit(c.Upsert("customers", (ANA,), by="test"))
+    devices = [{"id": f"f{n}", "profile": "freezer", "customer_id": "ana", "site": "café"} for n in (1, 2, 3)]
+    made.submit(c.Upsert("devices", tuple(devices), by="test"))
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_site_that_is_gone_is_one_incident_and_one_message_until_it_is_heard_again(
+    store_url: str, tmp_path: Path, restart: bool
+) -> None:
+    times = [(n, T0 + timedelta(minutes=after + n)) for after in (0, 60) for n in (1, 2, 3)]
+    said = [
+        Message(f"devices/f{device}/status", b'{"temperature": -18}', at, number)
+        for number, (device, at) in enumerate(times, start=1)
+    ]
+    parts: list[tuple[list[Message], float]] = [(said[:3], 16.5), ([], 17.5), ([], 40), (said[3:5], 62), (said[5:], 64)]
+    seen: list[tuple[list[tuple[str, str]], list[str]]] = []
+    running = None
+    with ExitStack() as stack:
+        for number, (part, until) in enumerate(parts):
+            if restart or running is None:
+                if restart:
+                    stack.close()
+                running = stack.enter_context(gateway(store_url, tmp_path, rules=SILENT, records=False))
+                if number == 0:
+                    at_site(running)
+            if part:
+                running.deliver(part)
+            run_all(running, T0 + timedelta(minutes=until))
+            cases = [(row["kind"], row["state"]) for row in running.rows(schema.cases)]
+            seen.append((cases, [row["key"] for row in running.rows(schema.notifications)]))
+    told = ["case:1:fault_opened:0:ana"]
+    assert seen[0] == ([], [])
+    assert seen[1] == seen[2] == seen[3] == ([("incident", "open")], told)
+    assert seen[4] == ([("incident", "resolved")], told)

@@ -1,0 +1,255 @@
+"""Incidents: one case for a site that is gone, its silent devices as children, one message for each customer.
+
+From life: a café's router dies at night. Its two freezers and the ice machine fall silent within minutes; one case says
+so, the owner gets one message, and it is over when they are heard again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from device_models.event import rfc3339
+from device_models.purpose import Purpose, Severity
+from device_models.registry import Device
+from rules.kinds.absent import AbsentRule
+from rules.response.grouping import group_key
+from rules.response.withheld import KnownAlert, Withheld
+from rules.response.world import (
+    Action,
+    AddToCase,
+    CaseRecord,
+    JoinIncident,
+    KeepAlert,
+    Notify,
+    OpenCase,
+    RecoverCase,
+    ReopenCase,
+    Withdraw,
+    World,
+)
+from rules.transition import AlertState, Transition
+
+_NAMED_AT_MOST = 3
+
+
+def gather(world: World, transition: Transition) -> list[Action] | None:
+    """Let a silent device wait for others of its site, or take it into their incident; None: it stands alone."""
+    rule, device = world.rules.get(transition.rule), world.devices.get(transition.device_id)
+    if not isinstance(rule, AbsentRule) or device is None or device.site is None or not rule.incident.wait:
+        return None
+    own = world.cases.get(transition.dedupe_key)
+    if transition.purpose is Purpose.SAFETY or transition.on_arrival or (own is not None and own.open):
+        return None
+    size = world.site_sizes.get((device.site, rule.id), 0)
+    if size < 2:
+        return None
+    key, grouping = group_key(rule.id, device.site), rule.incident
+    incident = world.cases.get(key)
+    if incident is not None and incident.open:
+        child = _child(KnownAlert(transition), incident, device.site)
+        return [AddToCase(incident, transition), KeepAlert(child), *_tell(world, incident, [child], rule)]
+    until = transition.at + grouping.wait
+    held = KnownAlert(transition, Withheld("group", key, until, {"site": device.site}))
+    members = [alert for alert in _of_site(world, rule, device.site) if _gathers(alert, transition, rule)]
+    if len(members) + 1 < grouping.needed(size):
+        return [KeepAlert(held)]
+    return _open(world, rule, device.site, [*members, held], transition, incident)
+
+
+def leave(world: World, alert: KnownAlert | None, at: datetime) -> list[Action]:
+    """A device of an incident is heard again, or stands alone from now on: the last one out ends the incident."""
+    if alert is None or alert.withheld is None or alert.withheld.by != "incident":
+        return []
+    incident, rule = world.cases.get(alert.withheld.key), world.rules.get(alert.transition.rule)
+    if incident is None or not incident.open:
+        return []
+    left = [
+        other
+        for other in world.all_alerts()
+        if other.firing
+        and other.withheld is not None
+        and other.withheld.key == incident.dedupe_key
+        and other.transition.dedupe_key != alert.transition.dedupe_key
+    ]
+    if left:
+        settle = rule.incident.settle if isinstance(rule, AbsentRule) else None
+        if settle is None:
+            return []
+        stragglers = [other for other in left if other.withheld and other.withheld.until is None]
+        return [
+            KeepAlert(replace(other, withheld=replace(other.withheld, until=at + settle)))
+            for other in stragglers
+            if other.withheld
+        ]
+    over = replace(incident, open=False, resolved_at=at)
+    end = replace(alert.transition, state=AlertState.RESOLVED, at=at)
+    told = [
+        _notify(world, incident, customer_id, [d for d in _owned(world, customer_id) if d.site == _site(alert)], end)
+        for customer_id in sorted(incident.told_customers)
+        if customer_id in world.customers
+    ]
+    return [RecoverCase(over, end), Withdraw(incident.id, "resolved before it was sent"), *told]
+
+
+def _gathers(alert: KnownAlert, transition: Transition, rule: AbsentRule) -> bool:
+    waits = alert.withheld is None or alert.withheld.by == "group"
+    recent = alert.transition.at >= transition.at - rule.incident.within
+    other = alert.transition.dedupe_key != transition.dedupe_key
+    return alert.firing and waits and recent and other and not alert.transition.on_arrival
+
+
+def _of_site(world: World, rule: AbsentRule, site: str) -> Iterable[KnownAlert]:
+    for device_id, alerts in world.alerts.items():
+        device = world.devices.get(device_id)
+        if device is not None and device.site == site:
+            yield from (alert for alert in alerts.values() if alert.transition.rule == rule.id)
+
+
+def _open(
+    world: World,
+    rule: AbsentRule,
+    site: str,
+    members: list[KnownAlert],
+    last: Transition,
+    known: CaseRecord | None,
+) -> list[Action]:
+    first = min((alert.transition for alert in members), key=lambda t: (t.at, t.dedupe_key))
+    severity = max((alert.transition.severity for alert in members), key=lambda s: s.rank)
+    begun = replace(
+        first,
+        at=last.at,
+        severity=severity,
+        explanation=_explanation(world, rule, site, members, first),
+    )
+    owners = {owner.id if (owner := world.owner(alert.transition.device_id)) else None for alert in members}
+    again = known is not None and known.resolved_at is not None and last.at - known.resolved_at <= rule.reopen_within
+    if known is not None and again:
+        incident = replace(
+            known,
+            open=True,
+            resolved_at=None,
+            reopened=known.reopened + 1,
+            severity=severity,
+            told=False,
+            told_customers=frozenset(),
+        )
+        opening: Action = ReopenCase(incident, begun)
+    else:
+        incident = CaseRecord(
+            id=world.next_case_id,
+            dedupe_key=group_key(rule.id, site),
+            rule=rule.id,
+            device_id=first.device_id,
+            customer_id=owners.pop() if len(owners) == 1 else None,
+            kind="incident",
+            purpose=rule.purpose,
+            severity=severity,
+            open=True,
+            on_arrival=False,
+            opened_at=last.at,
+        )
+        opening = OpenCase(incident, begun, known.id if known else None)
+    actions: list[Action] = [opening]
+    for alert in members:
+        own = world.cases.get(alert.transition.dedupe_key)
+        if own is not None and own.open:
+            actions.append(JoinIncident(replace(own, open=False, resolved_at=last.at), incident.id))
+        actions.append(KeepAlert(_child(alert, incident, site)))
+    return [*actions, *_tell(world, incident, members, rule)]
+
+
+def _child(alert: KnownAlert, incident: CaseRecord, site: str) -> KnownAlert:
+    reason = {"site": site, "case_id": incident.id}
+    return KnownAlert(alert.transition, Withheld("incident", incident.dedupe_key, None, reason))
+
+
+def _explanation(
+    world: World, rule: AbsentRule, site: str, members: list[KnownAlert], first: Transition
+) -> dict[str, Any]:
+    count = len(members)
+    return {
+        "kind": "incident",
+        "title": {
+            "en": f"No data from site {site}: {count} devices",
+            "de": f"Keine Daten vom Standort {site}: {count} Geräte",
+            "ar": f"لا بيانات من الموقع {site}: {count} أجهزة",
+        },
+        "advice": dict(rule.advice),
+        "since": rfc3339(first.at),
+        "last_heard_at": _last_heard(members),
+        "site": site,
+        "devices": sorted(alert.transition.device_id for alert in members),
+        "devices_at_site": world.site_sizes.get((site, rule.id), count),
+    }
+
+
+def _last_heard(members: Iterable[KnownAlert]) -> str | None:
+    heard = [str(at) for alert in members if (at := alert.transition.explanation.get("last_heard_at"))]
+    return min(heard, default=None)
+
+
+def _tell(world: World, incident: CaseRecord, members: Iterable[KnownAlert], rule: AbsentRule) -> list[Action]:
+    """One message for each customer, about all of their devices that are gone."""
+    by_owner: defaultdict[str, list[KnownAlert]] = defaultdict(list)
+    for alert in members:
+        owner = world.owner(alert.transition.device_id)
+        if owner is not None:
+            by_owner[owner.id].append(alert)
+    told: list[Action] = []
+    for customer_id, theirs in sorted(by_owner.items()):
+        devices = [world.devices[alert.transition.device_id] for alert in theirs]
+        begun = replace(theirs[0].transition, severity=incident.severity)
+        heard = {"last_heard_at": _last_heard(theirs), "advice": dict(rule.advice)}
+        explained = {**begun.explanation, **heard}
+        told.append(_notify(world, incident, customer_id, devices, replace(begun, explanation=explained)))
+    return told
+
+
+def _notify(
+    world: World, incident: CaseRecord, customer_id: str, devices: list[Device], transition: Transition
+) -> Notify:
+    begins = transition.state is AlertState.FIRING
+    template = "fault_opened" if begins else "fault_resolved"
+    rule = world.rules.get(incident.rule)
+    facts: Mapping[str, Any] = {
+        **transition.explanation,
+        "kind": "absent",
+        "device": {"name": _names(devices), "product": {}},
+        "labels": {},
+        "decimals": {},
+        "severity": incident.severity.value,
+        "purpose": incident.purpose.value,
+        "case_id": incident.id,
+        "again": incident.reopened > 0,
+        "at": rfc3339(transition.at),
+    }
+    return Notify(
+        key=f"case:{incident.id}:{template}:{incident.reopened}:{customer_id}",
+        template=template,
+        customer_id=customer_id,
+        device_id=devices[0].id if devices else incident.device_id,
+        case_id=incident.id,
+        purpose=incident.purpose,
+        severity=Severity(incident.severity),
+        facts=facts,
+        mode=rule.notify if rule else None,
+    )
+
+
+def _names(devices: list[Device]) -> str:
+    named = ", ".join(device.label for device in devices[:_NAMED_AT_MOST])
+    return f"{named} +{len(devices) - _NAMED_AT_MOST}" if len(devices) > _NAMED_AT_MOST else named
+
+
+def _owned(world: World, customer_id: str) -> list[Device]:
+    return [
+        world.devices[device_id]
+        for device_id in world.alerts
+        if (owner := world.owner(device_id)) is not None and owner.id == customer_id
+    ]
+
+
+def _site(alert: KnownAlert) -> str | None:
+    return str(alert.withheld.reason["site"]) if alert.withheld else None

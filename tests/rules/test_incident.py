@@ -1,0 +1,154 @@
+"""Incidents: a site that is gone is one case and one message for each customer, however its devices fall silent."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device_models.purpose import Purpose, Severity
+from device_models.registry import Customer, Device
+from rules.kinds.absent import AbsentRule
+from rules.respond import Action, JoinIncident, Notify, OpenCase, RecoverCase, World
+from rules.response.grouping import Grouping
+from rules.transition import AlertState, Transition
+from tests.rules.test_inhibition import play
+
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FIRING, RESOLVED = AlertState.FIRING, AlertState.RESOLVED
+SILENT = AbsentRule(id="silent")
+OWNERS = {"s1": "ana", "s2": "ana", "s3": "bob", "s4": None, "s5": "ana", "h1": "bob", "x1": "bob"}
+SITES = {"h1": "home", "x1": None}
+DEVICES = {
+    name: Device(id=name, customer_id=owner, site=SITES.get(name, "shop"), name=name.upper())
+    for name, owner in OWNERS.items()
+}
+CUSTOMERS = {name: Customer(id=name, name=name) for name in ("ana", "bob")}
+
+
+def world(rule: AbsentRule = SILENT) -> World:
+    sizes = {("shop", "silent"): 5, ("home", "silent"): 1}
+    return World({"silent": rule}, {}, DEVICES, CUSTOMERS, site_sizes=sizes)
+
+
+def silent(device: str, seconds: float, state: AlertState = FIRING, **changes: object) -> Transition:
+    at = T0 + timedelta(seconds=seconds)
+    heard = {"kind": "absent", "last_heard_at": "2026-03-01T11:45:00Z"}
+    made = Transition("silent", device, state, at, Severity.MINOR, Purpose.FAULT, heard)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def kinds_opened(actions: Sequence[Action]) -> list[tuple[str, str]]:
+    return [(action.case.kind, action.case.device_id) for action in actions if isinstance(action, OpenCase)]
+
+
+def told(actions: Sequence[Action]) -> list[tuple[str, str, str]]:
+    return [(a.customer_id, a.template, a.facts["device"]["name"]) for a in actions if isinstance(a, Notify)]
+
+
+def test_three_of_five_devices_are_one_incident_with_one_message_for_each_customer() -> None:
+    actions = play(world(), silent("s1", 0), silent("s2", 20), silent("s3", 40), until=600)
+    assert kinds_opened(actions) == [("incident", "s1")]
+    assert told(actions) == [("ana", "fault_opened", "S1, S2"), ("bob", "fault_opened", "S3")]
+
+
+def test_fewer_are_their_own_cases_once_they_have_waited() -> None:
+    assert kinds_opened(play(world(), silent("s1", 0), silent("s2", 20), until=0.9)) == []
+    assert kinds_opened(play(world(), silent("s1", 0), silent("s2", 20), until=2)) == [
+        ("absent", "s1"),
+        ("absent", "s2"),
+    ]
+
+
+def test_those_that_waited_in_vain_join_the_incident_that_comes_within_the_window() -> None:
+    actions = play(world(), silent("s1", 0), silent("s2", 200), silent("s3", 400), until=60)
+    assert [kind for kind, _ in kinds_opened(actions)] == ["absent", "absent", "incident"]
+    assert [action.case.device_id for action in actions if isinstance(action, JoinIncident)] == ["s1", "s2"]
+    apart = play(world(), silent("s1", 0), silent("s2", 2000), silent("s3", 4000), until=600)
+    assert [kind for kind, _ in kinds_opened(apart)] == ["absent"] * 3
+
+
+def test_a_latecomer_joins_and_its_owner_is_told_once() -> None:
+    actions = play(world(), silent("s1", 0), silent("s2", 1), silent("s5", 2), silent("s3", 500), silent("s4", 501))
+    assert kinds_opened(actions) == [("incident", "s1")]
+    assert [customer for customer, _, _ in told(actions)] == ["ana", "bob"]
+
+
+def test_it_ends_with_the_last_device_that_is_heard_and_whoever_was_told_hears_of_it() -> None:
+    in_world = world()
+    play(in_world, silent("s1", 0), silent("s2", 1), silent("s3", 2))
+    incident = in_world.cases["site:shop|silent"]
+    in_world.cases["site:shop|silent"] = replace(incident, told=True, told_customers=frozenset({"ana"}))
+    back = play(in_world, silent("s1", 60, RESOLVED), silent("s2", 61, RESOLVED))
+    assert back == []
+    recover, _, notice = play(in_world, silent("s3", 62, RESOLVED))
+    assert isinstance(recover, RecoverCase)
+    assert not recover.case.open
+    assert isinstance(notice, Notify)
+    assert (notice.customer_id, notice.template) == ("ana", "fault_resolved")
+
+
+def test_one_that_stays_away_when_the_others_are_back_becomes_a_case_of_its_own() -> None:
+    facts = [silent("s1", 0), silent("s2", 1), silent("s3", 2)]
+    actions = play(world(), *facts, silent("s1", 60, RESOLVED), silent("s2", 61, RESOLVED), until=15.9)
+    assert kinds_opened(actions) == [("incident", "s1")]
+    actions = play(world(), *facts, silent("s1", 60, RESOLVED), silent("s2", 61, RESOLVED), until=16)
+    assert kinds_opened(actions) == [("incident", "s1"), ("absent", "s3")]
+    assert sum(isinstance(action, RecoverCase) for action in actions) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "device", "changes"),
+    [
+        (SILENT, "h1", {}),
+        (SILENT, "x1", {}),
+        (SILENT, "s1", {"purpose": Purpose.SAFETY}),
+        (SILENT, "s1", {"on_arrival": True}),
+        (SILENT.model_copy(update={"incident": Grouping(wait=timedelta(0))}), "s1", {}),
+    ],
+)
+def test_nobody_waits_for_others_who_has_none_or_must_not(
+    rule: AbsentRule, device: str, changes: dict[str, Any]
+) -> None:
+    assert kinds_opened(play(world(rule), silent(device, 0, **changes))) == [("absent", device)]
+
+
+@pytest.mark.parametrize(("size", "needed"), [(2, 2), (3, 2), (4, 3), (5, 3), (10, 6), (41, 10), (5000, 10)])
+def test_a_share_of_a_small_site_and_a_number_of_a_large_one_are_needed(size: int, needed: int) -> None:
+    assert Grouping().needed(size) == needed
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([FIRING, RESOLVED]), st.sampled_from(["s1", "s2", "s3", "s4", "s5"]), st.integers(0, 900)
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS)
+def test_each_silent_device_ends_in_exactly_one_open_case_its_own_or_the_incident(
+    steps: list[tuple[AlertState, str, int]],
+) -> None:
+    in_world, seconds, actions = world(), 0, list[Action]()
+    for state, device, gap in steps:
+        seconds += gap
+        actions += play(in_world, silent(device, seconds, state))
+    actions += play(in_world, until=seconds / 60 + 1.1)
+    incident = in_world.cases.get("site:shop|silent")
+    children = 0
+    for alert in in_world.all_alerts():
+        own = in_world.cases.get(alert.transition.dedupe_key)
+        if not alert.firing:
+            assert own is None or not own.open
+        elif alert.withheld is None:
+            assert own is not None
+            assert own.open
+        else:
+            assert alert.withheld.by == "incident"
+            assert own is None or not own.open
+            children += 1
+    assert (incident is not None and incident.open) == (children > 0)
