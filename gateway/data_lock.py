@@ -17,10 +17,14 @@ class DataInUse(StartRefused):
 def lock_data(data_dir: Path) -> Iterator[None]:
     """Hold ``data_dir`` for this process; the lock goes with the process, however that ends.
 
-    Raises DataInUse where another process holds it.
+    Raises DataInUse where another process holds it, StartRefused where nothing can be written there.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "gateway.lock").open("a+", encoding="utf-8") as file:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        opened = (data_dir / "gateway.lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise StartRefused(f"data_dir: {data_dir} cannot be written: {error.strerror}") from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

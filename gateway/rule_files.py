@@ -61,7 +61,7 @@ def load_profiles(config: Config) -> dict[str, DeviceProfile]:
     errors: list[FileError] = []
     for path in _yaml_files("device_models", "profiles", config.profiles.builtin, config.profiles.paths):
         try:
-            profile = parse_profile(path.read_text(encoding="utf-8"), str(path))
+            profile = parse_profile(file_text(path), str(path))
         except InvalidFileError as error:
             errors.extend(error.errors)
         else:
@@ -78,7 +78,7 @@ def rule_paths(config: Config) -> list[Path]:
 
 def load_rules(config: Config) -> RuleSet:
     """Read and check the rule files. Raises InvalidFileError."""
-    return merge_rules((path.read_text(encoding="utf-8"), str(path)) for path in rule_paths(config))
+    return merge_rules((file_text(path), str(path)) for path in rule_paths(config))
 
 
 def make_detector(config: Config, profiles: Mapping[str, DeviceProfile], shops: Iterable[Shop]) -> Detector:
@@ -96,6 +96,21 @@ def _yaml_files(package: str, folder: str, builtin: bool, paths: Sequence[Path])
     for path in paths:
         found.extend(sorted(path.glob("*.y*ml")) if path.is_dir() else [path])
     return found
+
+
+def file_text(path: Path) -> str:
+    """Read a file. Raises InvalidFileError where it is not there or is no UTF-8, so that it is told with the others."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidFileError([FileError(str(path), 1, 1, "", f"cannot be read: {error.strerror}")]) from error
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
+        message = "is no UTF-8; save the file in that encoding"
+        raise InvalidFileError([FileError(str(path), line, column, "", message)]) from error
 
 
 def _describe(rule: BaseRule, ruleset: RuleSet) -> dict[str, Any]:

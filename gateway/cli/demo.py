@@ -15,7 +15,9 @@ def demo(
     for_s: Annotated[
         float | None, typer.Option("--for", metavar="SECONDS", help="Stop after so many real seconds; default: Ctrl-C.")
     ] = None,
-    port: Annotated[int, typer.Option(help="The console's port on this machine; 0 picks a free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(help="The console's port on this machine; 0 picks a free one.", min=0, max=65535)
+    ] = 8080,
     speed: Annotated[float, typer.Option(help="Simulated seconds per real second.", min=0.1, max=1000)] = 120.0,
     seed: Annotated[int, typer.Option(help="Another seed, other faults.")] = 1,
     as_json: Annotated[

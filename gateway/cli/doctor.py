@@ -5,10 +5,10 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import typer
+from rich.markup import escape
 
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
 from gateway.config import Config
@@ -31,9 +31,9 @@ def doctor(config: ConfigOption = None) -> None:
     with plain_errors(StartRefused):
         settings = read_config(config)
     errors = 0
-    for check in (_data, _ports, _server, _rules, _providers, _store, _relays):
+    for check in (_data, _ports, _server, _decoders, _rules, _providers, _store, _relays):
         for finding in check(settings):
-            stderr.print(f"{_SIGNS[finding.level]} {finding.text}", soft_wrap=True)
+            stderr.print(f"{_SIGNS[finding.level]} {escape(finding.text)}", soft_wrap=True)
             errors += finding.level == "error"
     raise typer.Exit(1 if errors else 0)
 
@@ -41,7 +41,8 @@ def doctor(config: ConfigOption = None) -> None:
 def _data(config: Config) -> Iterator[Finding]:
     folder = config.data_dir.absolute()
     nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not os.access(nearest, os.W_OK):
+    if not os.access(nearest, os.W_OK) or os.statvfs(nearest).f_blocks == 0:
+        # A file system without blocks, such as /proc: it lets itself be asked and makes no folder.
         yield Finding("error", f"data_dir: {folder} cannot be written by this user")
         return
     free = shutil.disk_usage(nearest).free
@@ -83,6 +84,15 @@ def _server(config: Config) -> Iterator[Finding]:
     from gateway.ingest.child import find_nats_server
 
     yield from _try(lambda: f"nats-server: {find_nats_server().name} found")
+
+
+def _decoders(config: Config) -> Iterator[Finding]:
+    from gateway.decoders import build_dispatcher
+
+    try:
+        build_dispatcher(config.decoders, ignored_topics=config.ignore_topics)
+    except StartRefused as error:
+        yield Finding("error", str(error))
 
 
 def _rules(config: Config) -> Iterator[Finding]:
@@ -133,10 +143,18 @@ def _store(config: Config) -> Iterator[Finding]:
 
 
 def _relays(config: Config) -> Iterator[Finding]:
+    from gateway.ingest.relay_settings import RelayRefused, RelaySettings
+
     for relay in config.relay:
-        for path in (relay.ca, relay.cert, relay.key):
-            if path is not None and not Path(path).is_file():
-                yield Finding("error", f"relay: {path} is not there")
+        # The password is left out: nothing connects, and doctor has no use for it.
+        settings = RelaySettings(
+            relay.url, relay.topics, ca=relay.ca, cert=relay.cert, key=relay.key, client_id=relay.client_id
+        )
+        try:
+            settings.endpoint()
+            settings.filters()
+        except RelayRefused as error:
+            yield Finding("error", str(error))
         yield Finding(
             "warning",
             f"relay {relay.client_id}: if its broker is mosquitto, set max_queued_messages 0 and persistence true "

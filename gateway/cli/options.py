@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from gateway.config import Config, load_config
 
@@ -37,5 +38,6 @@ def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        stderr.print(f"[red]error:[/red] {error}", soft_wrap=True)
+        # Escaped: messages name settings as the file has them, and Rich would take [decoders.x] for a style.
+        stderr.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error

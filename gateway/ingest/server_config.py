@@ -73,15 +73,15 @@ class Listener:
         missing = [
             what
             for what, there in (
-                ("a certificate (broker.tls_cert, broker.tls_key)", self.tls_cert is not None),
-                ("logins for the devices ([[broker.logins]])", any(True for _ in logins)),
+                ("no certificate (broker.tls_cert, broker.tls_key)", self.tls_cert is not None),
+                ("no logins for the devices ([[broker.logins]])", any(True for _ in logins)),
             )
             if not there
         ]
         if missing:
             raise ListenRefused(
-                f"broker.listen: {self.host} can be reached from other machines, and there is no "
-                f"{' and no '.join(missing)}; set what is missing, or listen on 127.0.0.1"
+                f"broker.listen: {self.host} can be reached from other machines, and it has "
+                f"{' and '.join(missing)}; set what is missing, or listen on 127.0.0.1"
             )
 
     @property

@@ -29,11 +29,11 @@ def test_a_loopback_address_needs_neither_tls_nor_logins(listen: str) -> None:
 def test_any_other_address_is_refused_and_the_message_says_what_is_missing(listen: str, tmp_path: Path) -> None:
     certificate = tmp_path / "cert.pem"
     certificate.touch()
-    with pytest.raises(ListenRefused, match=r"no a certificate \(broker.tls_cert.*and no logins"):
+    with pytest.raises(ListenRefused, match=r"it has no certificate \(broker.tls_cert.*and no logins"):
         Listener.parse(listen).check(())
-    with pytest.raises(ListenRefused, match=r"there is no a certificate [^[]*; set what is missing"):
+    with pytest.raises(ListenRefused, match=r"it has no certificate [^[]*; set what is missing"):
         Listener.parse(listen).check([LOGIN])
-    with pytest.raises(ListenRefused, match=r"there is no logins for the devices \(\[\[broker.logins\]\]\); set"):
+    with pytest.raises(ListenRefused, match=r"it has no logins for the devices \(\[\[broker.logins\]\]\); set"):
         Listener.parse(listen, certificate, certificate).check(())
     Listener.parse(listen, certificate, certificate).check([LOGIN])
 
