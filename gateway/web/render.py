@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
+from babel import Locale, UnknownLocaleError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from device_models.event import Value
@@ -17,7 +18,14 @@ from notifiers.reasons import channel_name
 ENVIRONMENT = web.AppKey("jinja", Environment)
 
 _PURPOSES = {"safety": "Safety", "fault": "Fault", "maintenance": "Maintenance", "offer": "Offer", "news": "News"}
-_LANGUAGES = {"en": "English", "de": "German", "ar": "Arabic", "pt": "Portuguese", "ja": "Japanese", "fr": "French"}
+
+
+def _language_name(locale: str | None) -> str:
+    """Name a BCP 47 locale's language in English; what is no locale is shown as it is."""
+    try:
+        return Locale.parse((locale or "").split("-")[0]).get_language_name("en") or locale or ""
+    except (UnknownLocaleError, ValueError):
+        return locale or ""
 
 
 def create_environment(deps: WebDeps) -> Environment:
@@ -51,7 +59,7 @@ def create_environment(deps: WebDeps) -> Environment:
         "sentence": sentence,
         "channel": lambda name: channel_name(name) if name else "not chosen yet",
         "purpose": lambda name: _PURPOSES.get(name, name),
-        "language": lambda locale: _LANGUAGES.get((locale or "").split("-")[0], locale),
+        "language": _language_name,
         "hex": lambda data: data[:64].hex(" "),
         "printable": _printable,
         "masked": without_links,
