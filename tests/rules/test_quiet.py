@@ -107,3 +107,10 @@ def test_quiet_samples_are_not_handed_in_one_by_one() -> None:
         backtest.take("a", T0 + timedelta(minutes=minute), {"temperature": -18.0})
     assert len(handed_in) < 10
     assert backtest.report()["samples"] == 1000
+
+
+def test_late_and_repeated_samples_within_a_quiet_run_are_counted() -> None:
+    backtest = Backtest(detector(TOO_WARM), FREEZER)
+    for minute in (0, 5, 10, 15, 12, 20, 25, 25, 30, 35):
+        backtest.take("a", T0 + timedelta(minutes=minute), {"temperature": -18.0})
+    assert backtest.report()["not_counted"] == {"late": 1, "duplicate": 1}
