@@ -132,7 +132,10 @@ def is_held(tx: Transaction) -> bool:
 
 
 def due_notifications(connection: sa.Connection, now: datetime, limit: int = 200) -> list[sa.RowMapping]:
-    """Read messages that may be handed over now, oldest first."""
+    """Read messages that may be handed over now, oldest first; none while all that goes out is held."""
+    held = sa.select(schema.meta.c.value).where(schema.meta.c.key == "hold")
+    if connection.execute(held).scalar():
+        return []
     n = schema.notifications
     query = (
         sa.select(n.c.id, n.c.customer_id)

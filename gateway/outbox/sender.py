@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 import structlog
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 
 _LONGEST_IDLE_S = 5.0
 _PARALLEL = 16
+_MOST_DUE = 1000
+"""Looked at in one go; far more than can be on their way, so that no few customers fill it."""
 _STOP_S = 25.0
 
 
@@ -36,17 +39,17 @@ class Sender:
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(_PARALLEL)
         self._stopping = False
-        self._idle_now = asyncio.Event()
-        self._idle_now.set()
+        self._sending: dict[str, asyncio.Task[None]] = {}
+        """By customer: whose messages are on their way now."""
 
     async def stop(self) -> None:
         """Begin no further send, and wait for those begun: one cut off now would be unknown for ever."""
         self._stopping = True
         self._wake.set()
-        try:
-            await asyncio.wait_for(self._idle_now.wait(), timeout=_STOP_S)
-        except TimeoutError:
-            log.warning("outbox.stopped_while_sending")
+        if self._sending:
+            _, unfinished = await asyncio.wait(self._sending.values(), timeout=_STOP_S)
+            if unfinished:
+                log.warning("outbox.stopped_while_sending", customers=len(unfinished))
 
     def wake(self) -> None:
         """Something may be due: look again soon. Only called on the event loop."""
@@ -54,24 +57,30 @@ class Sender:
 
     async def run(self) -> None:
         """Send what is due, wait for more, until cancelled. An unforeseen error ends it, and the service with it."""
-        while not self._stopping:
-            self._idle_now.clear()
-            self._wake.clear()
-            due = await asyncio.to_thread(self._due)
-            by_customer: defaultdict[str, list[int]] = defaultdict(list)
-            for row in due:
-                by_customer[row["customer_id"]].append(row["id"])
-            async with asyncio.TaskGroup() as group:
-                for ids in by_customer.values():
-                    group.create_task(self._send_in_order(ids))
-            self._idle_now.set()
-            if not due and not self._stopping:
-                await self._idle()
-        await asyncio.Event().wait()  # the service ends it
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping:
+                self._wake.clear()
+                by_customer: defaultdict[str, list[int]] = defaultdict(list)
+                for row in await asyncio.to_thread(self._due):
+                    by_customer[row["customer_id"]].append(row["id"])
+                # A provider that takes its time over one message holds up nobody else's.
+                free = [customer_id for customer_id in by_customer if customer_id not in self._sending]
+                for customer_id in free:
+                    sending = group.create_task(self._send_in_order(by_customer[customer_id]))
+                    self._sending[customer_id] = sending
+                    sending.add_done_callback(partial(self._sent, customer_id))
+                if not free:
+                    await self._idle()
+            await asyncio.Event().wait()  # the service ends it
+
+    def _sent(self, customer_id: str, _: asyncio.Task[None]) -> None:
+        del self._sending[customer_id]
+        # There may be more for them by now, and a failed send has set the time of the next.
+        self._wake.set()
 
     def _due(self) -> list[sa.RowMapping]:
         with self._store.read() as connection:
-            return due_notifications(connection, self._clock.now())
+            return due_notifications(connection, self._clock.now(), _MOST_DUE)
 
     def _next_due(self) -> datetime | None:
         with self._store.read() as connection:

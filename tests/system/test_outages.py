@@ -1,8 +1,10 @@
 """What fails around the gateway: mail servers, the disk, the operator's own brake. Nothing is lost, nothing doubled."""
 
+import asyncio
 import resource
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -117,6 +119,35 @@ def test_a_mail_server_that_refuses_is_asked_again_or_not_as_its_code_says(tmp_p
         }
 
 
+class SluggishMailServer(MailServer):
+    """Takes its time over one recipient's mail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_slow_one = threading.Event()
+        self.goes_on = threading.Event()
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
+        """Answer the slow one only once told to."""
+        if envelope.rcpt_tos[0].startswith("slow"):
+            self.has_slow_one.set()
+            await asyncio.to_thread(self.goes_on.wait, 60)
+        return await super().handle_DATA(server, session, envelope)
+
+
+def test_a_mail_that_takes_long_holds_up_nobody_elses(tmp_path: Path) -> None:
+    with SluggishMailServer() as mail, GatewayProcess(tmp_path, mail, RULES) as gateway:
+        register(gateway, "slow", "ana")
+        warm(gateway, "slow")
+        assert mail.has_slow_one.wait(30)
+        warm(gateway, "ana")
+        wait_for(lambda: mail.mails, "the other's mail", within_s=15)
+        assert [message["To"] for message in mail.mails] == ["ana@example.com"]
+        mail.goes_on.set()
+        wait_for(lambda: states(gateway) == {"slow": "accepted", "ana": "accepted"}, "the slow one")
+        assert len(mail.mails) == 2
+
+
 def fill_disk(gateway: GatewayProcess) -> None:
     """Let no file of the gateway's own process grow any more; SQLite meets that as it meets a full disk."""
     size = (gateway.folder / "data/gateway.sqlite-wal").stat().st_size
@@ -160,7 +191,10 @@ def test_the_brake_keeps_what_would_go_out_and_letting_go_sends_it_once(tmp_path
         warm(gateway, "bea")
         wait_for(lambda: states(gateway) == {"ana": "queued", "bea": "queued"}, "the messages to be written")
         restart(gateway)
+        [before] = gateway.rows("SELECT version FROM positions")
         assert "2 messages wait" in command(gateway, "hold").stdout
+        [after] = gateway.rows("SELECT version FROM positions")
+        assert after["version"] - before["version"] < 20, "it tries to send all the time"
         assert gateway.api("/api/status")["outbox"]["held"]
         assert (states(gateway), mail.mails) == ({"ana": "queued", "bea": "queued"}, [])
         assert "2 messages were let go" in command(gateway, "hold", "--release").stdout
