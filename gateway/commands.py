@@ -234,6 +234,15 @@ class SendFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class NoReceipt:
+    """These messages were accepted, and no receipt came in time: the ladder's next channel is due."""
+
+    notification_ids: tuple[int, ...]
+    reporting: frozenset[str]
+    """Channels whose transport can report delivery."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """The periodic look at some devices for due services; the scheduler sends the fleet in parts."""
 
@@ -336,6 +345,7 @@ Command = (
     | HandOver
     | Sent
     | SendFailed
+    | NoReceipt
     | Sweep
     | Upsert
     | PutRulesLive

@@ -183,6 +183,11 @@ class Notifiers(_Section):
     channels: tuple[str, ...] = ("whatsapp", "sms", "email", "webhook")
     """The company's order of preference, used when nothing better is known of a customer."""
     email: Email | None = None
+    no_receipt_after: dict[Severity, Duration] = Field(
+        default_factory=lambda: {Severity.CRITICAL: parse_duration("15m")}
+    )
+    """By severity, how long an accepted message may go without a receipt before the next channel is used as well; a
+    severity that is not named waits for ever. Safety notices wait no longer than what is critical."""
     inbound_mail: InboundMail | None = None
     twilio: Twilio | None = None
     webhook: Webhook | None = None
@@ -260,6 +265,8 @@ def load_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> C
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path}: is no UTF-8; save the file in that encoding") from error
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

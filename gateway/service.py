@@ -17,7 +17,7 @@ from device_models.event import Message, Rejection, TimeSource
 from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from device_models.yaml_lines import InvalidFileError
 from gateway.clock import Clock
-from gateway.commands import PutRulesLive, Sweep
+from gateway.commands import NoReceipt, PutRulesLive, Sweep
 from gateway.config import Config
 from gateway.control import serve_control
 from gateway.data_lock import lock_data
@@ -37,6 +37,7 @@ from gateway.ingest.relay_settings import RelaySettings
 from gateway.ingest.server_config import DeviceLogin
 from gateway.ingest.stream import Stream
 from gateway.live import LiveFeed
+from gateway.outbox.ladder import without_receipt
 from gateway.outbox.preview import preview
 from gateway.outbox.sender import Sender
 from gateway.outbox.transports import make_transports
@@ -56,6 +57,8 @@ from gateway.web.app import create_app
 from gateway.web.deps import SimulatorControl, WebDeps
 from gateway.web.links import LinkSigner
 from gateway.web.listener import web_listener
+from notifiers.receipts import SendState
+from notifiers.transports import Transport
 from notifiers.transports.twilio_callbacks import verify_signature
 
 log = structlog.get_logger()
@@ -66,6 +69,7 @@ _COMMIT_LINGER_S = 0.005
 _RECORD_LINGER_S = 0.25
 _SWEEP_EVERY = timedelta(hours=1)
 _SWEEP_PART = 500
+_LADDER_EVERY = timedelta(seconds=30)
 _FORGET_EVERY = timedelta(minutes=5)
 _LOG_SHARE = 0.3
 _HISTORY_SHARE = 0.6
@@ -191,7 +195,7 @@ class Service:
         self.pipeline.timers_held = lambda: any(relay.catching_up for relay in relays)
         status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher)
         self._spawn("status", status.run())
-        self._start_scheduler(stream, profiles)
+        self._start_scheduler(stream, profiles, transports)
         await self._stack.enter_async_context(serve_control(config.data_dir, self.pipeline))
         await self._start_web(committer, links, keys.web, profiles, status)
         if config.notifiers.inbound_mail is not None:
@@ -282,7 +286,9 @@ class Service:
             relays.append(relay)
         return relays
 
-    def _start_scheduler(self, stream: Stream, profiles: Mapping[str, DeviceProfile]) -> None:
+    def _start_scheduler(
+        self, stream: Stream, profiles: Mapping[str, DeviceProfile], transports: Sequence[Transport]
+    ) -> None:
         scheduler = Scheduler(self.clock)
 
         async def sweep() -> None:
@@ -302,6 +308,18 @@ class Service:
                 except Unreachable as error:
                     log.warning("stream.not_forgotten", reason=str(error))
 
+        reporting = frozenset(c for t in transports if SendState.DELIVERED in t.reports for c in t.channels)
+
+        def due_for_ladder() -> list[int]:
+            with self.store.read() as connection:
+                return without_receipt(connection, self.config, reporting, self.clock.now())
+
+        async def climb() -> None:
+            if due := await asyncio.to_thread(due_for_ladder):
+                went_on = await self.pipeline.submit(NoReceipt(tuple(due), reporting))
+                log.info("notify.no_receipt", messages=len(due), next_channel=went_on)
+
+        scheduler.every(_LADDER_EVERY, "ladder", climb)
         scheduler.every(_SWEEP_EVERY, "sweep", sweep)
         scheduler.every(_FORGET_EVERY, "forget", forget)
         scheduler.start()

@@ -15,6 +15,7 @@ from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
+from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
@@ -45,7 +46,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         set_state(tx, row["id"], "cancelled", reason="the customer is gone")
         return None
     purpose, severity = Purpose(row["purpose"]), Severity(row["severity"])
-    choice = choose_now(tx, customer, purpose, severity, tuple(row["tried"]), row["facts"].get("via"))
+    choice = choose_now(tx, customer, purpose, severity, used_channels(tx, row), row["facts"].get("via"))
     if choice.withheld or choice.channel is None or choice.address is None:
         set_state(tx, row["id"], "withheld", reason=choice.withheld, why=why_of(choice))
         return None
@@ -105,6 +106,8 @@ def record_sent(tx: Transaction, command: Sent) -> None:
         _next_channel(tx, row, f"{command.provider} reported a failure before it had answered")
         return
     set_state(tx, row["id"], state.value, **values, **_times(tx, state))
+    if state.reached:
+        call_back(tx, row)
     if row["case_id"] is not None:
         cases = schema.cases
         answered = sa.select(cases.c.first_response_at).where(cases.c.id == row["case_id"])
@@ -156,6 +159,8 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
         _next_channel(tx, found, f"{command.provider} reported a failure ({command.error_code or 'no code'})")
     elif state.value != found["state"]:
         set_state(tx, found["id"], state.value, **_times(tx, state))
+        if state.reached:
+            call_back(tx, found)
         if found["case_id"] is not None:
             touch(tx, found["case_id"])
     return True
@@ -174,29 +179,9 @@ def mark_unknown_after_crash(tx: Transaction) -> int:
 def _after_unknown(tx: Transaction, row: sa.RowMapping) -> None:
     """Safety and critical go on to the next channel at once and say that they may repeat; others wait for a person."""
     if row["purpose"] == Purpose.SAFETY.value or row["severity"] == Severity.CRITICAL.value:
-        customer = tx.registry.customers.get(row["customer_id"])
-        tried = (*row["tried"], row["channel"])
-        choice = (
-            choose_now(tx, customer, Purpose(row["purpose"]), Severity(row["severity"]), tried) if customer else None
-        )
-        if choice is not None and choice.channel is not None and not choice.withheld:
-            copy = {
-                **{name: row[name] for name in row if name != "id"},
-                "key": f"{row['key']}+{choice.channel}",
-                "state": "queued",
-                "tried": list(tried),
-                "channel": choice.channel,
-                "address": choice.address,
-                "facts": {**row["facts"], "may_repeat": True},
-                "attempts": 0,
-                "handed_over_at": None,
-                "provider": None,
-                "provider_id": None,
-                "reason": "the channel before gave no clear answer",
-                "created_at": tx.now,
-                "updated_at": tx.now,
-            }
-            dialect.insert_new(tx.connection, schema.notifications, copy, unique=["key"])
+        choice = next_choice(tx, row)
+        if choice is not None:
+            send_also(tx, row, choice, "the channel before gave no clear answer")
             return
     if row["case_id"] is not None:
         add_entry(tx, row["case_id"], "unknown", notification_id=row["id"], body={"channel": row["channel"]})
@@ -204,17 +189,16 @@ def _after_unknown(tx: Transaction, row: sa.RowMapping) -> None:
 
 def _next_channel(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
     """This channel failed for good: go on to the next one the customer can be reached on, else a dead letter."""
-    customer = tx.registry.customers.get(row["customer_id"])
-    tried = [*row["tried"], row["channel"]]
-    if customer is not None:
-        choice = choose_now(tx, customer, Purpose(row["purpose"]), Severity(row["severity"]), tuple(tried))
-        if choice.channel is not None and not choice.withheld:
-            values = {"tried": tried, "channel": choice.channel, "address": choice.address, "attempts": 0}
-            set_state(
-                tx, row["id"], "queued", not_before=None, provider=None, provider_id=None, reason=reason, **values
-            )
-            return
-    _bury(tx, row, reason)
+    if went_on(tx, row):
+        set_state(tx, row["id"], "cancelled", reason=f"{reason}; it went out on another channel already")
+        return
+    choice = next_choice(tx, row)
+    if choice is None:
+        _bury(tx, row, reason)
+        return
+    values = {"tried": [*row["tried"], row["channel"]], "channel": choice.channel, "address": choice.address}
+    cleared = {"attempts": 0, "not_before": choice.not_before, "provider": None, "provider_id": None}
+    set_state(tx, row["id"], "queued", reason=reason, **values, **cleared)
 
 
 def _bury(tx: Transaction, row: sa.RowMapping, reason: str) -> None:

@@ -17,6 +17,7 @@ from gateway.cases.alerts import look_again
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
 from gateway.outbox import hand_over as outbox
+from gateway.outbox import ladder
 from gateway.people.accounts import save_api_token, save_session, save_user
 from gateway.people.registry import upsert_records
 from gateway.pipeline.rejections import UnknownDevice, count_unknown_devices, record_rejections
@@ -184,6 +185,8 @@ class Batch:
                 return outbox.record_sent(tx, command)
             case c.SendFailed():
                 return outbox.record_failure(tx, command, self._owner.chance)
+            case c.NoReceipt():
+                return ladder.climb(tx, command)
             case c.Sweep():
                 return self._detect_each(command.device_ids, lambda device_id: Sweep(device_id, command.at))
             case c.Upsert():

@@ -329,6 +329,13 @@ notifications = Table(
     Column("updated_at", UtcTime, nullable=False),
     Index("ix_notifications_state_not_before", "state", "not_before"),
     Index("ix_notifications_provider_provider_id", "provider", "provider_id"),
+    # What the ladder looks through: a mail stays accepted for ever, so there are many, and few are recent.
+    Index(
+        "ix_notifications_without_receipt",
+        "accepted_at",
+        sqlite_where=sa.text("state = 'accepted' AND reason IS NULL"),
+        postgresql_where=sa.text("state = 'accepted' AND reason IS NULL"),
+    ),
     Index(
         "ix_notifications_waiting",
         "case_id",
