@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from device_models.profile import DeviceProfile
@@ -12,7 +12,18 @@ from device_models.registry import Customer, Device, Offer, Shop
 from rules.base import BaseRule
 from rules.kinds.approach import NotCounted
 from rules.kinds.proximity import ProximityRule
-from rules.respond import Notify, OpenCase, RecoverCase, ReopenCase, World, absorb, respond
+from rules.respond import (
+    Action,
+    Notify,
+    OpenCase,
+    RecoverCase,
+    ReopenCase,
+    World,
+    absorb,
+    due_alerts,
+    release,
+    respond,
+)
 from rules.response.offer import OfferDecision, OfferHistory, Sent, decide_offer
 from rules.transition import AlertState, Transition, Visit
 
@@ -107,10 +118,21 @@ class Outlook:
 
     def _transition(self, fact: Transition) -> None:
         world = self._world
+        self._release(fact.at)
         if fact.state is AlertState.FIRING and not fact.on_arrival:
             self._alerts[fact.rule] += 1
             self._of_rule[fact.rule].add(fact.device_id)
-        actions = respond(world, fact)
+        self._apply(fact, respond(world, fact))
+
+    def _release(self, until: datetime) -> None:
+        """Let act what another alert or a timer had withheld, as the gateway does before each later input."""
+        while due := due_alerts(self._world, until):
+            for alert in due:
+                if self._world.alert(alert.transition) is alert:
+                    self._apply(*release(self._world, alert))
+
+    def _apply(self, fact: Transition, actions: Sequence[Action]) -> None:
+        world = self._world
         absorb(world, actions)
         for action in actions:
             match action:
