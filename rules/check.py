@@ -7,6 +7,7 @@ from device_models.profile import DeviceProfile, FieldSpec
 from device_models.yaml_lines import FileError
 from rules.base import BaseRule
 from rules.expression import Expression, FieldType, compile_expression, problems
+from rules.kinds.anomaly import AnomalyRule
 from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
@@ -73,6 +74,9 @@ def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> It
                     yield ruleset.error(rule, "codes", message)
             if rule.profile and not catalogue:
                 yield ruleset.error(rule, "profile", f"{_named(watched)} no error codes, so this never fires")
+        case AnomalyRule():
+            for name in rule.watched:
+                yield from _number(ruleset, rule, "field" if rule.field else "fields", name, watched)
         case ForecastRule():
             yield from _number(ruleset, rule, "field", rule.field, watched)
         case MaintenanceRule():

@@ -10,6 +10,7 @@ from device_models.reading import FieldReader
 from rules.base import BaseRule
 from rules.evaluator import Clock, Evaluator, Wake
 from rules.kinds.absent import AbsentEvaluator, AbsentRule
+from rules.kinds.anomaly import AnomalyEvaluator, AnomalyRule
 from rules.kinds.change import ChangeEvaluator, ChangeRule
 from rules.kinds.condition import ConditionEvaluator, ConditionRule
 from rules.kinds.error_code import ErrorCodeEvaluator, ErrorCodeRule
@@ -79,6 +80,8 @@ def evaluator_for(rule: BaseRule, profile: DeviceProfile, shops: ShopIndex | Non
             return ConditionEvaluator(rule, profile)
         case AbsentRule():
             return AbsentEvaluator(rule, profile)
+        case AnomalyRule():
+            return AnomalyEvaluator(rule, profile)
         case ChangeRule():
             return ChangeEvaluator(rule, profile)
         case ErrorCodeRule():

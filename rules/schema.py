@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from device_models.yaml_lines import Document, FileError, InvalidFileError, Location, load_yaml
 from rules.base import BaseRule
 from rules.kinds.absent import AbsentRule
+from rules.kinds.anomaly import AnomalyRule
 from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
@@ -21,6 +22,7 @@ from rules.kinds.sequence import SequenceRule
 AnyRule = Annotated[
     ConditionRule
     | AbsentRule
+    | AnomalyRule
     | ChangeRule
     | ErrorCodeRule
     | ForecastRule
@@ -36,6 +38,7 @@ KINDS: Mapping[str, type[BaseRule]] = {
     for model in (
         ConditionRule,
         AbsentRule,
+        AnomalyRule,
         ChangeRule,
         ErrorCodeRule,
         ForecastRule,

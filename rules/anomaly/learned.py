@@ -1,0 +1,141 @@
+"""What is known of one device's normal: numbers only, of bounded size, as they stand in the rule's memory."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Self
+
+from rules.anomaly import season, tail, whitening
+from rules.anomaly.features import SPANS, features_of
+from rules.anomaly.packing import pack, unpack
+
+_TIMES = ("first_at", "last_at", "outside_since")
+_COUNTS = (
+    "samples", "moves", "interval_s", "worst", "inside", "hour", "visits",
+    "plain_error", "day_error", "week_error", "compared", "week_compared", "score",
+)  # fmt: skip
+
+
+class Learned:
+    """A working copy: it is changed in place while one sample is taken, and written back as a new memory."""
+
+    __slots__ = (*_TIMES, *_COUNTS, *("centres", "covariance", "day", "day_text", "fields", "inverse", "level"),
+                 *("previous", "recent", "resolution", "scales", "spread", "tails", "unrest", "usual_unrest"),
+                 *("visit_sums", "week", "week_text"))  # fmt: skip
+
+    first_at: float
+    """Epoch seconds of the first sample since it began to learn, or began anew."""
+    last_at: float
+    outside_since: float
+    """NaN while nothing is wrong."""
+    samples: float
+    moves: float
+    """How often a value differed from the one before."""
+    interval_s: float
+    """The usual time between samples."""
+    worst: float
+    """Index of the tail by which it is outside."""
+    inside: float
+    """Samples in a row for which that tail was quiet."""
+    hour: float
+    """Hour of the week, UTC, that ``visit_sums`` are of."""
+    visits: float
+    """Samples in them."""
+    plain_error: float
+    day_error: float
+    week_error: float
+    """Mean distance from what is expected: without season, with the day's, with the week's on top."""
+    compared: float
+    week_compared: float
+    """Samples that these errors are of."""
+    score: float
+    """Of the last sample."""
+
+    def __init__(self, fields: int) -> None:
+        features = features_of(fields)
+        self.fields = fields
+        for name in (*_TIMES, *_COUNTS):
+            setattr(self, name, 0.0)
+        self.outside_since = math.nan
+        self.worst = self.hour = -1.0
+        self.level = [math.nan] * fields
+        """Per field."""
+        self.previous = [math.nan] * (2 * fields)
+        """The last sample but one, then the last."""
+        self.spread = [0.0] * fields
+        """Mean distance from what is expected, per field."""
+        self.resolution = [0.0] * fields
+        """The smallest step ever seen, per field."""
+        self.usual_unrest = [0.0] * fields
+        self.unrest = [0.0] * fields
+        """Mean step from sample to sample, long and short, per field."""
+        self.visit_sums = [0.0] * fields
+        self.recent = [0.0] * (fields * len(SPANS))
+        """Means of the deviation over each span; of the whitened one where there are several fields."""
+        self.scales = [0.0] * len(features)
+        """Mean distance of each feature from its centre."""
+        self.centres = [0.0] * (len(features) if fields > 1 else 0)
+        """Where a distance usually is; what has two sides usually is at 0."""
+        self.tails = [0.0] * (tail.WIDTH * sum(feature.sides for feature in features))
+        triangle = whitening.size(fields) if fields > 1 else 0
+        self.covariance = [0.0] * triangle
+        self.inverse = [0.0] * triangle
+        self.day: list[float] = []
+        self.week: list[float] = []
+        """Season by hour, one profile a field after the other; empty: not learned."""
+        self.day_text = self.week_text = ""
+
+    def memory(self) -> dict[str, Any]:
+        """Return it JSON-ready, as a new mapping."""
+        doubles = [*(getattr(self, name) for name in _TIMES), *self.level, *self.previous]
+        floats = [getattr(self, name) for name in _COUNTS]
+        for part in self._parts():
+            floats += part
+        data: dict[str, Any] = {"now": pack(doubles, floats)}
+        if self.day:
+            data["day"] = self.day_text = self.day_text or pack((), self.day)
+        if self.week:
+            data["week"] = self.week_text = self.week_text or pack((), self.week)
+        return data
+
+    @classmethod
+    def of(cls, memory: Mapping[str, Any], fields: int) -> Self:
+        """Read what ``memory()`` wrote for so many fields. Raises ValueError."""
+        self = cls(fields)
+        parts = self._parts()
+        doubles, floats = unpack(memory["now"], len(_TIMES) + 3 * fields, len(_COUNTS) + sum(map(len, parts)))
+        for name, number in zip(_TIMES, doubles, strict=False):
+            setattr(self, name, number)
+        self.level = doubles[len(_TIMES) : len(_TIMES) + fields]
+        self.previous = doubles[len(_TIMES) + fields :]
+        for name, number in zip(_COUNTS, floats, strict=False):
+            setattr(self, name, number)
+        at = len(_COUNTS)
+        for part in parts:
+            part[:] = floats[at : at + len(part)]
+            at += len(part)
+        self.day_text, self.week_text = memory.get("day", ""), memory.get("week", "")
+        if self.day_text:
+            self.day = unpack(self.day_text, 0, fields * season.DAY_HOURS)[1]
+        if self.week_text:
+            self.week = unpack(self.week_text, 0, fields * season.WEEK_HOURS)[1]
+        return self
+
+    @property
+    def seen_s(self) -> float:
+        """Seconds that it learned from."""
+        return self.last_at - self.first_at
+
+    def season_shares(self) -> tuple[float, float]:
+        """Return in which measure the day's and the week's profile are used, each 0 to 1."""
+        if not self.day or season.cycles(season.DAY_HOURS, self.seen_s) < season.USED_AFTER:
+            return 0.0, 0.0
+        day = season.weight(self.plain_error, self.day_error)
+        if not day or not self.week or season.cycles(season.WEEK_HOURS, self.seen_s) < season.USED_AFTER:
+            return day, 0.0
+        return day, season.weight(self.day_error, self.week_error)
+
+    def _parts(self) -> tuple[list[float], ...]:
+        return (
+            self.spread, self.resolution, self.usual_unrest, self.unrest, self.visit_sums, self.recent,
+            self.scales, self.centres, self.tails, self.covariance, self.inverse,
+        )  # fmt: skip

@@ -1,0 +1,340 @@
+"""A device's normal, learned sample by sample, and how far out of it each sample is.
+
+The latest three samples are taken by their median: one outlier alone is never seen. What is left of it, less level and
+season, gives features (``features``). How far each has to stray to be an anomaly is learned from it alone (``tail``),
+and the sample's score is that of the feature furthest out. While something is wrong nothing is learned, so that a
+fault stays one.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rules.anomaly import season, tail
+from rules.anomaly.features import SPANS, UNREST_SPAN, features_of, of_one, of_several
+from rules.anomaly.learned import Learned
+
+_SETTLING = 20
+"""Samples, and moves, before anything is scaled: a value that never moves has no scale."""
+_SETTLING_A_FIELD = 12
+"""Further samples for each of several fields: a covariance of fewer says nothing, and its distances are wild."""
+_LEVEL_SPAN = 2000
+"""Samples over which the level follows; until so many were seen all count alike."""
+_SCALE_SPAN = 1000
+_UNREST_SCALE_SPAN = 1500
+_SEASON_SPAN = 600
+_LEVEL_CLIP, _SPREAD_CLIP, _SCALE_CLIP, _STEP_CLIP = 3.0, 4.0, 5.0, 8.0
+"""Mean distances by which one sample counts at most."""
+_GAP = 10.0
+"""Usual intervals without a sample after which what was before is no longer recent."""
+_FINENESS = 0.25
+"""Share of the smallest step a value ever made below which its scale does not fall: it is rounded, not steady."""
+_INSIDE_SCORE, _INSIDE_SAMPLES = 0.35, 24
+"""An anomaly is over once so many samples in a row were nearer than this score."""
+
+
+class Settings(NamedTuple):
+    """What the rule says about learning."""
+
+    target: float
+    """Expected false alarms a sample and tail."""
+    day: bool
+    week: bool
+    """Which seasons may be learned; the week only on top of the day."""
+    gap_s: float
+    """Least time without a sample that counts as a gap."""
+    normal_after_s: float
+    """An anomaly that stood for so long is the new normal."""
+
+
+class Verdict(NamedTuple):
+    """What one sample is."""
+
+    score: float
+    """1 at the limit; 0 within the usual."""
+    tail: int
+    """Index of the tail it is of, over all features' sides; -1 for none."""
+    expected: tuple[float, ...]
+    """Level and season by field, in the field's unit."""
+    relearned: bool = False
+    """It stood for so long that it became the new normal with this sample."""
+
+
+def take(learned: Learned, settings: Settings, at_s: float, sample: Sequence[float], ready: bool) -> Verdict:
+    """Take one sample into ``learned``, in place.
+
+    Args:
+        at_s: Epoch seconds, never before the last sample's.
+        sample: One finite number a field.
+        ready: Whether the warm-up is over: before, nothing is found.
+    """
+    n = learned.fields
+    if bool(learned.day) is not settings.day:
+        # The rule was edited since.
+        learned.day, learned.week = season.unseen(n * season.DAY_HOURS) if settings.day else [], []
+    fresh = _tell_time(learned, settings, at_s)
+    if fresh:
+        learned.previous[:] = [math.nan] * (2 * n)
+    if _is_first_move(learned, sample):
+        _begin(learned, settings, at_s, sample)
+    learned.samples += 1
+    middle = [_median(learned.previous[i], learned.previous[n + i], value) for i, value in enumerate(sample)]
+    usual = math.isnan(learned.outside_since)
+    # Of several fields the nearer to the limit, the less is learned: a fault that creeps in along a narrow direction
+    # would take its own normal along. A single field that wanders has to be followed.
+    trust = 1.0 if n == 1 or not learned.score else max(1 - learned.score, 0.0) ** 2
+    seasonal = _season(learned, at_s)
+    plain = [value - level for value, level in zip(middle, learned.level, strict=True)]
+    deviations = [value - part for value, part in zip(plain, seasonal, strict=True)]
+    expected = tuple(level + part for level, part in zip(learned.level, seasonal, strict=True))
+    _feel_steps(learned, sample, usual)
+    if usual:
+        _follow(learned, deviations, trust)
+        if settings.day:
+            _learn_season(learned, settings, at_s, plain)
+    if n == 1:
+        found = of_one(learned, deviations[0], fresh)
+    else:
+        rate = trust * max(1 / learned.samples, 1 / _LEVEL_SPAN) if usual and learned.samples > _SETTLING else 0.0
+        found = of_several(learned, deviations, fresh, rate)
+    learned.previous[:] = [*learned.previous[n:], *sample]
+    if learned.samples < settling(n) or learned.moves < _SETTLING:
+        return Verdict(0.0, -1, expected)
+    score, worst, back = _score(learned, settings, found, trust)
+    learned.score = score
+    if usual:
+        if score >= 1 and ready:
+            learned.outside_since, learned.worst, learned.inside = at_s, float(worst), 0.0
+        return Verdict(score, worst, expected)
+    relearned = False
+    if back:
+        _return(learned)
+    elif at_s - learned.outside_since >= settings.normal_after_s:
+        learned.level[:] = middle
+        learned.recent[:] = [0.0] * len(learned.recent)
+        learned.outside_since, learned.worst = math.nan, -1.0
+        relearned = True
+    return Verdict(score, worst, expected, relearned)
+
+
+def settling(fields: int) -> int:
+    """Return how many samples come before the first that is scored."""
+    return _SETTLING + (fields * _SETTLING_A_FIELD if fields > 1 else 0)
+
+
+def _tell_time(learned: Learned, settings: Settings, at_s: float) -> bool:
+    """Take in the time since the last sample; tell whether it is a gap."""
+    if not learned.samples:
+        learned.first_at = learned.last_at = at_s
+        return True
+    passed = at_s - learned.last_at
+    learned.last_at = at_s
+    if passed <= 0:
+        return False
+    if not learned.interval_s:
+        learned.interval_s = passed
+        return False
+    # The median, found by steps in proportion; large ones at first, since the first interval may be any.
+    step = 1 + max(0.05, 2 / learned.samples)
+    gap = passed > max(_GAP * learned.interval_s, settings.gap_s)
+    learned.interval_s *= step if passed > learned.interval_s else 1 / step
+    return gap
+
+
+def _is_first_move(learned: Learned, sample: Sequence[float]) -> bool:
+    """Count moves; tell whether what was learned so far is worth nothing, since the value never moved enough."""
+    n = learned.fields
+    last = learned.previous[n:]
+    if not learned.samples:
+        return True
+    moved = any(value != before for value, before in zip(sample, last, strict=True) if before == before)
+    if moved:
+        learned.moves += 1
+    return moved and learned.moves < _SETTLING and learned.samples > 4 * _SETTLING
+
+
+def _begin(learned: Learned, settings: Settings, at_s: float, sample: Sequence[float]) -> None:
+    """Start to learn from this sample on; moves are kept, so that a value that does move is learned in the end."""
+    anew = Learned(learned.fields)
+    anew.moves, anew.interval_s, anew.previous = learned.moves, learned.interval_s, learned.previous
+    anew.first_at = anew.last_at = at_s
+    anew.level = list(sample)
+    if settings.day:
+        anew.day = season.unseen(learned.fields * season.DAY_HOURS)
+    for name in Learned.__slots__:
+        setattr(learned, name, getattr(anew, name))
+
+
+def _median(first: float, second: float, third: float) -> float:
+    """The median of three; of two the earlier, since the later may be an outlier. NaN: not there."""
+    if first != first:
+        return third if second != second else second
+    low, high = (first, second) if first < second else (second, first)
+    return low if third < low else min(third, high)
+
+
+def _season(learned: Learned, at_s: float) -> list[float]:
+    n = learned.fields
+    day, week = learned.season_shares()
+    seasonal = [day * season.value_at(learned.day, i, season.DAY_HOURS, at_s) for i in range(n)] if day else [0.0] * n
+    if week:
+        for i in range(n):
+            seasonal[i] += week * season.value_at(learned.week, i, season.WEEK_HOURS, at_s)
+    return seasonal
+
+
+def _feel_steps(learned: Learned, sample: Sequence[float], usual: bool) -> None:
+    """Take in the step from the last sample: unrest, and the smallest step there is."""
+    n = learned.fields
+    for i, value in enumerate(sample):
+        before = learned.previous[n + i]
+        if before != before:
+            continue
+        step = abs(value - before)
+        known = learned.usual_unrest[i]
+        if step and not 0 < learned.resolution[i] <= step:
+            learned.resolution[i] = step
+        if known and learned.samples > _SETTLING:
+            step = min(step, _STEP_CLIP * known)
+        if usual:
+            learned.usual_unrest[i] = known + max(1 / learned.samples, 1 / _UNREST_SCALE_SPAN) * (step - known)
+        learned.unrest[i] += max(1 / learned.samples, 2 / (UNREST_SPAN + 1)) * (step - learned.unrest[i])
+
+
+def _follow(learned: Learned, deviations: Sequence[float], trust: float) -> None:
+    """Let level and spread follow."""
+    rate = trust * max(1 / learned.samples, 1 / _LEVEL_SPAN)
+    slow = trust * max(1 / learned.samples, 1 / _SCALE_SPAN)
+    for i, deviation in enumerate(deviations):
+        spread, away = learned.spread[i], abs(deviation)
+        if spread and learned.samples > _SETTLING:
+            most = _LEVEL_CLIP * spread
+            deviation = max(-most, min(most, deviation))
+            away = min(away, _SPREAD_CLIP * spread)
+        learned.level[i] += rate * deviation
+        learned.spread[i] = spread + slow * (away - spread)
+
+
+def _learn_season(learned: Learned, settings: Settings, at_s: float, plain: Sequence[float]) -> None:
+    """Take in a sample without season: its hour's mean once the hour is over, and how well each season predicts."""
+    n, seen_s = learned.fields, learned.seen_s
+    hour = season.hour_at(at_s, season.WEEK_HOURS)
+    if hour != learned.hour:
+        if learned.visits:
+            _end_visit(learned, settings, int(learned.hour), seen_s)
+        learned.hour, learned.visits, learned.visit_sums = float(hour), 0.0, [0.0] * n
+    learned.visits += 1
+    for i, value in enumerate(plain):
+        learned.visit_sums[i] += value
+    if season.cycles(season.DAY_HOURS, seen_s) < season.COMPARED_AFTER:
+        return
+    compare_week = learned.week and season.cycles(season.WEEK_HOURS, seen_s) >= season.COMPARED_AFTER
+    learned.compared += 1
+    learned.week_compared += bool(compare_week)
+    without = with_day = with_week = 0.0
+    for i, value in enumerate(plain):
+        spread = learned.spread[i] or 1.0
+        left = value - season.value_at(learned.day, i, season.DAY_HOURS, at_s)
+        without += abs(value) / spread
+        with_day += abs(left) / spread
+        if compare_week:
+            with_week += abs(left - season.value_at(learned.week, i, season.WEEK_HOURS, at_s)) / spread
+    rate = max(1 / learned.compared, 1 / _SEASON_SPAN)
+    learned.plain_error += rate * (without - learned.plain_error)
+    learned.day_error += rate * (with_day - learned.day_error)
+    if compare_week:
+        rate = max(1 / learned.week_compared, 1 / _SEASON_SPAN)
+        learned.week_error += rate * (with_week - learned.week_error)
+
+
+def _end_visit(learned: Learned, settings: Settings, hour: int, seen_s: float) -> None:
+    """Take the hour that is over into the seasons."""
+    if settings.week and not learned.week and season.cycles(season.WEEK_HOURS, seen_s) >= 1:
+        learned.week = season.unseen(learned.fields * season.WEEK_HOURS)
+    day_hour = hour % season.DAY_HOURS
+    for i, total in enumerate(learned.visit_sums):
+        mean, at = total / learned.visits, i * season.DAY_HOURS + day_hour
+        season.learn(learned.day, at, season.DAY_HOURS, mean, seen_s)
+        if learned.week:
+            rest = mean - learned.day[at]
+            season.learn(learned.week, i * season.WEEK_HOURS + hour, season.WEEK_HOURS, rest, seen_s)
+    learned.day_text = learned.week_text = ""
+
+
+def _score(learned: Learned, settings: Settings, found: Sequence[float], trust: float) -> tuple[float, int, bool]:
+    """Hold each feature against its tails; return the worst score, its tail, and whether what was outside is back."""
+    score, worst, at = 0.0, -1, 0
+    outward: list[float] = []
+    samples = learned.samples - settling(learned.fields)
+    usual = math.isnan(learned.outside_since)
+    slow = trust * max(1 / (samples + 1), 1 / _SCALE_SPAN)
+    for index, feature in enumerate(features_of(learned.fields)):
+        value = found[index]
+        if learned.centres:
+            centre = learned.centres[index]
+            if usual:
+                learned.centres[index] = centre = centre + slow * (value - centre)
+            value -= centre
+        scale = learned.scales[index]
+        if usual:
+            away = abs(value)
+            if scale and samples > _SETTLING:
+                away = min(away, _SCALE_CLIP * scale)
+            learned.scales[index] = scale = scale + slow * (away - scale)
+        if learned.fields == 1 and feature.about != "unrest":
+            scale = max(scale, _FINENESS * learned.resolution[0])
+        for sign in (1.0, -1.0)[: feature.sides]:
+            outward.append(sign * value)
+            if scale > 0:
+                tail_score = tail.take(
+                    learned.tails, at * tail.WIDTH, sign * value, scale, samples, settings.target, usual
+                )
+                if tail_score > score:
+                    score, worst = tail_score, at
+            at += 1
+    if usual:
+        return score, worst, False
+    return score, worst, _is_back(learned, settings, outward, samples)
+
+
+def _is_back(learned: Learned, settings: Settings, outward: Sequence[float], samples: float) -> bool:
+    """Tell whether the feature that was outside has been inside for long enough."""
+    at = int(learned.worst)
+    index, sides = tail_place(learned.fields, at)
+    value = outward[at]
+    if 0 < index < len(SPANS):
+        # A long mean is the last to know: the next shorter one says that the value is back.
+        value = min(value, outward[at - sides])
+    place, scale = at * tail.WIDTH, scale_of(learned, index)
+    over = value - tail.quantile(learned.tails, place, scale)
+    reach = tail.reach(learned.tails, place, scale, samples, settings.target)
+    learned.inside = learned.inside + 1 if over < _INSIDE_SCORE * reach else 0.0
+    return learned.inside >= _INSIDE_SAMPLES
+
+
+def _return(learned: Learned) -> None:
+    """End what was outside; the longer means go on from the shorter one that says so."""
+    n = learned.fields
+    index, _ = tail_place(n, int(learned.worst))
+    if index < len(SPANS):
+        start = max(index, 1)
+        known = learned.recent[(start - 1) * n : start * n] if index else [0.0] * n
+        learned.recent[start * n :] = known * (len(SPANS) - start)
+    learned.outside_since, learned.worst, learned.inside = math.nan, -1.0, 0.0
+
+
+def tail_place(fields: int, at: int) -> tuple[int, int]:
+    """Return the index of the feature that a tail is of, and the number of its sides."""
+    for index, feature in enumerate(features_of(fields)):
+        if at < feature.sides:
+            return index, feature.sides
+        at -= feature.sides
+    raise IndexError(f"there is no tail {at}")
+
+
+def scale_of(learned: Learned, index: int) -> float:
+    """Return a feature's scale, never finer than the value is rounded."""
+    scale = learned.scales[index]
+    if learned.fields == 1 and features_of(1)[index].about != "unrest":
+        scale = max(scale, _FINENESS * learned.resolution[0])
+    return scale
