@@ -72,3 +72,10 @@ def test_doctor_names_what_a_relay_would_refuse(tmp_path: Path, setting: str, to
 def test_a_port_beyond_the_last_is_refused_before_the_demo_starts() -> None:
     result = CliRunner().invoke(app, ["demo", "--port", "99999"])
     assert (result.exit_code, type(result.exception)) == (2, SystemExit)
+
+
+def test_a_configuration_that_is_no_utf_8_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_bytes('brand.name = "Kühl"\n'.encode("latin-1"))
+    result = CliRunner().invoke(app, ["doctor", "-c", str(tmp_path / "gateway.toml")])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "is no UTF-8" in result.output
