@@ -41,6 +41,7 @@ from gateway.outbox.ladder import without_receipt
 from gateway.outbox.preview import preview
 from gateway.outbox.sender import Sender
 from gateway.outbox.transports import make_transports
+from gateway.outbox.warm_up import warm_up
 from gateway.people.registry import Registry, load_registry
 from gateway.pipeline.commit import Committer, Outcome
 from gateway.pipeline.explaining import explain_device
@@ -185,6 +186,7 @@ class Service:
         watcher.describe(detector)
         self.pipeline.on_commit = lambda outcome: _wake(sender, outcome)
 
+        await asyncio.to_thread(warm_up)
         self._spawn("pipeline", self.pipeline.run())
         await self._put_live_at_start(detector)
         self._spawn("recorder", recorder.run())
