@@ -6,17 +6,20 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from device_models.purpose import Purpose
+from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused, CustomerWrote, SetConsent
-from gateway.outbox.queue import set_state
+from gateway.outbox.queue import enqueue, set_state
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from notifiers.replies import Intent, Reply, read_reply
+from rules.respond import Notify
 
 _ALL_BUT_SAFETY = frozenset(Purpose) - {Purpose.SAFETY}
+
+_ANSWERED_BY_OTHERS = frozenset({"page", "sms"})
 
 ServiceAnswer = Literal["done", "later"]
 
@@ -54,7 +57,10 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
         return None
     tx.changed("inbound", command.provider_id)
     if customer is not None and reply.intent in (Intent.STOP, Intent.START):
-        _stop_or_start(tx, customer, command, reply)
+        purposes = _stop_or_start(tx, customer, command, reply)
+        _answer(tx, customer, command, f"{reply.intent.value}_confirmed", purposes)
+    elif customer is not None and reply.intent is Intent.HELP:
+        _answer(tx, customer, command, "help", frozenset())
     answer = _service_answer(case, reply)
     if case is not None:
         body = {"text": command.text[:10_000], "channel": command.channel, "intent": reply.intent.value}
@@ -120,10 +126,36 @@ def _withhold_waiting(tx: Transaction, customer_id: str, purposes: frozenset[Pur
         set_state(tx, notification_id, "withheld", reason="consent.objected")
 
 
-def _stop_or_start(tx: Transaction, customer: Customer, command: CustomerWrote, reply: Reply) -> None:
+def _answer(
+    tx: Transaction, customer: Customer, command: CustomerWrote, template: str, purposes: frozenset[Purpose]
+) -> None:
+    """Say on the same channel that it was heeded. The page says so itself, and for SMS the provider does."""
+    if command.channel in _ANSWERED_BY_OTHERS:
+        return
+    said = {"purpose": next(iter(purposes)).value} if len(purposes) == 1 else {}
+    enqueue(
+        tx,
+        Notify(
+            key=f"inbound:{command.provider}:{command.provider_id}:{template}",
+            template=template,
+            customer_id=customer.id,
+            device_id="",
+            case_id=None,
+            # An answer to what they just wrote belongs to no purpose that they could have stopped.
+            purpose=Purpose.SAFETY,
+            severity=Severity.INFO,
+            facts=said,
+            mode="auto",
+        ),
+        via=command.channel,
+    )
+
+
+def _stop_or_start(tx: Transaction, customer: Customer, command: CustomerWrote, reply: Reply) -> frozenset[Purpose]:
     purposes = reply.purposes or (_ALL_BUT_SAFETY if reply.everything else _last_purpose(tx, customer, command.channel))
     source = f"{reply.intent.value} by {command.channel}"
     set_consent(tx, SetConsent(customer.id, tuple(sorted(purposes)), reply.intent is Intent.START, source))
+    return purposes
 
 
 def _last_purpose(tx: Transaction, customer: Customer, channel: str) -> frozenset[Purpose]:

@@ -358,3 +358,23 @@ def test_silence_while_the_gateway_was_down_is_no_fault_of_the_device(store_url:
         assert after.rows(schema.cases) == []
         after.tick(180 + 15.1)
         assert len(after.rows(schema.cases)) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "template"), [("STOP", "stop_confirmed"), ("START", "start_confirmed"), ("HELP", "help")]
+)
+def test_a_keyword_is_answered_on_the_same_channel_in_any_mode(
+    store_url: str, tmp_path: Path, word: str, template: str
+) -> None:
+    notifiers = {"mode": "approve", "email": {"url": "smtp://127.0.0.1:1", "sender": "help@acme.example"}}
+    with gateway(store_url, tmp_path, notifiers=notifiers) as made:
+        made.submit(c.CustomerWrote("lmtp", "m1", "email", "ana@example.com", word))
+        [answer] = made.rows(schema.notifications)
+        assert (answer["template"], answer["state"], answer["channel"]) == (template, "queued", "email")
+        assert hand_over(made).rendered.text
+
+
+def test_a_keyword_by_sms_is_left_to_the_provider_to_answer(running: Gateway) -> None:
+    running.submit(c.Upsert("customers", ({"id": "bo", "name": "Bo", "phone": "+491711234567"},), by="test"))
+    running.submit(c.CustomerWrote("twilio", "SM9", "sms", "+491711234567", "STOP"))
+    assert running.rows(schema.notifications) == []
