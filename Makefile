@@ -11,7 +11,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once; about a minute) ..."
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -q -c constraints.txt -e '.[dev]'
+	@{ $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'; echo $$? > $(VENV)/.status; } \
+		| sed -u -n 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  installing .../p; /^ERROR/p'; \
+		exit $$(cat $(VENV)/.status)
 	@touch $@
 	@echo "Set up."
 
