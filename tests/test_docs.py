@@ -22,9 +22,8 @@ def settings(model: type[BaseModel]) -> Iterator[str]:
             yield from settings(field.annotation)
 
 
-SETTINGS = sorted(
-    {name for model in (Config, Relay, Email, InboundMail, Twilio, Webhook, Login, HistorySection) for name in settings(model)}
-)
+MODELS = (Config, Relay, Email, InboundMail, Twilio, Webhook, Login, HistorySection)
+SETTINGS = sorted({name for model in MODELS for name in settings(model)})
 COMMANDS = sorted(
     [str(command.name) for command in app.registered_commands] + [str(group.name) for group in app.registered_groups]
 )

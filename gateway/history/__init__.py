@@ -93,7 +93,7 @@ class HistoryError(Exception):
     """The history cannot be used as it is configured or lies on disk; the message says what to do."""
 
 
-class HistoryUnavailable(HistoryError):  # noqa: N818  (named by what its catcher does next: wait)
+class HistoryUnavailable(HistoryError):
     """The history cannot be reached or written just now. Trying again later is safe: writes are idempotent."""
 
 
