@@ -28,7 +28,7 @@ class Points(NamedTuple):
     """Samples of the piece that is not over."""
     every: int = 1
     """Of which each so-manieth is kept."""
-    count: int = 0
+    heard: int = 0
     """How many there were."""
     recent: Sequence[Sample] = ()
     """The last samples of all."""
@@ -47,17 +47,17 @@ class Points(NamedTuple):
         width, sample = length_s / PIECES, [at_s, value]
         recent = [*self.recent[-(_RECENT - 1) :], sample]
         if not self.open:
-            return self._replace(open=[sample], every=1, count=1, recent=recent)
+            return self._replace(open=[sample], every=1, heard=1, recent=recent)
         if self.open[0][0] // width == at_s // width:
             kept, every = self.open, self.every
-            if self.count % every == 0:
+            if self.heard % every == 0:
                 kept = [*kept, sample]
                 if len(kept) > MOST_SAMPLES:
                     kept, every = kept[::2], every * 2
-            return self._replace(open=kept, every=every, count=self.count + 1, recent=recent)
+            return self._replace(open=kept, every=every, heard=self.heard + 1, recent=recent)
         point = [fmean(t for t, _ in self.open), median(v for _, v in self.open)]
         closed = [p for p in self.closed if p[0] >= at_s - length_s]
-        return self._replace(closed=[*closed, point], open=[sample], every=1, count=1, recent=recent)
+        return self._replace(closed=[*closed, point], open=[sample], every=1, heard=1, recent=recent)
 
     @property
     def level(self) -> float | None:
@@ -66,4 +66,4 @@ class Points(NamedTuple):
 
     def renewed(self) -> Self:
         """Return the series as if it had begun with its last samples."""
-        return self._replace(closed=[], open=self.recent, every=1, count=len(self.recent))
+        return self._replace(closed=[], open=self.recent, every=1, heard=len(self.recent))

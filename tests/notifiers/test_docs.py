@@ -19,6 +19,6 @@ def test_every_reason_state_and_template_is_explained(word: str) -> None:
 
 def test_every_language_and_answer_is_named() -> None:
     for language in load_catalogues():
-        assert Locale(language).english_name in PAGE, language
+        assert str(Locale(language).english_name) in PAGE, language
     for intent in set(Intent) - {Intent.TEXT}:
         assert intent.value in PAGE.lower()
