@@ -126,6 +126,28 @@ class Subject:
             return float("nan")
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    async def until_recorded(self, sequence: int, within_s: float = 300.0) -> float:
+        """Wait until the history has what the log holds up to ``sequence``; return when, in epoch seconds.
+
+        Raises TimeoutError.
+        """
+
+        def wait() -> float:
+            database = f"file:{self._folder / 'data' / 'history.sqlite'}?mode=ro"
+            connection = sqlite3.connect(database, uri=True, timeout=10)
+            deadline = time.monotonic() + within_s
+            try:
+                while time.monotonic() < deadline:
+                    row = connection.execute("SELECT sequence FROM recorded").fetchone()
+                    if row is not None and row[0] >= sequence:
+                        return time.time()
+                    time.sleep(0.02)
+            finally:
+                connection.close()
+            raise TimeoutError(f"the history did not reach position {sequence} within {within_s:g} s")
+
+        return await asyncio.to_thread(wait)
+
     @contextmanager
     def watched(self) -> Iterator["Watch"]:
         """Note when each position was committed while the block runs."""
