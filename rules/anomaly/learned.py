@@ -1,18 +1,25 @@
 """What is known of one device's normal: numbers only, of bounded size, as they stand in the rule's memory."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any, Self
 
 from rules.anomaly import season, tail, whitening
 from rules.anomaly.features import SPANS, features_of
-from rules.anomaly.packing import pack, unpack
+from rules.anomaly.packing import pack, unpack, unpack_profile
 
 _TIMES = ("first_at", "last_at", "outside_since")
 _COUNTS = (
     "samples", "moves", "interval_s", "worst", "inside", "hour", "visits",
     "plain_error", "day_error", "week_error", "compared", "week_compared", "score",
 )  # fmt: skip
+_LISTS = (
+    "spread", "resolution", "usual_unrest", "unrest", "visit_sums", "recent",
+    "scales", "centres", "tails", "covariance", "inverse",
+)  # fmt: skip
+_times_of, _counts_of = attrgetter(*_TIMES), attrgetter(*_COUNTS)
 
 
 class Learned:
@@ -79,18 +86,17 @@ class Learned:
         triangle = whitening.size(fields) if fields > 1 else 0
         self.covariance = [0.0] * triangle
         self.inverse = [0.0] * triangle
-        self.day: list[float] = []
-        self.week: list[float] = []
+        self.day: Sequence[float] = ()
+        self.week: Sequence[float] = ()
         """Season by hour, one profile a field after the other; empty: not learned."""
         self.day_text = self.week_text = ""
 
     def memory(self) -> dict[str, Any]:
-        """Return it JSON-ready, as a new mapping."""
-        doubles = [*(getattr(self, name) for name in _TIMES), *self.level, *self.previous]
-        floats = [getattr(self, name) for name in _COUNTS]
-        for part in self._parts():
-            floats += part
-        data: dict[str, Any] = {"now": pack(doubles, floats)}
+        """Return it JSON-ready, as a new mapping. Raises OverflowError for what fits no 32 bits."""
+        floats = list(_counts_of(self))
+        for name, _, _ in _layout(self.fields)[1]:
+            floats += getattr(self, name)
+        data: dict[str, Any] = {"now": pack((*_times_of(self), *self.level, *self.previous), floats)}
         if self.day:
             data["day"] = self.day_text = self.day_text or pack((), self.day)
         if self.week:
@@ -100,24 +106,23 @@ class Learned:
     @classmethod
     def of(cls, memory: Mapping[str, Any], fields: int) -> Self:
         """Read what ``memory()`` wrote for so many fields. Raises ValueError."""
-        self = cls(fields)
-        parts = self._parts()
-        doubles, floats = unpack(memory["now"], len(_TIMES) + 3 * fields, len(_COUNTS) + sum(map(len, parts)))
-        for name, number in zip(_TIMES, doubles, strict=False):
+        self = cls.__new__(cls)
+        self.fields = fields
+        size, parts = _layout(fields)
+        level = len(_TIMES)
+        previous = level + fields
+        counts = previous + 2 * fields
+        numbers = unpack(memory["now"], counts, size)
+        for name, number in zip(_TIMES, numbers, strict=False):
             setattr(self, name, number)
-        self.level = doubles[len(_TIMES) : len(_TIMES) + fields]
-        self.previous = doubles[len(_TIMES) + fields :]
-        for name, number in zip(_COUNTS, floats, strict=False):
-            setattr(self, name, number)
-        at = len(_COUNTS)
-        for part in parts:
-            part[:] = floats[at : at + len(part)]
-            at += len(part)
+        self.level, self.previous = numbers[level:previous], numbers[previous:counts]
+        for index, name in enumerate(_COUNTS, counts):
+            setattr(self, name, numbers[index])
+        for name, start, end in parts:
+            setattr(self, name, numbers[counts + start : counts + end])
         self.day_text, self.week_text = memory.get("day", ""), memory.get("week", "")
-        if self.day_text:
-            self.day = unpack(self.day_text, 0, fields * season.DAY_HOURS)[1]
-        if self.week_text:
-            self.week = unpack(self.week_text, 0, fields * season.WEEK_HOURS)[1]
+        self.day = unpack_profile(self.day_text, fields * season.DAY_HOURS) if self.day_text else ()
+        self.week = unpack_profile(self.week_text, fields * season.WEEK_HOURS) if self.week_text else ()
         return self
 
     @property
@@ -134,8 +139,14 @@ class Learned:
             return day, 0.0
         return day, season.weight(self.day_error, self.week_error)
 
-    def _parts(self) -> tuple[list[float], ...]:
-        return (
-            self.spread, self.resolution, self.usual_unrest, self.unrest, self.visit_sums, self.recent,
-            self.scales, self.centres, self.tails, self.covariance, self.inverse,
-        )  # fmt: skip
+
+@cache
+def _layout(fields: int) -> tuple[int, tuple[tuple[str, int, int], ...]]:
+    """Return how many 32-bit numbers there are, and where among them each list stands."""
+    empty, parts = Learned(fields), []
+    at = len(_COUNTS)
+    for name in _LISTS:
+        size = len(getattr(empty, name))
+        parts.append((name, at, at + size))
+        at += size
+    return at, tuple(parts)

@@ -71,7 +71,8 @@ def take(learned: Learned, settings: Settings, at_s: float, sample: Sequence[flo
     n = learned.fields
     if bool(learned.day) is not settings.day:
         # The rule was edited since.
-        learned.day, learned.week = season.unseen(n * season.DAY_HOURS) if settings.day else [], []
+        learned.day, learned.week = season.unseen(n * season.DAY_HOURS) if settings.day else (), ()
+        learned.day_text = learned.week_text = ""
     fresh = _tell_time(learned, settings, at_s)
     if fresh:
         learned.previous[:] = [math.nan] * (2 * n)
@@ -251,13 +252,12 @@ def _end_visit(learned: Learned, settings: Settings, hour: int, seen_s: float) -
     """Take the hour that is over into the seasons."""
     if settings.week and not learned.week and season.cycles(season.WEEK_HOURS, seen_s) >= 1:
         learned.week = season.unseen(learned.fields * season.WEEK_HOURS)
-    day_hour = hour % season.DAY_HOURS
-    for i, total in enumerate(learned.visit_sums):
-        mean, at = total / learned.visits, i * season.DAY_HOURS + day_hour
-        season.learn(learned.day, at, season.DAY_HOURS, mean, seen_s)
-        if learned.week:
-            rest = mean - learned.day[at]
-            season.learn(learned.week, i * season.WEEK_HOURS + hour, season.WEEK_HOURS, rest, seen_s)
+    day, week = season.DAY_HOURS, season.WEEK_HOURS
+    means = [total / learned.visits for total in learned.visit_sums]
+    learned.day = season.learned(learned.day, {i * day + hour % day: m for i, m in enumerate(means)}, day, seen_s)
+    if learned.week:
+        rest = {i * week + hour: m - learned.day[i * day + hour % day] for i, m in enumerate(means)}
+        learned.week = season.learned(learned.week, rest, week, seen_s)
     learned.day_text = learned.week_text = ""
 
 

@@ -3,7 +3,7 @@
 import base64
 import struct
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 
 def pack(doubles: Sequence[float], floats: Sequence[float]) -> str:
@@ -11,13 +11,18 @@ def pack(doubles: Sequence[float], floats: Sequence[float]) -> str:
     return base64.b64encode(_layout(len(doubles), len(floats)).pack(*doubles, *floats)).decode("ascii")
 
 
-def unpack(text: str, doubles: int, floats: int) -> tuple[list[float], list[float]]:
+def unpack(text: str, doubles: int, floats: int) -> list[float]:
     """Read what ``pack`` wrote. Raises ValueError for another number of numbers."""
     try:
-        numbers = _layout(doubles, floats).unpack(base64.b64decode(text))
+        return list(_layout(doubles, floats).unpack(base64.b64decode(text)))
     except struct.error as error:
         raise ValueError(f"is not {doubles} doubles and {floats} floats") from error
-    return list(numbers[:doubles]), list(numbers[doubles:])
+
+
+@lru_cache(maxsize=10_000)
+def unpack_profile(text: str, floats: int) -> tuple[float, ...]:
+    """Read 32-bit numbers that seldom change: a season is read with each sample, and written once an hour."""
+    return tuple(unpack(text, 0, floats))
 
 
 @cache

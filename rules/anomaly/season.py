@@ -6,7 +6,7 @@ judged without one. Hours are UTC's.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 HOUR_S = 3600.0
 DAY_S = 86_400.0
@@ -45,11 +45,14 @@ def hour_at(at_s: float, hours: int) -> int:
     return int(_place(at_s, hours)) % hours
 
 
-def learn(profiles: list[float], at: int, hours: int, mean: float, seen_s: float) -> None:
-    """Take the mean of one visit of an hour, the one at index ``at``, ``seen_s`` after the first sample."""
+def learned(profiles: Sequence[float], means: Mapping[int, float], hours: int, seen_s: float) -> list[float]:
+    """Return profiles after one visit of an hour: ``means`` by index, ``seen_s`` after the first sample."""
     rate = max(1 / (cycles(hours, seen_s) + 1), _SLOWEST)
-    known = profiles[at]
-    profiles[at] = mean if known != known else known + rate * (mean - known)
+    after = list(profiles)
+    for at, mean in means.items():
+        known = after[at]
+        after[at] = mean if known != known else known + rate * (mean - known)
+    return after
 
 
 def weight(plain_error: float, season_error: float) -> float:
