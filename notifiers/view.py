@@ -79,6 +79,8 @@ class View:
     """How often it happened."""
     span: str
     """The time in which it moved, or happened so often."""
+    moved_away: str
+    """How far a thing is from where it was left."""
     reaches_days: int | None
     """Days until the limit will be reached, 0 for today; None where nothing is foretold."""
     reaches_date: str
@@ -123,6 +125,7 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
     plan = read.phrase(words.localized(facts["plan"], "plan")) if isinstance(facts.get("plan"), Mapping) else ""
     field_name = _field(facts)
     unit, value, limit, moved = _reading(facts, field_name, formats)
+    moved_m = read.number(facts.get("moved_m"))
     span_s = read.number(facts.get("over_s")) or read.number(facts.get("within_s"))
     due_at, valid_until = read.moment(facts.get("due_at")), read.moment(read.part(facts, "offer").get("valid_until"))
     expires_at = read.moment(facts.get("expires_at"))
@@ -151,6 +154,7 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
         times=_count(facts.get("count")),
         span=formats.duration(span_s) if span_s is not None and 0 < span_s < _LONGEST_SPAN_S else "",
         since=_since(read.moment(facts.get("last_heard_at")) or read.moment(facts.get("since")), formats, words),
+        moved_away=formats.distance(moved_m) if moved_m is not None and moved_m > 0 else "",
         reaches_days=max(formats.days_until(reaches_at), 0) if reaches_at else None,
         reaches_date=formats.long_date(reaches_at) if reaches_at else "",
         reaches_between=_between(facts, formats) if reaches_at else "",

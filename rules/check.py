@@ -12,6 +12,7 @@ from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
 from rules.kinds.forecast import ForecastRule
+from rules.kinds.geofence import GeofenceRule
 from rules.kinds.maintenance import MaintenanceRule
 from rules.kinds.proximity import ProximityRule
 from rules.kinds.sequence import SequenceRule
@@ -79,6 +80,9 @@ def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> It
                 yield from _number(ruleset, rule, "field" if rule.field else "fields", name, watched)
         case ForecastRule():
             yield from _number(ruleset, rule, "field", rule.field, watched)
+        case GeofenceRule():
+            sources = {"moved_while": rule.moved_while, "unless": rule.unless}
+            yield from _expressions(ruleset, rule, sources, watched)
         case MaintenanceRule():
             plans = {name for profile in watched for name in profile.maintenance}
             for name in rule.plans:

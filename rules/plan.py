@@ -15,6 +15,8 @@ from rules.kinds.change import ChangeEvaluator, ChangeRule
 from rules.kinds.condition import ConditionEvaluator, ConditionRule
 from rules.kinds.error_code import ErrorCodeEvaluator, ErrorCodeRule
 from rules.kinds.forecast import ForecastEvaluator, ForecastRule
+from rules.kinds.geofence import GeofenceRule
+from rules.kinds.guarding import GeofenceEvaluator
 from rules.kinds.maintenance import MaintenanceEvaluator, MaintenanceRule
 from rules.kinds.proximity import ProximityRule
 from rules.kinds.sequence import SequenceEvaluator, SequenceRule
@@ -88,6 +90,8 @@ def evaluator_for(rule: BaseRule, profile: DeviceProfile, shops: ShopIndex | Non
             return ErrorCodeEvaluator(rule, profile)
         case ForecastRule():
             return ForecastEvaluator(rule, profile)
+        case GeofenceRule():
+            return GeofenceEvaluator(rule, profile)
         case MaintenanceRule():
             return MaintenanceEvaluator(rule, profile)
         case SequenceRule():

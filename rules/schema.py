@@ -15,6 +15,7 @@ from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
 from rules.kinds.forecast import ForecastRule
+from rules.kinds.geofence import GeofenceRule
 from rules.kinds.maintenance import MaintenanceRule
 from rules.kinds.proximity import ProximityRule
 from rules.kinds.sequence import SequenceRule
@@ -26,6 +27,7 @@ AnyRule = Annotated[
     | ChangeRule
     | ErrorCodeRule
     | ForecastRule
+    | GeofenceRule
     | MaintenanceRule
     | ProximityRule
     | SequenceRule,
@@ -42,6 +44,7 @@ KINDS: Mapping[str, type[BaseRule]] = {
         ChangeRule,
         ErrorCodeRule,
         ForecastRule,
+        GeofenceRule,
         MaintenanceRule,
         ProximityRule,
         SequenceRule,

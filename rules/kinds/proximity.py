@@ -171,7 +171,7 @@ def advance(
         return state, []
     if not consent:
         return _refused(rule, state, event)
-    thing = _position_of(profile, event.ecosystem) is PositionOf.THING
+    thing = position_of(profile, event.ecosystem) is PositionOf.THING
     locked = thing and _is_locked(twin_values.get(rule.lock_field))
     if event.position is None:
         return (state if state.locked == locked else replace(state, locked=locked)), []
@@ -307,7 +307,7 @@ def _is_locked(value: Value | None) -> bool:
     return value.lower() in ("true", "locked", "lock", "on", "1") if isinstance(value, str) else bool(value)
 
 
-def _position_of(profile: DeviceProfile, ecosystem: str) -> PositionOf:
+def position_of(profile: DeviceProfile, ecosystem: str) -> PositionOf:
     """Whose position it is: as the profile says, and where it says nothing, a phone's is its bearer's."""
     undescribed = profile.name == GENERIC.name or "position_of" not in profile.model_fields_set
     if undescribed and ecosystem in _PERSONAL:
