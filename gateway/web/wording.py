@@ -1,6 +1,6 @@
 """Numbers, spans of time and the plain sentence of a case, in the staff's language (English)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -167,6 +167,25 @@ def _whole(limit: float) -> float:
     return int(limit) if float(limit).is_integer() else limit
 
 
+def _course(explanation: Mapping[str, Any], shown: Callable[[str, object], str]) -> list[str]:
+    """What only some kinds tell of: how a value moved, how often, when it will reach its limit, how far a thing is."""
+    told: list[str] = []
+    field, change, over_s = (explanation.get(name) for name in ("field", "change", "over_s"))
+    if isinstance(field, str) and isinstance(change, int | float) and change and isinstance(over_s, int | float):
+        told.append(
+            f"{'up' if change > 0 else 'down'} {shown(field, abs(change))} in {span_text(timedelta(seconds=over_s))}"
+        )
+    count, within_s = explanation.get("count"), explanation.get("within_s")
+    if isinstance(count, int) and isinstance(within_s, int | float):
+        told.append(f"{count} times in {span_text(timedelta(seconds=within_s))}")
+    reaches, earliest, latest = (moment(explanation.get(name)) for name in ("reaches_at", "earliest", "latest"))
+    if reaches and earliest and latest:
+        told.append(f"reached {reaches:%-d %b} (between {earliest:%-d %b} and {latest:%-d %b})")
+    if isinstance(moved_m := explanation.get("moved_m"), int | float):
+        told.append(f"{moved_m:.0f} m from where it was left")
+    return told
+
+
 def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: datetime) -> list[str]:
     proofs: list[str] = []
     name, values = explanation.get("field"), explanation.get("values")
@@ -197,7 +216,8 @@ def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: d
     due = moment(explanation.get("due_at"))
     if due:
         proofs.append(f"due {due:%-d %b %Y}")
+    proofs.extend(_course(explanation, shown))
     since = moment(explanation.get("since"))
-    if since and not heard and not due:
+    if since and not heard and not due and explanation.get("kind") != "forecast":
         proofs.append(f"for {span_text(at - since)}")
     return proofs
