@@ -48,7 +48,7 @@ PUMP = DeviceProfile(
                 "earliest": "2026-03-20T08:00:00Z",
                 "latest": "2026-03-21T10:00:00Z",
             },
-            "Fault: filter filled 79 %, limit 100 %, reached 21 Mar (between 20 Mar and 21 Mar).",
+            "Fault: filter filled 79%, limit 100%, reached 21 Mar (between 20 Mar and 21 Mar).",
         ),
         (
             {"kind": "geofence", "values": {}, "moved_m": 612.3, "since": "2026-03-14T11:58:00Z"},
