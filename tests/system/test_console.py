@@ -105,7 +105,7 @@ async def test_a_message_is_read_edited_and_approved_by_keyboard(tmp_path: Path)
     async with desk(tmp_path) as at:
         page = await at.open()
         waiting = at.town.rows(schema.notifications, state="awaiting_approval")
-        case = at.town.case_of("f-lumen", "freezer-too-warm")["id"]
+        case = at.town.case_of("h-meier")["id"]
         message = next(row["id"] for row in waiting if row["case_id"] == case)
         await page.goto(f"{at.base}/cases/{case}")
         await page.keyboard.press("e")
@@ -123,7 +123,7 @@ async def test_a_message_is_read_edited_and_approved_by_keyboard(tmp_path: Path)
 async def test_a_discarded_message_can_be_taken_back_before_it_is_gone(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         page = await at.open()
-        case = at.town.case_of("f-lumen", "freezer-too-warm")["id"]
+        case = at.town.case_of("h-meier")["id"]
         await page.goto(f"{at.base}/cases/{case}")
         await page.get_by_role("button", name="Discard").click()
         await expect(page.locator("[data-draft]")).to_be_hidden()
@@ -169,7 +169,7 @@ async def test_new_rows_gather_and_nothing_jumps(tmp_path: Path) -> None:
 async def test_a_reply_appears_without_a_reload_and_a_draft_is_kept(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         page = await at.open()
-        case = at.town.case_of("f-lumen", "freezer-too-warm")["id"]
+        case = at.town.case_of("f-lumen", "freezer-cools-poorly")["id"]
         await page.goto(f"{at.base}/cases/{case}")
         await expect(page.locator("html[data-live=on]")).to_be_attached()
         await page.keyboard.press("r")
