@@ -50,6 +50,7 @@ title: {en: counter}
 reporting_interval: 10m
 fields:
   celsius: {title: {en: Temperature}, unit: Cel}
+  odd: {title: {en: Odd}}
 """
 EXTRA = '[profiles]\npaths = ["counter.yaml"]\n'
 SEED = 20260302
