@@ -16,7 +16,7 @@ _COUNTS = (
     "plain_error", "day_error", "week_error", "compared", "week_compared", "score",
 )  # fmt: skip
 _LISTS = (
-    "spread", "resolution", "usual_unrest", "unrest", "visit_sums", "recent",
+    "spread", "resolution", "apart", "usual_unrest", "unrest", "visit_sums", "recent",
     "scales", "centres", "tails", "covariance", "inverse",
 )  # fmt: skip
 _times_of, _counts_of = attrgetter(*_TIMES), attrgetter(*_COUNTS)
@@ -25,9 +25,10 @@ _times_of, _counts_of = attrgetter(*_TIMES), attrgetter(*_COUNTS)
 class Learned:
     """A working copy: it is changed in place while one sample is taken, and written back as a new memory."""
 
-    __slots__ = (*_TIMES, *_COUNTS, *("centres", "covariance", "day", "day_text", "fields", "inverse", "level"),
-                 *("previous", "recent", "resolution", "scales", "spread", "tails", "unrest", "usual_unrest"),
-                 *("visit_sums", "week", "week_text"))  # fmt: skip
+    __slots__ = (
+        *_TIMES, *_COUNTS, *_LISTS,
+        "day", "day_text", "fields", "level", "previous", "week", "week_text",
+    )  # fmt: skip
 
     first_at: float
     """Epoch seconds of the first sample since it began to learn, or began anew."""
@@ -72,6 +73,8 @@ class Learned:
         """Mean distance from what is expected, per field."""
         self.resolution = [0.0] * fields
         """The smallest step ever seen, per field."""
+        self.apart = [0.0] * fields
+        """Samples since the last outlier, per field; 0: it was the last sample."""
         self.usual_unrest = [0.0] * fields
         self.unrest = [0.0] * fields
         """Mean step from sample to sample, long and short, per field."""

@@ -8,6 +8,7 @@ fault stays one.
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 from rules.anomaly import season, tail
@@ -25,6 +26,9 @@ _UNREST_SCALE_SPAN = 1500
 _SEASON_SPAN = 600
 _LEVEL_CLIP, _SPREAD_CLIP, _SCALE_CLIP, _STEP_CLIP = 3.0, 4.0, 5.0, 8.0
 """Mean distances by which one sample counts at most."""
+_OUTLIER, _ALONE = 4.0, 64
+"""An outlier leaves both its neighbours, which are near each other, by so many usual steps; it stands alone where there
+was none in so many samples before."""
 _GAP = 10.0
 """Usual intervals without a sample after which what was before is no longer recent."""
 _FINENESS = 0.25
@@ -185,18 +189,29 @@ def _season(learned: Learned, at_s: float) -> list[float]:
 
 
 def _feel_steps(learned: Learned, sample: Sequence[float], usual: bool) -> None:
-    """Take in the step from the last sample: unrest, and the smallest step there is."""
+    """Take in the step that led to the last sample, which this one shows to be an outlier or none: unrest.
+
+    The two steps to and from an outlier that stands alone are left out; several close together are no outliers.
+    """
     n = learned.fields
     for i, value in enumerate(sample):
-        before = learned.previous[n + i]
-        if before != before:
+        first, second = learned.previous[i], learned.previous[n + i]
+        if second == second and (finest := abs(value - second)) and not 0 < learned.resolution[i] <= finest:
+            learned.resolution[i] = finest
+        if first != first:
             continue
-        step = abs(value - before)
         known = learned.usual_unrest[i]
-        if step and not 0 < learned.resolution[i] <= step:
-            learned.resolution[i] = step
+        step = abs(second - first)
+        left_out = learned.apart[i] == 0
+        learned.apart[i] += 1
         if known and learned.samples > _SETTLING:
+            out = min(step, abs(second - value))
+            if not left_out and out > _OUTLIER * known and out > 2 * abs(value - first):
+                left_out = learned.apart[i] > _ALONE
+                learned.apart[i] = 0.0 if left_out else 1.0
             step = min(step, _STEP_CLIP * known)
+        if left_out:
+            continue
         if usual:
             learned.usual_unrest[i] = known + max(1 / learned.samples, 1 / _UNREST_SCALE_SPAN) * (step - known)
         learned.unrest[i] += max(1 / learned.samples, 2 / (UNREST_SPAN + 1)) * (step - learned.unrest[i])
@@ -265,6 +280,7 @@ def _score(learned: Learned, settings: Settings, found: Sequence[float], trust: 
     """Hold each feature against its tails; return the worst score, its tail, and whether what was outside is back."""
     score, worst, at = 0.0, -1, 0
     outward: list[float] = []
+    scores: list[float] = []
     samples = learned.samples - settling(learned.fields)
     usual = math.isnan(learned.outside_since)
     slow = trust * max(1 / (samples + 1), 1 / _SCALE_SPAN)
@@ -285,16 +301,21 @@ def _score(learned: Learned, settings: Settings, found: Sequence[float], trust: 
             scale = max(scale, _FINENESS * learned.resolution[0])
         for sign in (1.0, -1.0)[: feature.sides]:
             outward.append(sign * value)
+            scores.append(0.0)
             if scale > 0:
                 tail_score = tail.take(
                     learned.tails, at * tail.WIDTH, sign * value, scale, samples, settings.target, usual
                 )
+                scores[at] = tail_score
                 if tail_score > score:
                     score, worst = tail_score, at
             at += 1
     if usual:
         return score, worst, False
-    return score, worst, _is_back(learned, settings, outward, samples)
+    back = _is_back(learned, settings, outward, samples)
+    if back and (other := _still_outside(learned, scores)) is not None:
+        learned.worst, learned.inside, back = float(other), 0.0, False
+    return score, worst, back
 
 
 def _is_back(learned: Learned, settings: Settings, outward: Sequence[float], samples: float) -> bool:
@@ -312,17 +333,28 @@ def _is_back(learned: Learned, settings: Settings, outward: Sequence[float], sam
     return learned.inside >= _INSIDE_SAMPLES
 
 
+def _still_outside(learned: Learned, scores: Sequence[float]) -> int | None:
+    """Return another tail that still says that something is wrong: after a jump the level, after noise a shift."""
+    index, _ = tail_place(learned.fields, int(learned.worst))
+    for other, score in enumerate(scores):
+        place, _ = tail_place(learned.fields, other)
+        # A longer mean than the one that is back only remembers.
+        remembers = index <= place < len(SPANS) and index < len(SPANS)
+        if score >= 1 and other != int(learned.worst) and not remembers:
+            return other
+    return None
+
+
 def _return(learned: Learned) -> None:
-    """End what was outside; the longer means go on from the shorter one that says so."""
+    """End what was outside; the longer means, which still hold it, begin anew."""
     n = learned.fields
     index, _ = tail_place(n, int(learned.worst))
-    if index < len(SPANS):
-        start = max(index, 1)
-        known = learned.recent[(start - 1) * n : start * n] if index else [0.0] * n
-        learned.recent[start * n :] = known * (len(SPANS) - start)
+    start = index if 2 <= index < len(SPANS) else 2
+    learned.recent[start * n :] = [0.0] * (n * (len(SPANS) - start))
     learned.outside_since, learned.worst, learned.inside = math.nan, -1.0, 0.0
 
 
+@cache
 def tail_place(fields: int, at: int) -> tuple[int, int]:
     """Return the index of the feature that a tail is of, and the number of its sides."""
     for index, feature in enumerate(features_of(fields)):
