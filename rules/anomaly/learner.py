@@ -338,8 +338,8 @@ def _still_outside(learned: Learned, scores: Sequence[float]) -> int | None:
     index, _ = tail_place(learned.fields, int(learned.worst))
     for other, score in enumerate(scores):
         place, _ = tail_place(learned.fields, other)
-        # A longer mean than the one that is back only remembers.
-        remembers = index <= place < len(SPANS) and index < len(SPANS)
+        # A longer mean than the one that is back only remembers; that it is back is a jump, too.
+        remembers = place == len(SPANS) or index <= place < len(SPANS)
         if score >= 1 and other != int(learned.worst) and not remembers:
             return other
     return None

@@ -34,6 +34,8 @@ TARGETS: Mapping[str, float] = {"low": 1e-7, "normal": 1e-5, "high": 1e-4}
 """Expected false alarms a sample and tail by ``sensitivity``; ``docs/detection.md`` says what was measured."""
 WARM_UP_SAMPLES, LEAST_SAMPLES = 400, 100
 WARM_UP = timedelta(days=2)
+BACK_SAMPLES = 3
+"""Samples in a row within the usual after which ``for`` begins anew."""
 FAST_S = 20.0
 """What is sampled more often than this is watched for what happens within minutes, and need not see two days first."""
 
@@ -115,7 +117,9 @@ class AnomalyEvaluator(Evaluator):
         verdict = take(learned, self._settings, at_s, sample, self._is_ready(learned, at_s))
         outside = not math.isnan(learned.outside_since)
         before = state.alerts.get("") if state is not None else None
-        after, changes = alerts.sample(before, outside, not outside, moment.at, self._timing, arriving=False)
+        # To resolve it must be back for long; ``for`` does not go on meanwhile.
+        stands = outside and learned.inside < BACK_SAMPLES
+        after, changes = alerts.sample(before, stands, not outside, moment.at, self._timing)
         story = memory.get("story")
         if outside and (story is None or verdict.score > story["score"]):
             # The worst of it: what fades at the end is no explanation.
