@@ -259,12 +259,24 @@ class EmbeddedBroker:
                 log.error("broker.restart_failed", error=str(error))
                 await self._end_child()
                 continue
-            if self._carrier:
-                await self._carrier.connected_again(_START_S)
+            if self._carrier and not await self._carries_again(self._carrier):
+                continue
             self.restarts += 1
             log.warning("broker.restarted", pid=self.pid, restarts=self.restarts)
             if self._on_restart:
                 self._on_restart()
+
+    async def _carries_again(self, carrier: Qos0Carrier) -> bool:
+        """Wait until QoS 0 flows again; False where the new child has died meanwhile, which must not be waited out."""
+        assert self._process is not None  # noqa: S101 - just launched
+        ended = asyncio.create_task(self._process.wait())
+        connected = asyncio.create_task(carrier.connected_again(_START_S))
+        try:
+            await asyncio.wait((ended, connected), return_when=asyncio.FIRST_COMPLETED)
+            return not ended.done()
+        finally:
+            ended.cancel()
+            connected.cancel()
 
     async def _until_useless(self, process: asyncio.subprocess.Process) -> int:
         """Return the child's status once it has ended, or was ended because its log is stuck.

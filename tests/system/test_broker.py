@@ -20,6 +20,7 @@ from gateway.ingest.child import FolderInUse, find_nats_server
 from gateway.ingest.server_config import DeviceLogin, ListenRefused
 from gateway.ingest.stream import Stream
 from tests.mqtt_servers import Publisher, Subscriber, eventually, mosquitto_pub
+from tests.system.raw_publisher import RawPublisher
 from tests.system.test_relay import make_certificates
 
 
@@ -192,6 +193,20 @@ async def test_a_restarted_child_keeps_its_addresses_and_its_log(broker: Embedde
     assert broker.pid not in (None, pid)
     await publish(broker, "-t", "a", "-m", "after", "-q", "0")
     assert [m.payload for m in await read(stream, 2)] == [b"before", b"after"]
+
+
+async def test_a_new_child_killed_with_its_first_puback_is_replaced_as_soon(broker: EmbeddedBroker) -> None:
+    port = int(broker.addresses.mqtt_url.rpartition(":")[2])
+    publisher = RawPublisher(port, "device")
+    for _ in range(3):
+        pid = broker.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        # The publisher connects as soon as there is a listener, before the gateway's own connections are back.
+        message = ("devices/f1/status", b"{}")
+        await asyncio.wait_for(asyncio.to_thread(publisher.publish, [message], lambda _: None), 15)
+    publisher.close()
+    assert publisher.acked == 3
 
 
 async def test_a_stopped_broker_starts_again_on_what_it_has(tmp_path: Path) -> None:

@@ -138,12 +138,16 @@ def publish_with_faults(
 
     with ThreadPoolExecutor(1) as thread:
         done = thread.submit(publisher.publish, messages(), note)
-        for moment, happen, over in zip(moments, faults, happened, strict=True):
-            wait_for(partial(reached, moment), f"{moment} messages to be acknowledged")
-            assert not done.done(), done.exception()
-            happen(gateway)
-            over.set()
-        done.result(timeout=60)
+        try:
+            for moment, happen, over in zip(moments, faults, happened, strict=True):
+                wait_for(partial(reached, moment), f"{moment} messages to be acknowledged")
+                assert not done.done(), done.exception()
+                happen(gateway)
+                over.set()
+            done.result(timeout=60)
+        finally:
+            for over in happened:
+                over.set()
     publisher.close()
     assert publisher.acked == fleet.size
     return publisher.resent
