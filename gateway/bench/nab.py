@@ -148,7 +148,7 @@ def _time(text: str) -> datetime:
 
 
 def _table(series: Sequence[Series], rules: Mapping[str, str]) -> Iterator[list[str]]:
-    yield ["method", *(f"{s.name} (rows found, false)" for s in series), *PROFILES]
+    yield ["method", *(f"{s.name} (windows found, false)" for s in series), *PROFILES]
     for name, text in rules.items():
         yield _row(name, series, {s.name: engine_alerts(text, s) for s in series})
     for name, baseline in BASELINES.items():

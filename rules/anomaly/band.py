@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from rules.anomaly import tail, whitening
 from rules.anomaly.features import JUMP_FROM, SPANS, STILLNESS, features_of, log_unrest
 from rules.anomaly.learned import Learned
-from rules.anomaly.learner import Settings, Verdict, scale_of, settling, tail_place
+from rules.anomaly.learner import Settings, Verdict, scale_of, seasonal, settling, tail_place
 
 
 class Anomaly(NamedTuple):
@@ -29,13 +29,13 @@ class Anomaly(NamedTuple):
         above = self.value > (self.low + self.high) / 2
         told: dict[str, Any] = {
             "about": self.about,
-            "value": _plain(self.value),
-            "band": {"low": _plain(self.low), "high": _plain(self.high)},
+            "value": plain(self.value),
+            "band": {"low": plain(self.low), "high": plain(self.high)},
             "over_s": round(self.over_s, 3),
         }
         if self.about != "unrest":
             # What a chart draws as a dashed line; unrest is no value of the field.
-            told |= {"limit": _plain(self.high if above else self.low), "direction": "above" if above else "below"}
+            told |= {"limit": plain(self.high if above else self.low), "direction": "above" if above else "below"}
         return told
 
 
@@ -58,12 +58,13 @@ def describe(learned: Learned, settings: Settings, verdict: Verdict) -> Anomaly 
     return _departure(learned, settings, verdict, index, over_s)
 
 
-def usual_band(learned: Learned, settings: Settings, verdict: Verdict) -> tuple[float, float] | None:
-    """Return the band of a single field's latest value; None for several fields and before there is one."""
+def usual_band(learned: Learned, settings: Settings, at_s: float) -> tuple[float, float] | None:
+    """Return the band in which a single field is expected; None for several fields and before there is one."""
     if learned.fields > 1 or learned.samples < settling(1) or not learned.spread[0]:
         return None
+    expected = learned.level[0] + seasonal(learned, at_s)[0]
     above, below = _limits(learned, settings, 0)
-    return verdict.expected[0] - below, verdict.expected[0] + above
+    return expected - below, expected + above
 
 
 def _limits(learned: Learned, settings: Settings, index: int) -> tuple[float, ...]:
@@ -104,6 +105,6 @@ def _unrest_band(learned: Learned, settings: Settings, index: int, field: int) -
     return max(low, 0.0), high
 
 
-def _plain(number: float) -> float:
+def plain(number: float) -> float:
     """Six digits: more is noise to whoever reads it."""
     return float(f"{number:.6g}")

@@ -88,10 +88,10 @@ def take(learned: Learned, settings: Settings, at_s: float, sample: Sequence[flo
     # Of several fields the nearer to the limit, the less is learned: a fault that creeps in along a narrow direction
     # would take its own normal along. A single field that wanders has to be followed.
     trust = 1.0 if n == 1 or not learned.score else max(1 - learned.score, 0.0) ** 2
-    seasonal = _season(learned, at_s)
+    rhythm = seasonal(learned, at_s)
     plain = [value - level for value, level in zip(middle, learned.level, strict=True)]
-    deviations = [value - part for value, part in zip(plain, seasonal, strict=True)]
-    expected = tuple(level + part for level, part in zip(learned.level, seasonal, strict=True))
+    deviations = [value - part for value, part in zip(plain, rhythm, strict=True)]
+    expected = tuple(level + part for level, part in zip(learned.level, rhythm, strict=True))
     _feel_steps(learned, sample, usual)
     if usual:
         _follow(learned, deviations, trust)
@@ -178,14 +178,15 @@ def _median(first: float, second: float, third: float) -> float:
     return low if third < low else min(third, high)
 
 
-def _season(learned: Learned, at_s: float) -> list[float]:
+def seasonal(learned: Learned, at_s: float) -> list[float]:
+    """Return what the season adds to each field's level at a time."""
     n = learned.fields
     day, week = learned.season_shares()
-    seasonal = [day * season.value_at(learned.day, i, season.DAY_HOURS, at_s) for i in range(n)] if day else [0.0] * n
+    added = [day * season.value_at(learned.day, i, season.DAY_HOURS, at_s) for i in range(n)] if day else [0.0] * n
     if week:
         for i in range(n):
-            seasonal[i] += week * season.value_at(learned.week, i, season.WEEK_HOURS, at_s)
-    return seasonal
+            added[i] += week * season.value_at(learned.week, i, season.WEEK_HOURS, at_s)
+    return added
 
 
 def _feel_steps(learned: Learned, sample: Sequence[float], usual: bool) -> None:

@@ -17,7 +17,7 @@ from device_models.event import Value, rfc3339
 from device_models.profile import DeviceProfile
 from rules import alert as alerts
 from rules.alert import Alert, Timing
-from rules.anomaly.band import describe, usual_band
+from rules.anomaly.band import describe, plain, usual_band
 from rules.anomaly.learned import Learned
 from rules.anomaly.learner import Settings, Verdict, take
 from rules.base import BaseRule
@@ -162,7 +162,7 @@ class AnomalyEvaluator(Evaluator):
         told["warming_up"] = not self._is_ready(learned, learned.last_at)
         told["learned"] = self._history(learned)
         told["score"] = round(learned.score, 3)
-        return told | {"story": state.memory.get("story")}
+        return told | self._usual(learned, at.timestamp()) | {"story": state.memory.get("story")}
 
     def _sample(self, moment: Moment, memory: dict[str, Any]) -> tuple[float, ...] | None:
         """The numbers of all fields, each reported since the last sample; ``memory`` keeps an incomplete one."""
@@ -202,10 +202,14 @@ class AnomalyEvaluator(Evaluator):
             return None
         name = self._fields[anomaly.field]
         story = {"field": name, **anomaly.as_dict(), "score": round(verdict.score, 3)}
-        usual = usual_band(learned, self._settings, verdict)
-        if anomaly.about == "unrest" and usual is not None:
-            story["usual_band"] = {"low": float(f"{usual[0]:.6g}"), "high": float(f"{usual[1]:.6g}")}
+        if anomaly.about == "unrest":
+            story |= self._usual(learned, learned.last_at)
         return story | {"learned": self._history(learned)}
+
+    def _usual(self, learned: Learned, at_s: float) -> dict[str, Any]:
+        """The band that a chart may draw around the value at a time."""
+        band = usual_band(learned, self._settings, at_s)
+        return {} if band is None else {"usual_band": {"low": plain(band[0]), "high": plain(band[1])}}
 
     def _history(self, learned: Learned) -> dict[str, Any]:
         day, week = learned.season_shares()

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_models.event import Event, Value
+from device_models.profile import GENERIC
 from device_models.yaml_lines import InvalidFileError
 from rules.backtest import Backtest
 from rules.check import check_rules
 from rules.evaluator import Fact
 from rules.explain import explain
 from rules.kinds.anomaly import AnomalyRule
+from rules.schema import parse_rules
 from rules.state import DeviceState
 from rules.transition import Transition
 from tests.rules.making import FREEZER, T0, at, context, detector, facts_of, ruleset, status, told
@@ -32,6 +35,7 @@ kind: anomaly
 profile: freezer
 fields: [temperature, power]
 """
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 STEP = 5
 """Minutes."""
 WARM = 600
@@ -240,7 +244,9 @@ def test_explain_says_how_far_it_is_with_learning() -> None:
     told_early = explain(made, device, state, at(100 * STEP))[0]
     assert (told_early["warming_up"], told_early["learned"]["samples"]) == (True, 100)
     state, _ = made.run(device, state, measured(WARM)[100:])
-    assert explain(made, device, state, at(WARM * STEP))[0]["warming_up"] is False
+    told_late = explain(made, device, state, at(WARM * STEP))[0]
+    assert told_late["warming_up"] is False
+    assert -25 < told_late["usual_band"]["low"] < -18 < told_late["usual_band"]["high"] < -12
 
 
 @pytest.mark.parametrize(
@@ -270,3 +276,10 @@ def test_the_fields_that_wake_it_are_those_it_watches() -> None:
     assert rule.watched == ("temperature", "power")
     made = detector(TOGETHER)
     assert next(iter(made.evaluators(FREEZER).values())).reads == {"temperature", "power"}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_example_rule_sets_of_the_documentation_are_right(path: Path) -> None:
+    rules = parse_rules(path.read_text(encoding="utf-8"), path.name)
+    assert check_rules(rules, {"generic": GENERIC, "freezer": FREEZER}) == []
+    assert path.name in (EXAMPLES.parent / "detection.md").read_text(encoding="utf-8")
