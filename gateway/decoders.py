@@ -5,11 +5,15 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import structlog
+
 from device_models.decoders.dispatch import Dispatcher, Route
 from device_models.decoders.protocol import DecodeContext, Decoded, Decoder
-from device_models.event import Message
+from device_models.event import Message, Rejection
 from gateway.config import DecoderSection
 from gateway.errors import StartRefused
+
+log = structlog.get_logger(__name__)
 
 GROUP = "proactive_support_gateway.decoders"
 """The entry point group in which packages offer decoders; the names are those of ``[decoders.<name>]``."""
@@ -61,9 +65,24 @@ def build_dispatcher(
         topics = decoder.default_topics if section.topics is None else section.topics
         routes.extend(Route(topic_filter, decoder, context) for topic_filter in topics)
     try:
-        return Dispatcher(routes)
+        return GuardedDispatcher(routes)
     except ValueError as error:
         raise DecoderError(f"[decoders]: {error}") from error
+
+
+class GuardedDispatcher(Dispatcher):
+    """A dispatcher that outlives its decoders' faults: pipeline, history and relay all read through it.
+
+    Decoders of others are found by entry points, and what they promise (never to raise) is not always what they do.
+    """
+
+    def decode(self, message: Message) -> Decoded | Rejection:
+        """Decode one message; one that its decoder trips over is rejected alone."""
+        try:
+            return super().decode(message)
+        except Exception as error:
+            log.exception("decoder.failed", sequence=message.sequence)
+            return Rejection.of(message, f"internal: the decoder failed with {type(error).__name__}; please report it")
 
 
 class _Ignore:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 import structlog
 
-from device_models.decoders.protocol import Decoded
 from device_models.event import Event, Message, Rejection, Tick
 from device_models.registry import Device
 from gateway import commands as c
@@ -58,7 +57,7 @@ class Batch:
         rejections = list(quarantined)
         decoded: list[tuple[Message, Event]] = []
         for message in messages:
-            answer = self._decode(message)
+            answer = self._owner.decode(message)
             if isinstance(answer, Rejection):
                 rejections.append(answer)
             else:
@@ -79,14 +78,6 @@ class Batch:
         self._outcome.rejected += len(rejections)
         record_rejections(self._tx, rejections)
         count_unknown_devices(self._tx, unknown)
-
-    def _decode(self, message: Message) -> Decoded | Rejection:
-        try:
-            return self._owner.decode(message)
-        except Exception as error:
-            # A decoder of somebody else's, found by its entry point: what it promises is not what it does.
-            log.exception("pipeline.decoder_failed", sequence=message.sequence)
-            return quarantine(message, error)
 
     def release_ticks(self, until: datetime) -> None:
         """Let due timers act, each at its own time."""

@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 
-from device_models.decoders.protocol import Decoded
+from device_models.decoders.native import decoder as native
+from device_models.decoders.protocol import DecodeContext, Decoded
 from device_models.event import Message, Rejection
 from gateway import commands as c
 from gateway.clock import Clock
+from gateway.decoders import build_dispatcher
 from gateway.live import LiveFeed
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.pipeline import Pipeline
 from gateway.store import schema
 from rules.turn import Turn
-from tests.gateway.making import F1, NATIVE, T0, Gateway, gateway
+from tests.gateway.making import F1, T0, Gateway, gateway
 from tests.mqtt_servers import eventually
 
 
@@ -30,15 +32,23 @@ class Batch:
     at_end: bool = True
 
 
-def decode(message: Message) -> Decoded | Rejection:
+class Odd:
     """A decoder of somebody else's: it raises, or says what no store can keep."""
-    if b"raise" in message.payload:
-        raise KeyError("temperature")
-    decoded = NATIVE(message)
-    if b"unkeepable" in message.payload and isinstance(decoded, Decoded):
-        odd: Any = object()
-        return replace(decoded, events=tuple(replace(e, values={"temperature": odd}) for e in decoded.events))
-    return decoded
+
+    name = native.name
+    default_topics = native.default_topics
+
+    def decode(self, message: Message, context: DecodeContext) -> Decoded | Rejection:
+        if b"raise" in message.payload:
+            raise KeyError("temperature")
+        decoded = native.decode(message, context)
+        if b"unkeepable" in message.payload and isinstance(decoded, Decoded):
+            odd: Any = object()
+            return replace(decoded, events=tuple(replace(e, values={"temperature": odd}) for e in decoded.events))
+        return decoded
+
+
+decode = build_dispatcher({}, {native.name: Odd()}).decode
 
 
 async def run_until_committed(made: Gateway, messages: list[Message]) -> Pipeline:
