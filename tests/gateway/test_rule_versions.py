@@ -5,7 +5,6 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
 from gateway.cli.rules import app
@@ -188,17 +187,3 @@ def test_versions_are_listed_compared_and_rolled_back_from_the_command_line(inst
     result = run(installation, "roll-back", "ffff")
     assert result.exit_code == 1
     assert "there is no version ffff" in result.stderr
-
-
-def test_a_store_from_before_rule_sets_were_kept_gets_the_table(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'old.sqlite'}"
-    Store(url).close()
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP TABLE rule_sets"))
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
-    engine.dispose()
-    store = Store(url)
-    with store.read() as connection:
-        assert live_versions(connection) == []
-    store.close()

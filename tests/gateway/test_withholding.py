@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -142,21 +141,6 @@ def test_a_rule_that_is_explained_no_more_after_an_edit_opens_its_case(store_url
         made.submit(c.PutRulesLive(detector, by="lea"))
         made.committer.run(Work(ticks_until=made.now), made.now)
         assert [row["rule"] for row in made.rows(schema.cases)] == ["door-open", "too-warm"]
-
-
-@pytest.mark.parametrize("state", ["open", "resolved"])
-def test_a_store_from_before_knows_which_faults_fire(store_url: str, tmp_path: Path, state: str) -> None:
-    with gateway(store_url, tmp_path, rules=RULES) as made:
-        made.deliver(messages(DOOR_THEN_WARM)[:4])
-        with made.store.write() as connection:
-            connection.execute(sa.update(schema.cases).values(state=state))
-            connection.execute(sa.text("DROP TABLE alerts"))
-            connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
-    with gateway(store_url, tmp_path, rules=RULES, records=False) as migrated:
-        kept = [(row["dedupe_key"], row["state"]) for row in migrated.rows(schema.alerts)]
-        assert kept == ([("f1|door-open", "firing")] if state == "open" else [])
-        [case] = migrated.rows(schema.cases)
-        assert case["rule"] == "door-open"
 
 
 def silence(minutes: float, **scope: Any) -> c.CreateSilence:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from gateway.store.schema import metadata
+from gateway.store.tables import metadata
 
 revision = "0001"
 down_revision = None
