@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from device_models.purpose import Purpose
+from gateway.account_commands import AccountCommand
 from rules.response.silence import Weekly
 
 
@@ -303,6 +304,9 @@ class SaveSession:
     token_hash: str
     user_name: str
     expires_at: datetime | None
+    browser: str | None = None
+    """Its User-Agent, for the user to tell sessions apart; likewise where it came from."""
+    address: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +358,7 @@ Command = (
     | SaveUser
     | SaveSession
     | SaveApiToken
+    | AccountCommand
     | SetMeta
 )
 

@@ -115,6 +115,8 @@ class Web(_Section):
     tls_key: Path | None = None
     behind_tls_proxy: bool = False
     """A reverse proxy in front ends TLS; without it an address beyond loopback needs ``tls_cert`` and ``tls_key``."""
+    second_factor_for: tuple[Literal["viewer", "agent", "lead", "admin"], ...] = ()
+    """Roles that must set up an authenticator before anything else opens to them."""
     map_tiles: str | None = None
     """Tile URL template such as ``https://tiles.example.com/{z}/{x}/{y}.png``; None: a map without a base."""
 

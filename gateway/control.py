@@ -17,6 +17,7 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from device_models.event import Message, Rejection
+from gateway.account_commands import DropSecondFactor, OpenAccountLink, SetDisabled
 from gateway.clock import Clock
 from gateway.commands import (
     Command,
@@ -43,7 +44,18 @@ from rules.schema import RuleSet
 from rules.spatial_index import ShopIndex
 
 _KINDS: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind) for kind in (Hold, PutFilesLive, RollBackRules, SaveApiToken, SaveUser, Upsert)
+    kind.__name__: TypeAdapter(kind)
+    for kind in (
+        DropSecondFactor,
+        Hold,
+        OpenAccountLink,
+        PutFilesLive,
+        RollBackRules,
+        SaveApiToken,
+        SaveUser,
+        SetDisabled,
+        Upsert,
+    )
 }
 
 

@@ -367,6 +367,7 @@ class Service:
             brand=config.brand.name,
             mode=config.notifiers.mode,
             tiles_url=config.web.map_tiles,
+            second_factor_for=config.web.second_factor_for,
             simulator=self._simulator,
             twilio_verify=partial(verify_signature, twilio.token.get_secret_value()) if twilio else None,
             metrics=self.metrics.registry,

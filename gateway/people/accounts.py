@@ -11,11 +11,11 @@ def save_user(tx: Transaction, command: SaveUser) -> None:
     """Create a user, or set password and role; a changed password ends their sessions."""
     u = schema.users
     known = tx.connection.execute(sa.select(u).where(u.c.name == command.name)).mappings().first()
-    row = {
+    before = dict(known) if known else {"created_at": tx.now, "totp_secret": None, "totp_step": None}
+    row = before | {
         "name": command.name,
         "password_hash": command.password_hash,
         "role": command.role,
-        "created_at": known["created_at"] if known else tx.now,
         "disabled": False,
     }
     dialect.upsert(tx.connection, u, [row])
@@ -34,6 +34,8 @@ def save_session(tx: Transaction, command: SaveSession) -> None:
             "user_name": command.user_name,
             "created_at": tx.now,
             "expires_at": command.expires_at,
+            "browser": command.browser,
+            "address": command.address,
         }
         tx.connection.execute(sa.insert(s).values(row))
 

@@ -17,6 +17,7 @@ from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
 from gateway.outbox import hand_over as outbox
 from gateway.outbox import ladder
+from gateway.people import ways_in
 from gateway.people.accounts import save_api_token, save_session, save_user
 from gateway.people.registry import upsert_records
 from gateway.pipeline.rejections import UnknownDevice, count_unknown_devices, record_rejections
@@ -198,6 +199,8 @@ class Batch:
                 return save_api_token(tx, command)
             case c.SetMeta():
                 return tx.set_meta(command.key, command.value)
+            case _:
+                return ways_in.run(tx, command)
 
     def _customer_wrote(self, command: c.CustomerWrote) -> inbound.Understood | None:
         understood = inbound.customer_wrote(self._tx, command)

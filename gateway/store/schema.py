@@ -413,7 +413,11 @@ users = Table(
     Column("role", sa.Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("disabled", sa.Boolean, nullable=False),
+    Column("totp_secret", sa.Text),
+    Column("totp_step", sa.BigInteger),
 )
+"""``totp_secret``: the authenticator's, encrypted with the installation's key; NULL where the password is all.
+``totp_step``: the time step of the last code that was taken, so that nobody uses one twice (RFC 6238 §5.2)."""
 
 sessions = Table(
     "sessions",
@@ -422,7 +426,10 @@ sessions = Table(
     Column("user_name", sa.Text, nullable=False, index=True),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    Column("browser", sa.Text),
+    Column("address", sa.Text),
 )
+"""``browser`` (User-Agent) and ``address`` are there for their owner to tell sessions apart."""
 
 api_tokens = Table(
     "api_tokens",

@@ -17,6 +17,8 @@ from gateway.web.queries import people
 
 IDENTITY = web.RequestKey("identity", Identity)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_BEFORE_SECOND_FACTOR = frozenset({"/me", "/me/second-factor", "/logout"})
+"""All that opens to somebody whose role wants a second factor, until it is there."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +58,10 @@ def guarded(route: Route) -> Handler:
         identity = await identify(request)
         if identity is None:
             raise _unknown(request)
+        if must_set_second_factor(request, identity) and route.path not in _BEFORE_SECOND_FACTOR:
+            if wants_json(request) or request.method not in SAFE:
+                raise web.HTTPForbidden(text="Set up your second factor first, under your account.")
+            raise web.HTTPSeeOther("/me")
         if not identity.role.covers(needed):
             raise web.HTTPForbidden(text=f"This needs the role {needed}; you are {identity.role}.")
         if request.method not in SAFE and identity.session_hash is not None:
@@ -64,6 +70,12 @@ def guarded(route: Route) -> Handler:
         return await route.handler(request)
 
     return door
+
+
+def must_set_second_factor(request: web.Request, identity: Identity) -> bool:
+    """Whether this person's role wants a second factor that they have not set up. A token has none to give."""
+    wanted = identity.role in request.app[DEPS].second_factor_for
+    return wanted and identity.session_hash is not None and not identity.second_factor
 
 
 async def identify(request: web.Request) -> Identity | None:

@@ -12,9 +12,10 @@ from gateway.web.auth import LoginThrottle
 from gateway.web.deps import DEPS, WebDeps
 from gateway.web.errors import refusals
 from gateway.web.ops import add_metrics, watch
-from gateway.web.pages.login import THROTTLE
+from gateway.web.pages.login import SEALER, THROTTLE
 from gateway.web.render import ENVIRONMENT, create_environment
 from gateway.web.routes import ROUTES
+from gateway.web.second_factor import Sealer
 from gateway.web.security import security_headers
 from gateway.web.sse import HUB, Hub, close_hub, run_hub
 
@@ -32,6 +33,7 @@ def create_app(deps: WebDeps) -> web.Application:
     app[ENVIRONMENT] = create_environment(deps)
     app[HUB] = Hub(deps.live)
     app[THROTTLE] = LoginThrottle(deps.clock.now, GUESSING_WINDOW * deps.clock.speed)
+    app[SEALER] = Sealer(deps.secret)
     add_metrics(app, deps)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, guarded(route))

@@ -13,6 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 SESSION_COOKIE = "session"
 SESSION_LIFE = timedelta(hours=12)
+SHORTEST_PASSWORD = 10
 _HASHER = PasswordHasher()
 # Verified where a user does not exist, so that an answer takes as long as for one who does.
 _NOBODY = _HASHER.hash(secrets.token_hex())
@@ -40,6 +41,8 @@ class Identity:
     role: Role
     session_hash: str | None = None
     """None for an API token: no cookie, so no CSRF to fear."""
+    second_factor: bool = False
+    """Whether an authenticator's code was asked for."""
 
 
 def hash_password(password: str) -> str:

@@ -1,6 +1,6 @@
 """What the web is given by the service: one frozen bundle, so that a test can stand in for any part."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,6 +99,8 @@ class WebDeps:
     tiles_url: str | None = None
     """Leaflet's URL template of a map's tiles; None draws the fleet on a plain graticule."""
     tiles_attribution: str = ""
+    second_factor_for: Collection[str] = ()
+    """Roles to whom nothing but their account opens before an authenticator is set up."""
     simulator: SimulatorControl | None = None
     twilio_verify: Callable[[str, Form, str], bool] | None = None
     """(exact public URL, form as received, signature) → genuine; None, while Twilio is not configured, refuses all."""

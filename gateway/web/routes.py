@@ -6,10 +6,18 @@ from gateway.web.api import reads, writes
 from gateway.web.auth import Role
 from gateway.web.customer import pages as customer
 from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
-from gateway.web.pages import admin, case, demo, devices, lists, login, messages, queue, silences
+from gateway.web.pages import account, admin, case, demo, devices, join, lists, login, messages, queue, silences
 
 ID = r"{id:\d+}"
 _VIEWER, _AGENT, _LEAD, _ADMIN = Role.VIEWER, Role.AGENT, Role.LEAD, Role.ADMIN
+USER_DEEDS = {
+    "invite": admin.invite,
+    "reset": admin.reset,
+    "role": admin.set_role,
+    "disable": admin.set_disabled,
+    "log-out": admin.end_sessions,
+    "drop-second-factor": admin.drop_second_factor,
+}
 
 PUBLIC = (
     Route("GET", "/healthz", ops.healthz, None),
@@ -17,6 +25,9 @@ PUBLIC = (
     Route("GET", "/metrics", ops.metrics, None),
     Route("GET", "/login", login.show_login, None),
     Route("POST", "/login", login.log_in, None),
+    Route("POST", "/login/code", login.take_code, None),
+    Route("GET", "/join/{token}", join.show_join, None),
+    Route("POST", "/join/{token}", join.join, None),
     Route("GET", "/p/{token}", customer.show_page, None),
     Route("POST", "/p/{token}/write", customer.write, None),
     Route("POST", "/p/{token}/tried", customer.tried, None),
@@ -44,6 +55,8 @@ PAGES = (
     Route("GET", "/rejected", lists.show_rejected, _VIEWER),
     Route("GET", "/rules", lists.show_rules, _VIEWER),
     Route("GET", "/admin", lists.show_admin, _VIEWER),
+    Route("GET", "/me", account.show_account, _VIEWER),
+    Route("GET", "/me/second-factor", account.begin_second_factor, _VIEWER),
     Route("GET", "/demo", demo.show_demo, _VIEWER),
     Route("GET", "/demo/story", demo.show_story, _VIEWER),
 )
@@ -57,8 +70,14 @@ DEEDS = (
     Route("POST", "/release", messages.release, _LEAD),
     Route("POST", "/silences", silences.create, _AGENT),
     Route("POST", f"/silences/{ID}/end", silences.end, _AGENT),
+    Route("POST", "/me/password", account.change_password, _VIEWER),
+    Route("POST", "/me/second-factor", account.set_second_factor, _VIEWER),
+    Route("POST", "/me/second-factor/drop", account.drop_second_factor, _VIEWER),
+    Route("POST", "/me/sessions/end", account.end_sessions, _VIEWER),
     Route("POST", "/admin/users", admin.save_user, _ADMIN),
+    *(Route("POST", f"/admin/users/{name}", deed, _ADMIN) for name, deed in USER_DEEDS.items()),
     Route("POST", "/admin/tokens", admin.save_token, _ADMIN),
+    Route("POST", "/admin/tokens/end", admin.end_token, _ADMIN),
     Route("POST", "/demo/break", demo.break_something, _AGENT),
 )
 API = (
@@ -81,8 +100,11 @@ API = (
     Route("POST", "/api/release", messages.release, _LEAD),
     Route("POST", "/api/silences", silences.create, _AGENT),
     Route("POST", f"/api/silences/{ID}/end", silences.end, _AGENT),
+    Route("GET", "/api/users", admin.list_users, _ADMIN),
     Route("POST", "/api/users", admin.save_user, _ADMIN),
+    *(Route("POST", f"/api/users/{name}", deed, _ADMIN) for name, deed in USER_DEEDS.items()),
     Route("POST", "/api/tokens", admin.save_token, _ADMIN),
+    Route("POST", "/api/tokens/end", admin.end_token, _ADMIN),
     Route("POST", "/api/import/{kind}", writes.upsert, _LEAD),
 )
 ROUTES = (*PUBLIC, *PAGES, *DEEDS, *API)

@@ -15,7 +15,7 @@ from tests.gateway.web_visit import log_in, visit
 
 GUARDED = [route for route in ROUTES if route.role is not None]
 WEBHOOKS = {"/webhooks/twilio/status", "/webhooks/twilio/inbound"}
-MEANT_FOR_EVERYONE = {"/healthz", "/readyz", "/metrics", "/login", *WEBHOOKS}
+MEANT_FOR_EVERYONE = {"/healthz", "/readyz", "/metrics", "/login", "/login/code", "/join/{token}", *WEBHOOKS}
 
 
 def path_of(route: Route) -> str:

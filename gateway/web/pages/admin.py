@@ -1,20 +1,32 @@
-"""Users and API tokens: what an admin changes."""
+"""Users, invitations and API tokens: what an admin changes."""
 
 import asyncio
+from datetime import timedelta
 
 from aiohttp import web
 
+from device_models.event import rfc3339
+from gateway.account_commands import (
+    DropApiToken,
+    DropSecondFactor,
+    EndSessions,
+    OpenAccountLink,
+    SetDisabled,
+    SetRole,
+)
 from gateway.commands import SaveApiToken, SaveUser
 from gateway.web import forms
-from gateway.web.access import IDENTITY, fields, is_api, wants_json
-from gateway.web.auth import Role, hash_password, new_token, token_hash
+from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
+from gateway.web.auth import SHORTEST_PASSWORD, Role, hash_password, new_token, token_hash
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show
+from gateway.web.queries import people
 
-SHORTEST_PASSWORD = 10
 LONGEST_NAME = 60
+INVITED_FOR = timedelta(days=3)
+RESET_WITHIN = timedelta(days=1)
 
 
 async def save_user(request: web.Request) -> web.StreamResponse:
@@ -36,6 +48,74 @@ async def save_token(request: web.Request) -> web.StreamResponse:
     if wants_json(request) or is_api(request):
         return web.json_response({"token": token})
     return await show(request, "token.html", "admin", token=token, name=name, role=role)
+
+
+async def invite(request: web.Request) -> web.StreamResponse:
+    """POST /admin/users/invite: ``name``, ``role``; answers a link, this once, by which they set their password."""
+    sent = await fields(request)
+    return await _open_link(request, _name(sent), _role(sent), INVITED_FOR)
+
+
+async def reset(request: web.Request) -> web.StreamResponse:
+    """POST /admin/users/reset: ``name``; a link as for an invitation. ``second_factor``: the authenticator is lost."""
+    sent = await fields(request)
+    lost = forms.flag_of(sent, "second_factor")
+    return await _open_link(request, _name(sent), None, RESET_WITHIN, forget_second_factor=lost)
+
+
+async def set_role(request: web.Request) -> web.StreamResponse:
+    """POST /admin/users/role: ``name``, ``role``."""
+    sent = await fields(request)
+    await request.app[DEPS].commands.submit(SetRole(_name(sent), _role(sent).value, request[IDENTITY].name))
+    return done(request, "/admin")
+
+
+async def set_disabled(request: web.Request) -> web.StreamResponse:
+    """POST /admin/users/disable: ``name``; ``disabled`` false lets them in again."""
+    sent = await fields(request)
+    disabled = forms.flag_of(sent, "disabled", default=True)
+    await request.app[DEPS].commands.submit(SetDisabled(_name(sent), disabled, request[IDENTITY].name))
+    return done(request, "/admin")
+
+
+async def end_sessions(request: web.Request) -> web.StreamResponse:
+    """POST /admin/users/log-out: ``name``; everywhere, at once."""
+    await request.app[DEPS].commands.submit(EndSessions(_name(await fields(request)), request[IDENTITY].name))
+    return done(request, "/admin")
+
+
+async def drop_second_factor(request: web.Request) -> web.StreamResponse:
+    """POST /admin/users/drop-second-factor: ``name``."""
+    await request.app[DEPS].commands.submit(DropSecondFactor(_name(await fields(request)), request[IDENTITY].name))
+    return done(request, "/admin")
+
+
+async def end_token(request: web.Request) -> web.StreamResponse:
+    """POST /admin/tokens/end: ``id``."""
+    token_id = forms.text_of(await fields(request), "id", what="which token")
+    await request.app[DEPS].commands.submit(DropApiToken(token_id, request[IDENTITY].name))
+    return done(request, "/admin")
+
+
+async def list_users(request: web.Request) -> web.StreamResponse:
+    """GET /api/users."""
+    users = await read(request, people.all_users)
+    return web.json_response({"items": [{**u, "created_at": rfc3339(u["created_at"])} for u in users], "next": None})
+
+
+async def _open_link(
+    request: web.Request, name: str, role: Role | None, life: timedelta, *, forget_second_factor: bool = False
+) -> web.StreamResponse:
+    deps, token = request.app[DEPS], new_token()
+    # Days of the person's, however fast the demo's clock runs.
+    expires_at = deps.clock.now() + life * deps.clock.speed
+    by = request[IDENTITY].name
+    command = OpenAccountLink(token_hash(token), name, role, expires_at, by, forget_second_factor)
+    await deps.commands.submit(command)
+    url = f"{deps.public_url}/join/{token}"
+    if wants_json(request) or is_api(request):
+        return web.json_response({"url": url, "expires_at": rfc3339(expires_at)})
+    return await show(request, "account_link.html", "admin", url=url, name=name, role=role, expires_at=expires_at)
 
 
 def _name(sent: forms.Sent) -> str:

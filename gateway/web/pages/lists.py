@@ -1,5 +1,6 @@
 """Pages that only tell: offers and their reasons, rejected messages, the rules in force, the installation's health."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -64,7 +65,7 @@ async def show_rules(request: web.Request) -> web.StreamResponse:
 async def show_admin(request: web.Request) -> web.StreamResponse:
     """GET /admin: health for everyone; users, tokens and the audit log for admins."""
     is_admin = request[IDENTITY].role.covers(Role.ADMIN)
-    facts = await read(request, _admin, is_admin)
+    facts = await read(request, _admin, is_admin, request.app[DEPS].clock.now())
     health = {k: v for k, v in request.app[DEPS].status().items() if k != "rules"}
     return await show(request, "admin.html", "admin", health=health, is_admin=is_admin, roles=list(Role), **facts)
 
@@ -82,13 +83,14 @@ def _rejected(
     return lines, visits.rejected_by_reason(connection), devices.unknown(connection), total
 
 
-def _admin(connection: sa.Connection, is_admin: bool) -> dict[str, Any]:
+def _admin(connection: sa.Connection, is_admin: bool, now: datetime) -> dict[str, Any]:
     counts = {"outbox": messages.count_by_state(connection), "device_count": devices.count(connection)}
     if not is_admin:
-        return {**counts, "users": [], "tokens": [], "deeds": []}
+        return {**counts, "users": [], "invitations": [], "tokens": [], "deeds": []}
     return {
         **counts,
         "users": people.all_users(connection),
+        "invitations": people.open_invitations(connection, now),
         "tokens": people.all_tokens(connection),
         "deeds": people.last_deeds(connection),
     }

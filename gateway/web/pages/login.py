@@ -1,13 +1,16 @@
-"""Logging in and out."""
+"""Logging in, with a second factor where one is set, and out."""
 
 import asyncio
 from datetime import timedelta
 
 import structlog
 from aiohttp import web
+from itsdangerous import BadData, URLSafeTimedSerializer
 from yarl import URL
 
-from gateway.commands import SaveSession
+from gateway.account_commands import UseSecondFactor
+from gateway.commands import CommandRefused, SaveSession
+from gateway.web import second_factor
 from gateway.web.access import IDENTITY, form_of, identify, read
 from gateway.web.auth import (
     SESSION_COOKIE,
@@ -26,9 +29,12 @@ from gateway.web.security import is_https
 from gateway.web.wording import span_text
 
 THROTTLE = web.AppKey("throttle", LoginThrottle)
+SEALER = web.AppKey("sealer", second_factor.Sealer)
 LOGIN_COOKIE = "login"
 """Before there is a session the form is bound to this cookie (double submit)."""
 LONGEST_NAME = 200
+CODE_WITHIN = timedelta(minutes=5)
+"""From the right password to the authenticator's code."""
 
 log = structlog.get_logger()
 
@@ -46,7 +52,7 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     form = await form_of(request)
     name, password = form.get("name", "")[:LONGEST_NAME], form.get("password", "")
     address, next_path = request.remote or "", form.get("next", "/")
-    if not csrf_matches(deps.secret, request.cookies.get(LOGIN_COOKIE, ""), form.get("_csrf", "")):
+    if not csrf_matches(deps.secret, _login_cookie(request), form.get("_csrf", "")):
         return _form(request, name, next_path, "That form had expired. Please try again.", status=403)
     wait = throttle.wait(name, address)
     if wait > timedelta(0):
@@ -58,16 +64,50 @@ async def log_in(request: web.Request) -> web.StreamResponse:
         throttle.failed(name, address)
         log.warning("login.failed", user=name if known_hash else None)
         return _form(request, name, next_path, "This name and password do not belong together.", status=401)
+    if await read(request, people.sealed_secret, name) is not None:
+        return _code_form(request, _ticket(request).dumps([name, _login_cookie(request), known_hash]), next_path)
     throttle.succeeded(name, address)
-    token = new_token()
+    raise await let_in(request, name, next_path)
+
+
+async def take_code(request: web.Request) -> web.StreamResponse:
+    """POST /login/code: ``ticket`` of the right password and ``code`` of the authenticator, or a recovery code."""
+    deps, throttle = request.app[DEPS], request.app[THROTTLE]
+    form = await form_of(request)
+    ticket, next_path, address = form.get("ticket", ""), form.get("next", "/"), request.remote or ""
+    try:
+        name, cookie, known_hash = _ticket(request).loads(ticket, max_age=int(CODE_WITHIN.total_seconds()))
+    except BadData:
+        return _form(request, "", next_path, "That took too long. Please begin again.", status=403)
+    if cookie != _login_cookie(request) or not csrf_matches(deps.secret, cookie, form.get("_csrf", "")):
+        return _form(request, name, next_path, "That form had expired. Please try again.", status=403)
+    if throttle.wait(name, address) > timedelta(0):
+        return _form(request, name, next_path, "Too many tries. Wait a quarter of an hour, then try again.", status=429)
+    # A password that was changed meanwhile, or a user shut out, ends here.
+    if await read(request, people.password_hash, name) != known_hash:
+        return _form(request, name, next_path, "Please log in again.", status=403)
+    try:
+        await deps.commands.submit(await _second_factor(request, name, form.get("code", "")))
+    except CommandRefused as refused:
+        throttle.failed(name, address)
+        log.warning("login.code_refused", user=name)
+        return _code_form(request, ticket, next_path, f"{str(refused).capitalize()}.", status=401)
+    throttle.succeeded(name, address)
+    raise await let_in(request, name, next_path)
+
+
+async def let_in(request: web.Request, name: str, next_path: str) -> web.HTTPSeeOther:
+    """Begin a session of ``name`` and return the answer that carries it."""
+    deps, token = request.app[DEPS], new_token()
     # A session lasts for the hours of the person's day, however fast the demo's clock runs.
     expires_at = deps.clock.now() + SESSION_LIFE * deps.clock.speed
-    await deps.commands.submit(SaveSession(token_hash(token), name, expires_at))
+    browser = request.headers.get("User-Agent", "")[:LONGEST_NAME].encode("utf-8", "replace").decode()
+    await deps.commands.submit(SaveSession(token_hash(token), name, expires_at, browser or None, request.remote))
     log.info("login.succeeded", user=name)
     answer = web.HTTPSeeOther(_next(next_path))
-    _set_cookie(request, answer, SESSION_COOKIE, token, SESSION_LIFE)
+    set_cookie(request, answer, SESSION_COOKIE, token, SESSION_LIFE)
     answer.del_cookie(LOGIN_COOKIE)
-    raise answer
+    return answer
 
 
 async def log_out(request: web.Request) -> web.StreamResponse:
@@ -80,18 +120,47 @@ async def log_out(request: web.Request) -> web.StreamResponse:
     raise answer
 
 
+async def _second_factor(request: web.Request, name: str, code: str) -> UseSecondFactor:
+    """Read what was typed as a code of this user's; raises CommandRefused where it is none."""
+    sealed = await read(request, people.sealed_secret, name)
+    secret = request.app[SEALER].open(sealed) if sealed else None
+    step = second_factor.step_of(code, secret) if secret else None
+    if step is not None:
+        return UseSecondFactor(name, step=step)
+    hashed = second_factor.recovery_hash(code)
+    if not await read(request, people.has_recovery_code, name, hashed):
+        raise CommandRefused("this code is not right; look for the newest one, and that your phone's time is")
+    return UseSecondFactor(name, recovery_hash=hashed)
+
+
 def _form(
     request: web.Request, name: str = "", next_path: str = "/", error: str = "", status: int = 200
 ) -> web.Response:
-    bound_to = request.cookies.get(LOGIN_COOKIE) or new_token()
+    bound_to = _login_cookie(request) or new_token()
     csrf = csrf_token(request.app[DEPS].secret, bound_to)
     context = {"name": name, "next": next_path, "error": error, "csrf": csrf}
     response = html(request, "login.html", context, status=status)
-    _set_cookie(request, response, LOGIN_COOKIE, bound_to, timedelta(hours=1))
+    set_cookie(request, response, LOGIN_COOKIE, bound_to, timedelta(hours=1))
     return response
 
 
-def _set_cookie(request: web.Request, response: web.Response, name: str, value: str, life: timedelta) -> None:
+def _code_form(request: web.Request, ticket: str, next_path: str, error: str = "", status: int = 200) -> web.Response:
+    csrf = csrf_token(request.app[DEPS].secret, _login_cookie(request))
+    context = {"ticket": ticket, "next": next_path, "error": error, "csrf": csrf}
+    return html(request, "login_code.html", context, status=status)
+
+
+def _login_cookie(request: web.Request) -> str:
+    return request.cookies.get(LOGIN_COOKIE, "")
+
+
+def _ticket(request: web.Request) -> URLSafeTimedSerializer:
+    """What proves, for some minutes, that the password was right; by the wall clock, as the code itself."""
+    return URLSafeTimedSerializer(request.app[DEPS].secret, salt="second-factor")
+
+
+def set_cookie(request: web.Request, response: web.Response, name: str, value: str, life: timedelta) -> None:
+    """Set a cookie that no script reads and no other site sends."""
     secure = is_https(request.app[DEPS])
     response.set_cookie(
         name, value, max_age=int(life.total_seconds()), httponly=True, samesite="Lax", secure=secure, path="/"

@@ -7,7 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from gateway.people.ways_in import SESSION_ID_LENGTH
 from gateway.store.schema import api_tokens, audit, consent_log, customers, meta, sessions, users
+from gateway.store.ways_in import account_links, recovery_codes
 from gateway.web.auth import Identity, Role
 
 LISTED = 200
@@ -47,15 +49,55 @@ def password_hash(connection: sa.Connection, name: str) -> str | None:
     return connection.execute(query).scalar_one_or_none()
 
 
+def sealed_secret(connection: sa.Connection, name: str) -> str | None:
+    """Return a user's authenticator's secret as it is kept, encrypted; None where the password is all."""
+    return connection.execute(sa.select(users.c.totp_secret).where(users.c.name == name)).scalar()
+
+
+def has_recovery_code(connection: sa.Connection, name: str, code_hash: str) -> bool:
+    """Tell whether a recovery code of this user is still good."""
+    r = recovery_codes
+    query = sa.select(sa.true()).where(r.c.user_name == name, r.c.code_hash == code_hash)
+    return connection.execute(query).scalar() is not None
+
+
+def recovery_codes_left(connection: sa.Connection, name: str) -> int:
+    """Count a user's unused recovery codes."""
+    r = recovery_codes
+    return connection.execute(sa.select(sa.func.count()).where(r.c.user_name == name)).scalar_one()
+
+
+def account_link(connection: sa.Connection, token_hash: str, now: datetime) -> sa.RowMapping | None:
+    """Return a link to set a password with: ``user_name``, ``role`` (None: known already); None once it is over."""
+    link = account_links
+    query = sa.select(link).where(link.c.token_hash == token_hash, link.c.expires_at > now)
+    return connection.execute(query).mappings().first()
+
+
+def open_invitations(connection: sa.Connection, now: datetime) -> list[sa.RowMapping]:
+    """List the links that wait to be used: ``user_name``, ``role``, ``created_by``, ``expires_at``."""
+    link = account_links
+    query = sa.select(link).where(link.c.expires_at > now).order_by(link.c.created_at.desc()).limit(LISTED)
+    return list(connection.execute(query).mappings())
+
+
+def sessions_of(connection: sa.Connection, name: str, now: datetime) -> list[sa.RowMapping]:
+    """List a user's sessions, the newest first; ``id`` names one without being of use to get in."""
+    s = sessions
+    session_id = sa.func.substr(s.c.token_hash, 1, SESSION_ID_LENGTH).label("id")
+    query = sa.select(session_id, s).where(s.c.user_name == name, s.c.expires_at > now)
+    return list(connection.execute(query.order_by(s.c.created_at.desc()).limit(LISTED)).mappings())
+
+
 def identity_of_session(connection: sa.Connection, token_hash: str, now: datetime) -> Identity | None:
     """Tell who a session's token belongs to; None once it has expired or the user was disabled."""
     query = (
-        sa.select(users.c.name, users.c.role)
+        sa.select(users.c.name, users.c.role, users.c.totp_secret)
         .join(sessions, sessions.c.user_name == users.c.name)
         .where(sessions.c.token_hash == token_hash, sessions.c.expires_at > now, users.c.disabled.is_(sa.false()))
     )
     row = connection.execute(query).first()
-    return Identity(row.name, Role(row.role), token_hash) if row else None
+    return Identity(row.name, Role(row.role), token_hash, row.totp_secret is not None) if row else None
 
 
 def identity_of_token(connection: sa.Connection, token_hash: str) -> Identity | None:
@@ -66,8 +108,9 @@ def identity_of_token(connection: sa.Connection, token_hash: str) -> Identity | 
 
 
 def all_users(connection: sa.Connection) -> list[sa.RowMapping]:
-    """List users: ``name``, ``role``, ``created_at``, ``disabled``."""
-    columns = (users.c.name, users.c.role, users.c.created_at, users.c.disabled)
+    """List users: ``name``, ``role``, ``created_at``, ``disabled``, ``second_factor``."""
+    second = users.c.totp_secret.is_not(None).label("second_factor")
+    columns = (users.c.name, users.c.role, users.c.created_at, users.c.disabled, second)
     return list(connection.execute(sa.select(*columns).order_by(users.c.name).limit(LISTED)).mappings())
 
 
@@ -79,8 +122,9 @@ def agents(connection: sa.Connection) -> list[str]:
 
 
 def all_tokens(connection: sa.Connection) -> list[sa.RowMapping]:
-    """List API tokens: ``name``, ``role``, ``created_at``; the tokens themselves nobody keeps."""
-    columns = (api_tokens.c.name, api_tokens.c.role, api_tokens.c.created_at)
+    """List API tokens: ``id``, ``name``, ``role``, ``created_at``; the tokens themselves nobody keeps."""
+    token_id = sa.func.substr(api_tokens.c.token_hash, 1, SESSION_ID_LENGTH).label("id")
+    columns = (token_id, api_tokens.c.name, api_tokens.c.role, api_tokens.c.created_at)
     return list(connection.execute(sa.select(*columns).order_by(api_tokens.c.created_at).limit(LISTED)).mappings())
 
 

@@ -1,0 +1,116 @@
+"""Commands about staff accounts; see ``gateway.commands``. Secrets arrive hashed or encrypted, never as they are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccountLink:
+    """Let a person set their own password: an invitation, or a reset. An earlier link of theirs ends."""
+
+    token_hash: str
+    user_name: str
+    role: str | None
+    """What a new user may do; None: the user is known and keeps their role."""
+    expires_at: datetime
+    by: str
+    forget_second_factor: bool = False
+    """The authenticator is lost as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseAccountLink:
+    """Set the password that a link is for, once; every session of theirs ends. Its result is the user's name."""
+
+    token_hash: str
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePassword:
+    """A user sets their own password; their other sessions end."""
+
+    user_name: str
+    password_hash: str
+    keep_session: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndSessions:
+    """End sessions of a user. Its result is how many ended."""
+
+    user_name: str
+    by: str
+    session_id: str | None = None
+    """The first letters of one session's hash; None: all."""
+    keep_session: str | None = None
+    """The hash of the one that goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetSecondFactor:
+    """From now on the user's password wants a code of their authenticator beside it."""
+
+    user_name: str
+    sealed_secret: str
+    step: int
+    """Time step of the code that proved it."""
+    recovery_hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UseSecondFactor:
+    """Use up a code: an authenticator's time step, or a recovery code. Refused where it was used before."""
+
+    user_name: str
+    step: int | None = None
+    recovery_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropSecondFactor:
+    """The password alone is enough again."""
+
+    user_name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetRole:
+    """Change what a user may do."""
+
+    user_name: str
+    role: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetDisabled:
+    """Shut a user out, at once, or let them in again. What they did stays in their name."""
+
+    user_name: str
+    disabled: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropApiToken:
+    """End an API token."""
+
+    token_id: str
+    """The first letters of its hash."""
+    by: str
+
+
+AccountCommand = (
+    OpenAccountLink
+    | UseAccountLink
+    | ChangePassword
+    | EndSessions
+    | SetSecondFactor
+    | UseSecondFactor
+    | DropSecondFactor
+    | SetRole
+    | SetDisabled
+    | DropApiToken
+)

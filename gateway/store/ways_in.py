@@ -1,0 +1,27 @@
+"""Tables of how staff get in: links to set a password with, and codes for a lost authenticator."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Table
+
+from gateway.store.schema import UtcTime, metadata
+
+account_links = Table(
+    "account_links",
+    metadata,
+    Column("token_hash", sa.Text, primary_key=True),
+    Column("user_name", sa.Text, nullable=False, index=True),
+    Column("role", sa.Text),
+    Column("forget_second_factor", sa.Boolean, nullable=False),
+    Column("created_by", sa.Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+"""Invitations (``role`` is what the new user gets) and password resets (``role`` is NULL). A used one is deleted."""
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("user_name", sa.Text, primary_key=True),
+    Column("code_hash", sa.Text, primary_key=True),
+)
+"""Each stands in for the authenticator once; a used one is deleted."""
