@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from device_models.purpose import Purpose
 from gateway.account_commands import AccountCommand
+from gateway.people_commands import PeopleCommand
 from rules.response.silence import Weekly
 
 
@@ -360,6 +361,7 @@ Command = (
     | SaveApiToken
     | AccountCommand
     | SetMeta
+    | PeopleCommand
 )
 
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 from aiohttp import web
@@ -33,9 +33,11 @@ from gateway.commands import (
 from gateway.config import Config
 from gateway.data_lock import DataInUse, lock_data
 from gateway.errors import StartRefused
-from gateway.people.registry import load_registry
+from gateway.people.registry import Registry, load_registry
+from gateway.people_commands import LearnDevices, PeopleCommand, ReplaceDevice, TransferDevice
 from gateway.pipeline.commit import Committer, Work
 from gateway.rule_files import load_profiles
+from gateway.rule_versions import detector_at_start
 from gateway.secrets_file import load_secrets
 from gateway.store.store import Store
 from gateway.web.links import LinkSigner
@@ -55,6 +57,7 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
         SaveUser,
         SetDisabled,
         Upsert,
+        *get_args(PeopleCommand),
     )
 }
 
@@ -82,9 +85,13 @@ def _commit(config: Config, command: Command) -> Any:
         keys = load_secrets(config.data_dir)
         links = LinkSigner(keys.link_keys, keys.current_link_key, clock.now, config.public_url)
         # Only what touches rules needs the profiles; a mistake in one must not be in the way of ``hold``.
-        about_rules = isinstance(command, PutFilesLive | RollBackRules)
+        about_devices = _moves_devices(command, registry)
+        about_rules = about_devices or isinstance(command, PutFilesLive | RollBackRules)
         profiles = load_profiles(config) if about_rules else {}
-        detector = Detector(RuleSet(), profiles, ShopIndex(()))
+        if about_devices:
+            detector = detector_at_start(store, config, profiles, registry.shops.values())
+        else:
+            detector = Detector(RuleSet(), profiles, ShopIndex(()))
         committer = Committer(store, _decode_nothing, detector, profiles, registry, config, links)
         committer.open(clock.now())
         result = committer.run(Work(commands=[command]), clock.now()).results[0]
@@ -93,6 +100,14 @@ def _commit(config: Config, command: Command) -> Any:
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+def _moves_devices(command: Command, registry: Registry) -> bool:
+    """Tell whether states of devices are touched, whose timers only their rules know."""
+    if isinstance(command, Upsert) and command.kind == "devices":
+        known = ((registry.devices.get(str(row.get("id"))), row.get("customer_id")) for row in command.records)
+        return any(device and device.customer_id and owner and device.customer_id != owner for device, owner in known)
+    return isinstance(command, TransferDevice | ReplaceDevice | LearnDevices)
 
 
 def _decode_nothing(message: Message) -> Rejection:

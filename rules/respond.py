@@ -142,7 +142,10 @@ def _on_firing(world: World, transition: Transition) -> list[Action]:
         return _on_firing_again(world, transition, known)
     rule = world.rules.get(transition.rule)
     reopen_within = rule.reopen_within if rule else timedelta(hours=24)
-    if known and known.resolved_at and transition.at - known.resolved_at <= reopen_within:
+    owner = world.owner(transition.device_id)
+    # What was told to an owner before is none of the next one's business.
+    same_owner = known is not None and known.customer_id == (owner.id if owner else None)
+    if known and same_owner and known.resolved_at and transition.at - known.resolved_at <= reopen_within:
         case = replace(
             known,
             open=True,
@@ -153,7 +156,6 @@ def _on_firing(world: World, transition: Transition) -> list[Action]:
             told=False,
         )
         return [ReopenCase(case, transition), *_tell(world, transition, case)]
-    owner = world.owner(transition.device_id)
     case = CaseRecord(
         id=world.next_case_id,
         dedupe_key=transition.dedupe_key,
@@ -197,11 +199,13 @@ def _on_resolved(world: World, transition: Transition) -> list[Action]:
     ]
     if known.told:
         template = "maintenance_confirmed" if known.kind == "maintenance" else "fault_resolved"
-        actions.extend(_notify(world, transition, case, template, f"{template}:{case.reopened}"))
+        told = known.told_customers or {known.customer_id}
+        ends = _notify(world, transition, case, template, f"{template}:{case.reopened}")
+        actions.extend(end for end in ends if end.customer_id in told)
     return actions
 
 
-def _tell(world: World, transition: Transition, case: CaseRecord) -> list[Action]:
+def _tell(world: World, transition: Transition, case: CaseRecord) -> list[Notify]:
     if case.on_arrival:
         return []
     template = "maintenance_due" if case.kind == "maintenance" else "fault_opened"
@@ -211,16 +215,18 @@ def _tell(world: World, transition: Transition, case: CaseRecord) -> list[Action
     return _notify(world, transition, case, template, what)
 
 
-def _notify(world: World, transition: Transition, case: CaseRecord, template: str, what: str) -> list[Action]:
-    owner = world.customers.get(case.customer_id) if case.customer_id else None
-    if owner is None:
+def _notify(world: World, transition: Transition, case: CaseRecord, template: str, what: str) -> list[Notify]:
+    """Tell the owner, and whoever else hears of the device for this purpose, each with a key of their own."""
+    if case.customer_id is None or case.customer_id not in world.customers:
         return []
     rule = world.rules.get(transition.rule)
+    hearers = world.hearers(case.device_id, case.purpose)
+    told = [case.customer_id, *(hearer.id for hearer in hearers if hearer.id != case.customer_id)]
     return [
         Notify(
-            key=f"case:{case.id}:{what}",
+            key=f"case:{case.id}:{what}" + (f":{customer_id}" if customer_id != case.customer_id else ""),
             template=template,
-            customer_id=owner.id,
+            customer_id=customer_id,
             device_id=case.device_id,
             case_id=case.id,
             purpose=case.purpose,
@@ -228,6 +234,7 @@ def _notify(world: World, transition: Transition, case: CaseRecord, template: st
             facts=facts_of(world, transition, case),
             mode=rule.notify if rule else None,
         )
+        for customer_id in told
     ]
 
 

@@ -71,8 +71,10 @@ def resolve(tx: Transaction, command: Resolve) -> None:
     add_entry(tx, case["id"], "resolved", command.by, body={"resolution": command.resolution})
     withdraw(tx, case["id"], "the case was resolved first")
     tx.audit(command.by, "case.resolve", str(case["id"]))
-    if told and command.tell_customer and case["customer_id"]:
-        _tell(tx, case, "fault_resolved", f"case:{case['id']}:fault_resolved:{case['reopened']}:{case['version']}")
+    if command.tell_customer and case["customer_id"]:
+        key = f"case:{case['id']}:fault_resolved:{case['reopened']}:{case['version']}"
+        for to in told:
+            enqueue(tx, _notify(tx, case, "fault_resolved", f"{key}:{to}", to))
 
 
 def reopen(tx: Transaction, command: Reopen) -> None:
@@ -93,13 +95,12 @@ def reply(tx: Transaction, command: Reply) -> int | None:
     """Answer the customer where they last wrote; return the message's id."""
     case = _case(tx, command.case_id)
     text = _words(command.text)
-    if not case["customer_id"] or case["customer_id"] not in tx.registry.customers:
+    to, via = _wrote_last(tx, case)
+    if not to or to not in tx.registry.customers:
         raise CommandRefused(f"case {case['id']} has no customer to answer")
     count = sa.select(sa.func.count()).where(schema.notifications.c.case_id == case["id"])
     number = tx.connection.execute(count).scalar_one()
-    notification_id = enqueue(
-        tx, _notify(tx, case, "agent_reply", f"case:{case['id']}:reply:{number}"), text, _via(tx, case)
-    )
+    notification_id = enqueue(tx, _notify(tx, case, "agent_reply", f"case:{case['id']}:reply:{number}", to), text, via)
     values = {} if case["first_response_at"] else {"first_response_at": tx.now}
     touch(tx, case["id"], needs_reply=False, assignee=case["assignee"] or command.by, **values)
     tx.audit(command.by, "case.reply", str(case["id"]))
@@ -174,29 +175,29 @@ def _notification(tx: Transaction, notification_id: int) -> sa.RowMapping:
     return row
 
 
-def _told(tx: Transaction, case: sa.RowMapping) -> bool:
-    n = schema.notifications
-    handed_over = sa.select(n.c.id).where(n.c.case_id == case["id"], n.c.handed_over_at.is_not(None)).limit(1)
-    return tx.connection.execute(handed_over).first() is not None
+def _told(tx: Transaction, case: sa.RowMapping) -> list[str]:
+    """Who heard of the case, by whatever message."""
+    n = schema.notifications.c
+    handed_over = sa.select(n.customer_id).where(n.case_id == case["id"], n.handed_over_at.is_not(None))
+    return sorted(set(tx.connection.execute(handed_over).scalars()))
 
 
-def _via(tx: Transaction, case: sa.RowMapping) -> str | None:
-    """The channel they wrote on last in this case; an answer given on their page goes by their channel of choice."""
-    i = schema.inbound
-    last = sa.select(i.c.channel).where(i.c.case_id == case["id"]).order_by(i.c.id.desc()).limit(1)
-    channel: str | None = tx.connection.execute(last).scalar()
-    return channel if channel != "page" else None
+def _wrote_last(tx: Transaction, case: sa.RowMapping) -> tuple[str | None, str | None]:
+    """Whom an answer goes to, and the channel they wrote on last in this case; what was written on their page is
+    answered by their channel of choice."""
+    i = schema.inbound.c
+    last = sa.select(i.customer_id, i.channel).where(i.case_id == case["id"]).order_by(i.id.desc()).limit(1)
+    row = tx.connection.execute(last).first()
+    if row is None or row.customer_id is None:
+        return case["customer_id"], None
+    return row.customer_id, row.channel if row.channel != "page" else None
 
 
-def _tell(tx: Transaction, case: sa.RowMapping, template: str, key: str) -> None:
-    enqueue(tx, _notify(tx, case, template, key))
-
-
-def _notify(tx: Transaction, case: sa.RowMapping, template: str, key: str) -> Notify:
+def _notify(tx: Transaction, case: sa.RowMapping, template: str, key: str, to: str) -> Notify:
     return Notify(
         key=key,
         template=template,
-        customer_id=case["customer_id"],
+        customer_id=to,
         device_id=case["device_id"],
         case_id=case["id"],
         purpose=Purpose(case["purpose"]),

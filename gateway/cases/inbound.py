@@ -39,8 +39,8 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     """Take in one message; None where the provider sent it before."""
     customer = _customer_of(tx, command)
     case = load_case(tx, command.case_id) if command.case_id is not None else _case_of(tx, customer)
-    if case is not None and (customer is None or case["customer_id"] != customer.id):
-        # An answer joins a case only for the case's own customer, whoever knows its number.
+    if case is not None and (customer is None or not _is_part_of(tx, case, customer)):
+        # An answer joins a case only for those who were told of it, whoever knows its number.
         case = None
     reply = read_reply(command.text if command.keyword is None else command.keyword)
     row = {
@@ -64,6 +64,8 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     answer = _service_answer(case, reply)
     if case is not None:
         body = {"text": command.text[:10_000], "channel": command.channel, "intent": reply.intent.value}
+        if customer is not None and customer.id != case["customer_id"]:
+            body["from"] = customer.id
         add_entry(tx, case["id"], "message_in", "customer", body=body)
         needs_a_person = answer is None and reply.intent not in (Intent.STOP, Intent.START)
         touch(tx, case["id"], needs_reply=case["needs_reply"] or needs_a_person)
@@ -197,8 +199,23 @@ def _case_of(tx: Transaction, customer: Customer | None) -> sa.RowMapping | None
     last_told = sa.select(sa.func.max(n.c.handed_over_at)).where(n.c.case_id == c.c.id).scalar_subquery()
     query = (
         sa.select(c)
-        .where(c.c.customer_id == customer.id, c.c.on_arrival.is_(False))
+        .where(sa.or_(c.c.customer_id == customer.id, c.c.id.in_(_told_of(customer))), c.c.on_arrival.is_(False))
         .order_by(c.c.state == "resolved", last_told.is_(None), last_told.desc(), c.c.id.desc())
         .limit(1)
     )
     return tx.connection.execute(query).mappings().first()
+
+
+def _is_part_of(tx: Transaction, case: sa.RowMapping, customer: Customer) -> bool:
+    """Tell whether a case is theirs, or one that they were told of: a caretaker's, or an incident's."""
+    if case["customer_id"] == customer.id:
+        return True
+    return (
+        tx.connection.execute(_told_of(customer).where(schema.notifications.c.case_id == case["id"])).first()
+        is not None
+    )
+
+
+def _told_of(customer: Customer) -> sa.Select[tuple[int]]:
+    n = schema.notifications.c
+    return sa.select(n.case_id).where(n.customer_id == customer.id, n.case_id.is_not(None))

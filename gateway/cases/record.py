@@ -60,6 +60,7 @@ def load_world(
         alerts=alerts,
         site_sizes=load_site_sizes(tx, rules, sites),
         silences=load_silences(tx.connection, tx.now),
+        contacts=tx.registry.contacts,
     )
 
 

@@ -2,7 +2,21 @@
 
 import typer
 
-from gateway.cli import accounts, bench, decode, demo, doctor, hold, importing, init, rules, run, simulate, watch
+from gateway.cli import (
+    accounts,
+    bench,
+    decode,
+    demo,
+    devices,
+    doctor,
+    hold,
+    importing,
+    init,
+    rules,
+    run,
+    simulate,
+    watch,
+)
 
 app = typer.Typer(
     name="gateway",
@@ -24,6 +38,7 @@ app.command("watch")(watch.watch)
 app.command("bench")(bench.bench)
 app.add_typer(rules.app, name="rules")
 app.add_typer(accounts.app, name="users")
+app.add_typer(devices.app, name="devices")
 
 
 def main() -> None:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from device_models.contact import Contact
 from device_models.purpose import Purpose
 from device_models.registry import Customer, Device, Offer, Record, Shop
 from gateway.commands import CommandRefused
+from gateway.people.contacts import load_contacts
 from gateway.store import dialect, schema
 from rules.opening import check_opening_hours
 
@@ -31,6 +33,8 @@ class Registry:
     customers: dict[str, Customer] = field(default_factory=dict)
     shops: dict[str, Shop] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
+    contacts: dict[str, tuple[Contact, ...]] = field(default_factory=dict)
+    """Who hears of a device besides its owner, by device; see ``gateway.people.ownership``."""
 
     def of_kind(self, kind: str) -> dict[str, Any]:
         """Return the records of ``devices`` | ``customers`` | ``shops`` | ``offers`` by id."""
@@ -60,28 +64,37 @@ def load_registry(connection: sa.Connection) -> Registry:
         records = registry.of_kind(kind)
         for row in connection.execute(sa.select(table)).mappings():
             records[row["id"]] = model.model_validate(dict(row))
+    registry.contacts = load_contacts(connection)
     return registry
 
 
 def upsert_records(tx: "Transaction", kind: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     """Write records by id, never delete; return how many were new and how many were there.
 
-    Objections that a customer raised since stay: an import may add consents, only the customer takes a STOP back.
+    Objections that a customer raised since stay: an import may add consents, only the customer takes a STOP back. A
+    device's owner stays where its row names none.
     Raises pydantic.ValidationError for a row that is none of ``kind``, CommandRefused for hours that cannot be read.
     """
-    table, model = _TABLES[kind]
+    model = _TABLES[kind][1]
     known = tx.registry.of_kind(kind)
-    records = [_keep_objections(known.get(str(row.get("id"))), model.model_validate(dict(row))) for row in rows]
+    records = [_keep_known(known.get(str(row.get("id"))), model.model_validate(dict(row))) for row in rows]
     for record in records:
         if isinstance(record, Shop) and record.opening_hours and (wrong := check_opening_hours(record.opening_hours)):
             raise CommandRefused(f"{record.id}: opening_hours: {wrong}")
-    dialect.upsert(tx.connection, table, [_row(record) for record in records])
+    before = {record.id: known.get(record.id) for record in records}
+    put_records(tx, kind, records)
+    created = sum(record is None for record in before.values())
+    return created, len(before) - created
+
+
+def put_records(tx: "Transaction", kind: str, records: Sequence[Record]) -> None:
+    """Write records as they are, in the store and in memory."""
+    known = tx.registry.of_kind(kind)
+    dialect.upsert(tx.connection, _TABLES[kind][0], [_row(record) for record in records])
     before = {record.id: known.get(record.id) for record in records}
     # What follows in this transaction must see it, so memory changes now and is put back if the commit fails.
     known.update({record.id: record for record in records})
     tx.on_rollback.append(lambda: _put_back(known, before))
-    created = sum(record is None for record in before.values())
-    return created, len(before) - created
 
 
 def _put_back(known: dict[str, Any], before: Mapping[str, Record | None]) -> None:
@@ -92,9 +105,11 @@ def _put_back(known: dict[str, Any], before: Mapping[str, Record | None]) -> Non
             known[identity] = record
 
 
-def _keep_objections(known: Record | None, record: Record) -> Record:
+def _keep_known(known: Record | None, record: Record) -> Record:
     if isinstance(known, Customer) and isinstance(record, Customer) and known.objections:
         return record.model_copy(update={"objections": known.objections | record.objections})
+    if isinstance(known, Device) and isinstance(record, Device) and record.customer_id is None and known.customer_id:
+        return record.model_copy(update={"customer_id": known.customer_id})
     return record
 
 

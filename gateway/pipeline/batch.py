@@ -20,6 +20,8 @@ from gateway.outbox import ladder
 from gateway.people import ways_in
 from gateway.people.accounts import save_api_token, save_session, save_user
 from gateway.people.registry import upsert_records
+from gateway.people_commands import PeopleCommand
+from gateway.pipeline import owners
 from gateway.pipeline.rejections import UnknownDevice, count_unknown_devices, record_rejections
 from gateway.pipeline.states import without_timers
 from gateway.store import schema
@@ -27,6 +29,7 @@ from gateway.transaction import Transaction
 from rules.detect import Detector
 from rules.inputs import Input, Serviced, Snoozed, Sweep
 from rules.migration import Migration
+from rules.plan import Plan
 from rules.spatial_index import ShopIndex
 from rules.state import DeviceState
 from rules.transition import Transition, Visit
@@ -134,6 +137,8 @@ class Batch:
 
     def _dispatch(self, command: c.Command) -> Any:
         tx = self._tx
+        if isinstance(command, PeopleCommand):
+            return owners.run(tx, self, command)
         match command:
             case c.Acknowledge():
                 return agent.acknowledge(tx, command)
@@ -221,7 +226,11 @@ class Batch:
         self._detect_each([case["device_id"]], lambda _: item)
 
     def _upsert(self, command: c.Upsert) -> tuple[int, int]:
+        ids = [str(record.get("id")) for record in command.records] if command.kind == "devices" else []
+        before = {known.id: known for i in ids if (known := self._tx.registry.devices.get(i)) is not None}
         created, updated = upsert_records(self._tx, command.kind, command.records)
+        if command.kind == "devices":
+            owners.follow_import(self._tx, self, before, ids, command.by)
         if command.kind == "shops":
             self._look_for_shops()
         self._tx.audit(command.by, "import", command.kind, created=created, updated=updated)
@@ -260,6 +269,23 @@ class Batch:
         self._tx.audit(by, "rules.put_live", detector.version)
         self._tx.changed("rules", detector.version)
         return {"version": detector.ruleset.version, "before": before_it.version, "rules": changes}
+
+    def state_of(self, device_id: str) -> DeviceState | None:
+        """Return a device's state as it stands within this commit; None where it was never met."""
+        self._owner.states.fetch(self._tx.connection, [device_id])
+        return self._state(device_id)
+
+    def stage(self, device_id: str, state: DeviceState) -> None:
+        """Put another state in its place."""
+        self._staged[device_id] = state
+
+    def plan_of(self, device: Device) -> Plan:
+        """Return the rules in force for a device."""
+        return self._owner.detector.plan(self._owner.context(device).profile)
+
+    def take_facts(self, facts: Iterable[Transition]) -> None:
+        """Let response hear of facts that a command made."""
+        self._facts.extend((fact, None) for fact in facts)
 
     def _detect_each(self, device_ids: Iterable[str], item: Callable[[str], Input]) -> None:
         known = [device_id for device_id in device_ids if device_id in self._tx.registry.devices]

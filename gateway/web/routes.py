@@ -2,6 +2,7 @@
 
 from gateway.web import ops, sse, webhooks
 from gateway.web.access import Route
+from gateway.web.api import devices as device_deeds
 from gateway.web.api import reads, writes
 from gateway.web.auth import Role
 from gateway.web.customer import pages as customer
@@ -106,5 +107,9 @@ API = (
     Route("POST", "/api/tokens", admin.save_token, _ADMIN),
     Route("POST", "/api/tokens/end", admin.end_token, _ADMIN),
     Route("POST", "/api/import/{kind}", writes.upsert, _LEAD),
+    Route("POST", "/api/devices/learn", device_deeds.learn, _LEAD),
+    Route("POST", "/api/devices/{id}/transfer", device_deeds.transfer, _LEAD),
+    Route("POST", "/api/devices/{id}/replace", device_deeds.replace, _LEAD),
+    Route("POST", "/api/devices/{id}/contacts", device_deeds.contact, _LEAD),
 )
 ROUTES = (*PUBLIC, *PAGES, *DEEDS, *API)

@@ -85,8 +85,9 @@ def leave(world: World, alert: KnownAlert | None, at: datetime) -> list[Action]:
         ]
     over = replace(incident, open=False, resolved_at=at)
     end = replace(alert.transition, state=AlertState.RESOLVED, at=at)
+    site = _site(alert)
     told = [
-        _notify(world, incident, customer_id, [d for d in _owned(world, customer_id) if d.site == _site(alert)], end)
+        _notify(world, incident, customer_id, [d for d in _theirs(world, incident, customer_id) if d.site == site], end)
         for customer_id in sorted(incident.told_customers)
         if customer_id in world.customers
     ]
@@ -194,9 +195,8 @@ def _tell(world: World, incident: CaseRecord, members: Iterable[KnownAlert], rul
     """One message for each customer, about all of their devices that are gone."""
     by_owner: defaultdict[str, list[KnownAlert]] = defaultdict(list)
     for alert in members:
-        owner = world.owner(alert.transition.device_id)
-        if owner is not None:
-            by_owner[owner.id].append(alert)
+        for hearer in world.hearers(alert.transition.device_id, rule.purpose):
+            by_owner[hearer.id].append(alert)
     told: list[Action] = []
     for customer_id, theirs in sorted(by_owner.items()):
         devices = [world.devices[alert.transition.device_id] for alert in theirs]
@@ -243,11 +243,11 @@ def _names(devices: list[Device]) -> str:
     return f"{named} +{len(devices) - _NAMED_AT_MOST}" if len(devices) > _NAMED_AT_MOST else named
 
 
-def _owned(world: World, customer_id: str) -> list[Device]:
+def _theirs(world: World, incident: CaseRecord, customer_id: str) -> list[Device]:
     return [
         world.devices[device_id]
         for device_id in world.alerts
-        if (owner := world.owner(device_id)) is not None and owner.id == customer_id
+        if any(hearer.id == customer_id for hearer in world.hearers(device_id, incident.purpose))
     ]
 
 

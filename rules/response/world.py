@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from device_models.contact import Contact
 from device_models.profile import DeviceProfile
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer, Device
@@ -54,6 +55,8 @@ class World:
     """How many devices of a site a rule watches, by site and rule; of those sites that may be gone."""
     silences: Sequence[Silence] = ()
     """Those that may be in force; which are is theirs to say."""
+    contacts: Mapping[str, Sequence[Contact]] = field(default_factory=dict)
+    """Who hears of a device besides its owner, by device."""
 
     def alert(self, transition: Transition) -> KnownAlert | None:
         """What was known of a transition's alert before it."""
@@ -67,6 +70,15 @@ class World:
         """The customer a device belongs to."""
         device = self.devices.get(device_id)
         return self.customers.get(device.customer_id) if device and device.customer_id else None
+
+    def hearers(self, device_id: str, purpose: Purpose) -> list[Customer]:
+        """Who is told of a device for a purpose, its owner first; nobody where it has no owner."""
+        owner = self.owner(device_id)
+        if owner is None:
+            return []
+        others = (c.customer_id for c in self.contacts.get(device_id, ()) if purpose in c.purposes)
+        known = [self.customers[other] for other in others if other in self.customers and other != owner.id]
+        return [owner, *known]
 
 
 @dataclass(frozen=True, slots=True)

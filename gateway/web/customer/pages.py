@@ -110,6 +110,8 @@ async def _open(request: web.Request, *, even_expired: bool = False) -> tuple[Cu
     facts = await read(request, load, link)
     if facts is None:
         raise web.HTTPNotFound
+    if facts.ended and not even_expired:
+        raise web.HTTPGone
     return link, facts
 
 

@@ -16,6 +16,7 @@ from gateway.web.queries import cases, devices, people
 from gateway.web.queries.cases import CaseLine, TimelineEntry
 from gateway.web.queries.devices import DeviceLine
 from gateway.web.queries.people import CustomerCard
+from gateway.web.queries.sight import Sight, own_words, sight_of
 from gateway.web.twin import STALE_AFTER_INTERVALS, twin_of
 from gateway.web.wording import field_spec, text_in, title_of
 from notifiers.formats import Formats
@@ -33,6 +34,8 @@ class CustomerFacts:
     case: CaseLine | None
     device: DeviceLine | None
     timeline: list[TimelineEntry]
+    ended: bool = False
+    """The link is about a device that is theirs no longer: it shows nothing, but STOP works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +86,18 @@ class CustomerView:
 
 
 def load(connection: sa.Connection, link: CustomerLink) -> CustomerFacts | None:
-    """Load what a link may see: its own customer, and a case only while it is that customer's."""
+    """Load what a link may see: its own customer, and a case only while its device is theirs."""
     customer = people.customer(connection, link.customer_id)
     if customer is None:
         return None
     case = cases.one(connection, link.case_id) if link.case_id is not None else None
-    if case is None or case.customer_id != customer.id:
+    if case is None:
         return CustomerFacts(customer, None, None, [])
     device = devices.one(connection, case.device_id)
-    return CustomerFacts(customer, case, device, cases.history_of(connection, case.id))
+    sight = sight_of(connection, customer.id, case, device)
+    if sight is not Sight.THEIRS:
+        return CustomerFacts(customer, None, None, [], ended=sight is Sight.ENDED)
+    return CustomerFacts(customer, case, device, own_words(cases.history_of(connection, case.id), case, customer.id))
 
 
 def view_of(facts: CustomerFacts, profiles: Mapping[str, DeviceProfile], now: datetime) -> CustomerView:

@@ -78,6 +78,8 @@ class TimelineEntry:
     message_state: str | None = None
     message_subject: str | None = None
     message_text: str | None = None
+    message_to: str | None = None
+    """The customer that a message of ours went to."""
 
     @property
     def text(self) -> str:
@@ -133,6 +135,7 @@ def history_of(connection: sa.Connection, case_id: int, limit: int = 500) -> lis
             notifications.c.channel,
             notifications.c.state.label("message_state"),
             notifications.c.subject.label("message_subject"),
+            notifications.c.customer_id.label("message_to"),
             sa.func.coalesce(notifications.c.body, notifications.c.text).label("message_text"),
         )
         .select_from(timeline.outerjoin(notifications, notifications.c.id == timeline.c.notification_id))
