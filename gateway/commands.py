@@ -64,6 +64,30 @@ class Reopen:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveVerdict:
+    """Say whether a case was real. ``by`` is ``customer`` for "this was wrong" on their page; staff overrule it.
+
+    Its result is the verdict that stood before, for undo.
+    """
+
+    case_id: int
+    verdict: Literal["real", "false_alarm", "duplicate"] | None
+    """None takes the verdict back."""
+    by: str
+    duplicate_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeWouldBe:
+    """Say whether a case that a rule in shadow would have opened would have been real; result as ``GiveVerdict``."""
+
+    transition_id: int
+    """Of the firing that would have opened it."""
+    verdict: Literal["real", "false_alarm", "duplicate"] | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """An agent's answer; it goes where the customer last wrote, else on their channel of choice."""
 
@@ -289,6 +313,14 @@ class RollBackRules:
 
 
 @dataclass(frozen=True, slots=True)
+class PromoteRule:
+    """Put a rule that is in shadow live, the others as they are."""
+
+    rule: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class SaveUser:
     """Create a user or set their password and role."""
 
@@ -334,6 +366,8 @@ Command = (
     | AddNote
     | Resolve
     | Reopen
+    | GiveVerdict
+    | JudgeWouldBe
     | Reply
     | Approve
     | Discard
@@ -356,6 +390,7 @@ Command = (
     | PutRulesLive
     | PutFilesLive
     | RollBackRules
+    | PromoteRule
     | SaveUser
     | SaveSession
     | SaveApiToken

@@ -24,6 +24,7 @@ from gateway.commands import (
     CommandRefused,
     Commands,
     Hold,
+    PromoteRule,
     PutFilesLive,
     RollBackRules,
     SaveApiToken,
@@ -51,6 +52,7 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
         DropSecondFactor,
         Hold,
         OpenAccountLink,
+        PromoteRule,
         PutFilesLive,
         RollBackRules,
         SaveApiToken,
@@ -86,7 +88,7 @@ def _commit(config: Config, command: Command) -> Any:
         links = LinkSigner(keys.link_keys, keys.current_link_key, clock.now, config.public_url)
         # Only what touches rules needs the profiles; a mistake in one must not be in the way of ``hold``.
         about_devices = _moves_devices(command, registry)
-        about_rules = about_devices or isinstance(command, PutFilesLive | RollBackRules)
+        about_rules = about_devices or isinstance(command, PutFilesLive | RollBackRules | PromoteRule)
         profiles = load_profiles(config) if about_rules else {}
         if about_devices:
             detector = detector_at_start(store, config, profiles, registry.shops.values())

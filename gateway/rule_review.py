@@ -12,20 +12,24 @@ import sqlalchemy as sa
 from device_models.event import rfc3339
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.registry import Device
+from gateway.cases.verdicts import count_by_rule
+from gateway.shadow_rules import Trial, trials
 from gateway.store import schema
 from gateway.store.rule_sets import rule_sets
+from gateway.store.verdicts import verdicts
 from rules.detect import Detector
 from rules.evaluator import Evaluator
+from rules.precision import Verdict, Verdicts
 from rules.state import DeviceState
 
 DISMISSED_SHARE = 0.5
-"""A rule most of whose cases staff dismissed is worth a look."""
+"""A rule most of whose cases were dismissed, or most of whose alerts were silenced, is worth a look."""
 LEAST_CASES = 3
 """Fewer say nothing about a rule."""
 UNSENT_AFTER = timedelta(days=7)
 """A field that no device sent for so long, though they were heard since, is not sent any more."""
 _DISMISSED = ("false alarm", "false", "no fault", "not a fault")
-"""How a resolution begins that says there was nothing."""
+"""How a resolution begins that says there was nothing, where nobody gave a verdict."""
 
 
 @dataclass(slots=True)
@@ -41,15 +45,16 @@ class RuleReview:
     firings: int = 0
     cases: int = 0
     dismissed: int = 0
-    """Of those, resolved by staff as nothing."""
+    """Of those, a false alarm by verdict, or resolved by staff as nothing."""
     resolved_by_staff: int = 0
+    silenced: int = 0
+    """Firings that a silence withheld."""
+    verdicts: Verdicts = field(default_factory=Verdicts)
+    """On its cases; of a rule in shadow, on those there would have been."""
     unsent: tuple[str, ...] = ()
     """Fields it reads that no device sends any more, or never did."""
-    would_be: list[Mapping[str, Any]] = field(default_factory=list)
-    """In shadow: the newest cases there would have been, ``{device_id, customer_id, at, on_arrival}``."""
-    would_be_customers: int = 0
-    would_be_hours: Mapping[int, int] = field(default_factory=dict)
-    """Cases by hour of the day, UTC."""
+    trial: Trial | None = None
+    """In shadow: the cases there would have been."""
 
     @property
     def findings(self) -> list[str]:
@@ -63,7 +68,9 @@ class RuleReview:
         elif not self.firings:
             found.append("never fired in this time")
         if self.cases >= LEAST_CASES and self.dismissed / self.cases > DISMISSED_SHARE:
-            found.append(f"{self.dismissed} of {self.cases} cases were resolved as nothing")
+            found.append(f"{self.dismissed} of {self.cases} cases were dismissed as nothing")
+        if self.firings >= LEAST_CASES and self.silenced / self.firings > DISMISSED_SHARE:
+            found.append(f"{self.silenced} of {self.firings} firings were silenced")
         return found
 
     def as_dict(self) -> dict[str, Any]:
@@ -77,14 +84,17 @@ class RuleReview:
             "cases": self.cases,
             "dismissed": self.dismissed,
             "resolved_by_staff": self.resolved_by_staff,
+            "silenced": self.silenced,
+            **self.verdicts.as_dict(),
             "unsent_fields": list(self.unsent),
             "findings": self.findings,
         }
-        if self.mode == "shadow":
+        if self.trial is not None:
+            counts = self.trial.as_dict()
             told |= {
-                "would_be_cases": [{**case, "at": rfc3339(case["at"])} for case in self.would_be],
-                "customers": self.would_be_customers,
-                "by_hour_utc": {str(hour): self.would_be_hours[hour] for hour in sorted(self.would_be_hours)},
+                "would_be_cases": [case.as_dict() for case in self.trial.cases],
+                "customers": counts["customers"],
+                "by_hour_utc": counts["by_hour_utc"],
             }
         return told
 
@@ -100,8 +110,9 @@ def review(
     """Look at each rule in force from ``since`` to ``now``, in the order of the rule files."""
     first_seen = _first_seen(connection)
     found = {rule.id: RuleReview(rule.id, rule.mode, first_seen.get(rule.id)) for rule in detector.ruleset.rules}
-    _count_transitions(connection, found, devices, since)
+    _count_transitions(connection, found, since)
     _count_cases(connection, found, since)
+    _look_at_shadow(connection, found, detector, devices, since)
     _look_at_fields(connection, found, detector, profiles, devices, now)
     return list(found.values())
 
@@ -114,48 +125,51 @@ def _first_seen(connection: sa.Connection) -> dict[str, datetime]:
     return seen
 
 
-def _count_transitions(
-    connection: sa.Connection, found: Mapping[str, RuleReview], devices: Mapping[str, Device], since: datetime
-) -> None:
+def _count_transitions(connection: sa.Connection, found: Mapping[str, RuleReview], since: datetime) -> None:
     t = schema.transitions
+    withheld_by = t.c.explanation[("withheld", "by")].as_string()
     query = (
-        sa.select(t.c.rule, t.c.device_id, t.c.at, t.c.on_arrival, t.c.shadow)
-        .where(t.c.state == "firing", t.c.at >= since)
-        .order_by(t.c.at.desc())
+        sa.select(t.c.rule, withheld_by, sa.func.count())
+        .where(t.c.state == "firing", t.c.at >= since, t.c.on_arrival.is_(False))
+        .group_by(t.c.rule, withheld_by)
     )
-    customers: defaultdict[str, set[str]] = defaultdict(set)
-    hours: defaultdict[str, Counter[int]] = defaultdict(Counter)
-    for row in connection.execute(query):
-        reviewed = found.get(row.rule)
-        if reviewed is None:
-            continue
-        reviewed.firings += not row.on_arrival
-        if not row.shadow or reviewed.mode != "shadow":
-            continue
-        device = devices.get(row.device_id)
-        customer_id = device.customer_id if device else None
-        case = {"device_id": row.device_id, "customer_id": customer_id, "at": row.at, "on_arrival": row.on_arrival}
-        reviewed.would_be.append(case)
-        if not row.on_arrival:
-            hours[row.rule][row.at.hour] += 1
-            customers[row.rule] |= {customer_id} if customer_id else set()
-    for rule, reviewed in found.items():
-        reviewed.would_be_customers, reviewed.would_be_hours = len(customers[rule]), hours[rule]
+    for rule, by, count in connection.execute(query):
+        if reviewed := found.get(rule):
+            reviewed.firings += count
+            reviewed.silenced += count if by == "silence" else 0
 
 
 def _count_cases(connection: sa.Connection, found: Mapping[str, RuleReview], since: datetime) -> None:
     c = schema.cases
-    query = sa.select(c.c.rule, c.c.resolved_by, c.c.resolution).where(
-        c.c.opened_at >= since, c.c.on_arrival.is_(False)
+    query = (
+        sa.select(c.c.rule, c.c.resolved_by, c.c.resolution, verdicts.c.verdict)
+        .select_from(c.outerjoin(verdicts, verdicts.c.case_id == c.c.id))
+        .where(c.c.opened_at >= since, c.c.on_arrival.is_(False))
     )
     for row in connection.execute(query):
         reviewed = found.get(row.rule)
         if reviewed is None:
             continue
         reviewed.cases += 1
-        by_staff = row.resolved_by not in (None, "telemetry")
+        by_staff = row.resolved_by not in (None, "telemetry", "incident")
         reviewed.resolved_by_staff += by_staff
-        reviewed.dismissed += by_staff and (row.resolution or "").strip().lower().startswith(_DISMISSED)
+        said_so = by_staff and (row.resolution or "").strip().lower().startswith(_DISMISSED)
+        reviewed.dismissed += said_so if row.verdict is None else row.verdict == Verdict.FALSE_ALARM.value
+    for rule, counted in count_by_rule(connection, since).items():
+        if reviewed := found.get(rule):
+            reviewed.verdicts = counted
+
+
+def _look_at_shadow(
+    connection: sa.Connection,
+    found: Mapping[str, RuleReview],
+    detector: Detector,
+    devices: Mapping[str, Device],
+    since: datetime,
+) -> None:
+    on_trial = {rule.id: rule.reopen_within for rule in detector.ruleset.rules if rule.shadow}
+    for rule_id, trial in trials(connection, on_trial, devices, since).items() if on_trial else ():
+        found[rule_id].trial, found[rule_id].verdicts = trial, trial.verdicts
 
 
 def _look_at_fields(

@@ -134,6 +134,19 @@ def detector_of_version(tx: Transaction, version: str | None) -> Detector:
     raise CommandRefused("there is no version before this one" if version is None else f"there is no version {version}")
 
 
+def detector_with_live(tx: Transaction, running: RuleSet, rule_id: str) -> Detector:
+    """Compile the rules in force with one of them taken out of shadow. Raises CommandRefused."""
+    ruleset = in_force(tx, running)
+    try:
+        rule = ruleset[rule_id]
+    except KeyError as error:
+        raise CommandRefused(f"there is no rule '{rule_id}' in force") from error
+    if not rule.shadow:
+        raise CommandRefused(f"the rule {rule_id} is live already")
+    live = rule.model_copy(update={"mode": "live"})
+    return _checked(tx, RuleSet.of(live if other is rule else other for other in ruleset.rules))
+
+
 def detector_at_start(
     store: Store, config: Config, profiles: Mapping[str, DeviceProfile], shops: Iterable[Shop]
 ) -> Detector:

@@ -363,6 +363,8 @@ class Service:
             preview=show,
             explain=explain,
             explain_at=partial(explain_past, self.store, self.history, self.registry, config, profiles),
+            detector=lambda: committer.detector,
+            devices=self.registry.devices,
             status=status.snapshot,
             brand=config.brand.name,
             mode=config.notifiers.mode,

@@ -11,10 +11,11 @@ import typer
 from device_models.event import rfc3339
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
 from gateway.cli.rules_read import checked
-from gateway.commands import CommandRefused, PutFilesLive, RollBackRules
+from gateway.commands import CommandRefused, PromoteRule, PutFilesLive, RollBackRules
 from gateway.config import Config, ConfigError
 from gateway.errors import StartRefused
 from gateway.rule_files import rule_paths
+from gateway.shadow_rules import trial_lines
 from rules.migration import Difference, differences
 from rules.schema import RuleSet
 
@@ -50,6 +51,18 @@ def put_live(files: Files = None, by: By = None, config: ConfigOption = None) ->
         else:
             texts = ()
     _submit(settings, PutFilesLive(texts, by or _user()))
+
+
+def promote(
+    rule: Annotated[str, typer.Argument(help="The id of a rule in shadow.")],
+    by: By = None,
+    config: ConfigOption = None,
+) -> None:
+    """Put one rule in shadow live; say its precision by verdicts, for how many customers and at which hours.
+
+    Take the line ``mode: shadow`` out of its file as well: the files' word counts again once one of them is changed.
+    """
+    _submit(read_config(config), PromoteRule(rule, by or _user()))
 
 
 def roll_back(
@@ -99,7 +112,7 @@ def diff(
             print(line)
 
 
-def _submit(config: Config, command: PutFilesLive | RollBackRules) -> None:
+def _submit(config: Config, command: PutFilesLive | RollBackRules | PromoteRule) -> None:
     from gateway.control import submit_command
 
     with plain_errors(StartRefused, CommandRefused, ConfigError, OSError):
@@ -118,6 +131,8 @@ def migration_lines(rules: Sequence[Mapping[str, Any]]) -> list[str]:
         told = ", ".join(counts) + (f" ({why})" if why else "") if counts else "no open alerts"
         lines.append(f"{rule['rule']}: {_CHANGES[rule['change']]}; {told}")
         lines += [f"    {name}: {_said(before)} → {_said(after)}" for name, (before, after) in rule["fields"].items()]
+        if trial := rule.get("trial"):
+            lines += [f"    {line}" for line in trial_lines(trial)]
     return lines or ["nothing changed"]
 
 

@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.config import ConfigError
 from gateway.errors import StartRefused
 from gateway.rule_review import RuleReview, review
+from gateway.shadow_rules import trial_lines
 
 _MOST_SHOWN = 20
 
@@ -24,7 +25,9 @@ def review_rules(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a rule, would-be cases included.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Name rules that never fired, that staff mostly dismiss, or that read what no device sends any more.
+    """Name rules that never fired, that are mostly dismissed or silenced, or that read what no device sends any more.
+
+    Beside each stands its precision by verdicts, with its 95 % interval.
 
     Rules in shadow are listed with the cases there would have been, their customers and the hours of the day (UTC).
     """
@@ -58,18 +61,16 @@ def review_rules(
 
 
 def _lines(rule: RuleReview) -> list[str]:
-    head = f"{rule.rule}: fired {rule.firings} times on {rule.devices} devices, {rule.cases} cases"
-    if rule.mode != "shadow":
+    if rule.trial is None:
+        head = f"{rule.rule}: fired {rule.firings} times on {rule.devices} devices, {rule.cases} cases"
+        head += f"; {rule.verdicts.sentence()}" if rule.verdicts.total else ""
         return [head, *(f"    {finding}" for finding in rule.findings)]
-    news = [case for case in rule.would_be if not case["on_arrival"]]
-    hours = ", ".join(f"{hour:02}h {count}" for hour, count in sorted(rule.would_be_hours.items()))
-    lines = [
-        f"{rule.rule}: in shadow; {len(news)} cases there would have been, for {rule.would_be_customers} customers"
-    ]
-    lines += [f"    by hour (UTC): {hours}"] if hours else []
+    first, *more = trial_lines(rule.trial.as_dict())
+    lines = [f"{rule.rule}: {first}", *(f"    {line}" for line in more)]
     lines += [f"    {finding}" for finding in rule.findings]
+    news = rule.trial.news
     lines += [
-        f"    {rfc3339(case['at'])}  {case['device_id']}  {case['customer_id'] or 'no owner'}"
+        f"    {rfc3339(case.at)}  {case.device_id}  {case.customer_id or 'no owner'}  {case.verdict or 'no verdict'}"
         for case in news[:_MOST_SHOWN]
     ]
     return lines + ([f"    … and {len(news) - _MOST_SHOWN} more"] if len(news) > _MOST_SHOWN else [])

@@ -11,7 +11,7 @@ from device_models.event import Event, Message, Rejection, Tick
 from device_models.registry import Device
 from gateway import commands as c
 from gateway import rule_versions
-from gateway.cases import agent, inbound, mail, silences
+from gateway.cases import agent, inbound, mail, silences, verdicts
 from gateway.cases.alerts import look_again
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
@@ -24,6 +24,7 @@ from gateway.people_commands import PeopleCommand
 from gateway.pipeline import owners
 from gateway.pipeline.rejections import UnknownDevice, count_unknown_devices, record_rejections
 from gateway.pipeline.states import without_timers
+from gateway.shadow_rules import with_trials
 from gateway.store import schema
 from gateway.transaction import Transaction
 from rules.detect import Detector
@@ -150,6 +151,10 @@ class Batch:
                 return agent.resolve(tx, command)
             case c.Reopen():
                 return agent.reopen(tx, command)
+            case c.GiveVerdict():
+                return verdicts.give_verdict(tx, command)
+            case c.JudgeWouldBe():
+                return verdicts.judge_would_be(tx, command)
             case c.Reply():
                 return agent.reply(tx, command)
             case c.Approve():
@@ -196,6 +201,9 @@ class Batch:
             case c.RollBackRules():
                 rolled_back = rule_versions.detector_of_version(tx, command.version)
                 return self._put_rules_live(rolled_back, command.by, "roll-back")
+            case c.PromoteRule():
+                promoted = rule_versions.detector_with_live(tx, self._owner.detector.ruleset, command.rule)
+                return self._put_rules_live(promoted, command.by, "command")
             case c.SaveUser():
                 return save_user(tx, command)
             case c.SaveSession():
@@ -264,7 +272,7 @@ class Batch:
         look_again(self._tx, schema.alerts.c.withheld_by == "inhibition")
         self._tx.set_meta("rules_version", detector.version)
         self._tx.after_commit.append(lambda: self._owner.replace_detector(detector))
-        changes = migration.as_list()
+        changes = with_trials(self._tx, before_it, detector.ruleset, migration.as_list())
         rule_versions.record_live(self._tx, before_it, detector.ruleset, by, origin, changes)
         self._tx.audit(by, "rules.put_live", detector.version)
         self._tx.changed("rules", detector.version)

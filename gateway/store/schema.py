@@ -162,6 +162,7 @@ transitions = Table(
     Column("explanation", sa.JSON, nullable=False),
     Index("ix_transitions_device_id_at", "device_id", "at"),
     Index("ix_transitions_case_id", "case_id"),
+    Index("ix_transitions_rule_at", "rule", "at"),
 )
 
 alerts = Table(
@@ -292,7 +293,7 @@ timeline = Table(
     Column("notification_id", sa.BigInteger),
 )
 """One line each. ``kind``: opened reopened firing recovered resolved acknowledged assigned note message_out message_in
-withheld. ``author``: ``gateway``, ``customer`` or a user's name."""
+withheld verdict. ``author``: ``gateway``, ``customer`` or a user's name."""
 
 notifications = Table(
     "notifications",

@@ -11,12 +11,14 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from device_models.profile import DeviceProfile
+from device_models.registry import Device
 from gateway.clock import Clock
 from gateway.commands import Commands
 from gateway.history import History
 from gateway.web.links import LinkSigner
 from notifiers.message import Rendered
 from notifiers.transports.twilio_callbacks import Form
+from rules.detect import Detector
 
 
 class ReadStore(Protocol):
@@ -93,6 +95,10 @@ class WebDeps:
     ([{``id``, ``kind``, ``profile``, ``severity``, ``purpose``, ``title``, ``when``, ``shadow``, ``file``}])."""
     explain_at: Callable[[str, datetime], Awaitable[Sequence[Mapping[str, Any]]]] | None = None
     """The same at a moment that has passed, from history. Raises LookupError, HistoryError."""
+    detector: Callable[[], Detector] | None = None
+    """The rules in force."""
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    """The registered devices by id, as the writer knows them."""
     brand: str = "Proactive Support"
     mode: str = "approve"
     """off | approve | auto: what becomes of messages by default."""

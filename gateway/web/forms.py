@@ -1,7 +1,7 @@
 """What people and programs send becomes commands; the console's forms and the API share every line of it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, cast
 
 from gateway.commands import (
     Acknowledge,
@@ -10,6 +10,7 @@ from gateway.commands import (
     Assign,
     Command,
     Discard,
+    GiveVerdict,
     Reopen,
     Reply,
     Resend,
@@ -72,6 +73,22 @@ def _resolve(case_id: int, by: str, sent: Sent) -> Command:
     return Resolve(case_id, by, optional_text(sent, "resolution"), tell)
 
 
+def _verdict(case_id: int, by: str, sent: Sent) -> Command:
+    verdict = verdict_of(sent)
+    doubles = str(sent.get("duplicate_of") or "").removeprefix("#")
+    if doubles and not (doubles.isdecimal() and len(doubles) < 16):
+        raise FieldError("duplicate_of", "duplicate_of: the number of a case, such as 17")
+    return GiveVerdict(case_id, verdict, by, int(doubles) if doubles else None)
+
+
+def verdict_of(sent: Sent) -> Literal["real", "false_alarm", "duplicate"] | None:
+    """Read a verdict; None, to take it back, where there is none. Raises FieldError."""
+    said = sent.get("verdict") or None
+    if said in (None, "real", "false_alarm", "duplicate"):
+        return cast("Literal['real', 'false_alarm', 'duplicate'] | None", said)
+    raise FieldError("verdict", "verdict: real, false_alarm or duplicate; nothing takes it back")
+
+
 def _reopen(case_id: int, by: str, _sent: Sent) -> Command:
     return Reopen(case_id, by)
 
@@ -108,6 +125,7 @@ CASE_COMMANDS: Mapping[str, Builder] = {
     "reply": _reply,
     "resolve": _resolve,
     "reopen": _reopen,
+    "verdict": _verdict,
     "service": _service,
 }
 MESSAGE_COMMANDS: Mapping[str, Builder] = {"approve": _approve, "discard": _discard, "resend": _resend}

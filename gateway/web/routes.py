@@ -7,7 +7,7 @@ from gateway.web.api import reads, writes
 from gateway.web.auth import Role
 from gateway.web.customer import pages as customer
 from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
-from gateway.web.pages import account, admin, case, demo, devices, join, lists, login, messages, queue, silences
+from gateway.web.pages import account, admin, case, demo, devices, join, lists, login, messages, queue, rules, silences
 
 ID = r"{id:\d+}"
 _VIEWER, _AGENT, _LEAD, _ADMIN = Role.VIEWER, Role.AGENT, Role.LEAD, Role.ADMIN
@@ -54,7 +54,9 @@ PAGES = (
     Route("GET", "/offers", lists.show_offers, _VIEWER),
     Route("GET", "/silences", silences.show_silences, _VIEWER),
     Route("GET", "/rejected", lists.show_rejected, _VIEWER),
-    Route("GET", "/rules", lists.show_rules, _VIEWER),
+    Route("GET", "/rules", rules.show_rules, _VIEWER),
+    Route("GET", "/rules/{id}", rules.show_rule, _VIEWER),
+    Route("GET", "/review", rules.show_review, _VIEWER),
     Route("GET", "/admin", lists.show_admin, _VIEWER),
     Route("GET", "/me", account.show_account, _VIEWER),
     Route("GET", "/me/second-factor", account.begin_second_factor, _VIEWER),
@@ -75,6 +77,8 @@ DEEDS = (
     Route("POST", "/me/second-factor", account.set_second_factor, _VIEWER),
     Route("POST", "/me/second-factor/drop", account.drop_second_factor, _VIEWER),
     Route("POST", "/me/sessions/end", account.end_sessions, _VIEWER),
+    Route("POST", f"/would-be/{ID}/verdict", rules.judge, _AGENT),
+    Route("POST", "/rules/{id}/promote", rules.promote, _LEAD),
     Route("POST", "/admin/users", admin.save_user, _ADMIN),
     *(Route("POST", f"/admin/users/{name}", deed, _ADMIN) for name, deed in USER_DEEDS.items()),
     Route("POST", "/admin/tokens", admin.save_token, _ADMIN),
@@ -93,6 +97,9 @@ API = (
     Route("GET", f"/api/messages/{ID}/preview", messages.show_preview_text, _VIEWER),
     Route("GET", "/api/offers/decisions", reads.list_decisions, _VIEWER),
     Route("GET", "/api/rejections", reads.list_rejections, _VIEWER),
+    Route("GET", "/api/rules", rules.list_rules, _VIEWER),
+    Route("GET", "/api/rules/{id}", rules.get_rule, _VIEWER),
+    Route("GET", "/api/review", rules.list_review, _VIEWER),
     Route("GET", "/api/silences", silences.list_silences, _VIEWER),
     Route("GET", "/api/status", reads.get_status, _VIEWER),
     *(Route("POST", f"/api/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),
@@ -102,6 +109,8 @@ API = (
     Route("POST", "/api/silences", silences.create, _AGENT),
     Route("POST", f"/api/silences/{ID}/end", silences.end, _AGENT),
     Route("GET", "/api/users", admin.list_users, _ADMIN),
+    Route("POST", f"/api/would-be/{ID}/verdict", rules.judge, _AGENT),
+    Route("POST", "/api/rules/{id}/promote", rules.promote, _LEAD),
     Route("POST", "/api/users", admin.save_user, _ADMIN),
     *(Route("POST", f"/api/users/{name}", deed, _ADMIN) for name, deed in USER_DEEDS.items()),
     Route("POST", "/api/tokens", admin.save_token, _ADMIN),

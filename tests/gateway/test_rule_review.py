@@ -86,18 +86,19 @@ def test_a_rule_whose_cases_staff_dismiss_is_named(running: Gateway) -> None:
         running.temperature(-18, day * 1440 + 30)
     rule = reviewed(running)["freezer-too-warm"]
     assert (rule.cases, rule.dismissed) == (3, 3)
-    assert rule.findings == ["3 of 3 cases were resolved as nothing"]
+    assert rule.findings == ["3 of 3 cases were dismissed as nothing"]
 
 
 def test_what_a_rule_in_shadow_would_have_done_is_listed(running: Gateway) -> None:
     for day in (0, 2):
         too_warm(running, day)
     rule = reviewed(running)["on-trial"]
-    assert [(case["device_id"], case["customer_id"], case["at"]) for case in rule.would_be] == [
+    assert rule.trial is not None
+    assert [(case.device_id, case.customer_id, case.at) for case in rule.trial.cases] == [
         ("f1", "ana", T0 + timedelta(days=2, minutes=5)),
         ("f1", "ana", T0 + timedelta(minutes=5)),
     ]
-    assert (rule.cases, rule.would_be_customers, rule.would_be_hours) == (0, 1, {10: 2})
+    assert (rule.cases, rule.trial.customers, rule.trial.hours) == (0, 1, {10: 2})
 
 
 def test_what_is_older_than_asked_for_does_not_count(running: Gateway) -> None:

@@ -61,6 +61,7 @@ async def get_case(request: web.Request) -> web.StreamResponse:
         {
             **present.case(facts.case),
             "timeline": [present.entry(entry) for entry in facts.timeline],
+            "verdict": facts.verdict,
             "messages": [present.message(line, facts.case.rule, facts.case.opened_at) for line in sent],
             "evidence": evidence,
         }

@@ -1,6 +1,6 @@
 """The case: the sentence first, the thread and what to do on one side, the proof on the other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 from aiohttp import web
 
+from gateway.cases.verdicts import verdict_of
 from gateway.web import forms
 from gateway.web.access import IDENTITY, csrf_of, fields, is_api, read, wants_json
 from gateway.web.auth import Role
@@ -31,6 +32,9 @@ log = structlog.get_logger()
 MESSAGE_KINDS = frozenset({"message_in", "message_out", "note"})
 """Timeline entries that are shown as speech; the others are one line each."""
 
+VERDICTS = (("real", "Real", "y"), ("false_alarm", "False alarm", "f"), ("duplicate", "Duplicate", "t"))
+"""(name, words, key)."""
+
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
@@ -44,6 +48,8 @@ class CaseFacts:
     firing_from: datetime
     firing_until: datetime | None
     earlier: list[CaseLine]
+    verdict: Mapping[str, Any] | None
+    """See ``verdict_of``."""
     agents: list[str]
 
 
@@ -63,6 +69,7 @@ def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
         firing_from=firing_from,
         firing_until=firing_until,
         earlier=[other for other in of_device if other.id != case_id],
+        verdict=verdict_of(connection, case_id),
         agents=people.agents(connection),
     )
 
@@ -111,6 +118,7 @@ async def context_of(request: web.Request, facts: CaseFacts, hours: int, width: 
         "previews": previews,
         "why": {message.id: why_of(message) for message in facts.waiting},
         "reply_channel": reply_channel(facts),
+        "verdicts": VERDICTS,
         "hours": hours,
         "ranges": RANGES,
         "message_kinds": MESSAGE_KINDS,

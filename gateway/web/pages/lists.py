@@ -1,4 +1,4 @@
-"""Pages that only tell: offers and their reasons, rejected messages, the rules in force, the installation's health."""
+"""Pages that only tell: offers and their reasons, rejected messages, the installation's health."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,6 @@ from gateway.web.auth import Role
 from gateway.web.deps import DEPS
 from gateway.web.pages.shell import show
 from gateway.web.queries import devices, messages, people, visits
-from gateway.web.wording import moment
 
 WITHHELD = {
     "accuracy": "The fix was too coarse to tell whether they were there.",
@@ -53,13 +52,6 @@ async def show_rejected(request: web.Request) -> web.StreamResponse:
         total=total,
         next_before=more,
     )
-
-
-async def show_rules(request: web.Request) -> web.StreamResponse:
-    """GET /rules: the rule set in force and what is wrong with the files."""
-    rules = dict(request.app[DEPS].status().get("rules", {}))
-    loaded_at = moment(rules.get("loaded_at")) if rules.get("loaded_at") else None
-    return await show(request, "rules.html", "rules", rules=rules, loaded_at=loaded_at)
 
 
 async def show_admin(request: web.Request) -> web.StreamResponse:

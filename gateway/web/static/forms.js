@@ -41,7 +41,7 @@ async function send(form, submitter) {
   if (card) edit(card, false);
   else if (!form.hasAttribute("data-clear") && form.contains(document.activeElement)) document.activeElement.blur();
   const back = form.dataset.undo;
-  if (form.dataset.done) toast(form.dataset.done, back ? async () => { const undone = await post(back); if (!undone.ok) toast(undone.detail); changed(); } : null);
+  if (form.dataset.done) toast(form.dataset.done, back ? async () => { const undone = await post(back, new URLSearchParams(form.dataset.undoBody)); if (!undone.ok) toast(undone.detail); changed(); } : null);
   if (form.hasAttribute("data-reload")) location.reload(); else changed();
 }
 
