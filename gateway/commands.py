@@ -10,8 +10,12 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from device_models.purpose import Purpose
+<<<<<<< HEAD
 from gateway.account_commands import AccountCommand
 from gateway.people_commands import PeopleCommand
+=======
+from notifiers.errors import Because
+>>>>>>> 9c820d3 (notifiers: Telegram, LINE and WhatsApp's Cloud API, both ways)
 from rules.response.silence import Weekly
 
 
@@ -120,6 +124,8 @@ class Resend:
 
     notification_id: int
     by: str
+    address: str | None = field(default=None, repr=False)
+    """The customer's address on the message's channel, mended; None: as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +180,22 @@ class CustomerWrote:
     customer_id: str | None = None
     keyword: str | None = None
     """What is read for STOP, DONE and their like where that is not all of the text: a mail has closing phrases."""
+    answers: str | None = None
+    """The provider's id of the message of ours that it answers, where they chose one."""
+    link_code: str | None = field(default=None, repr=False)
+    """Set where it links this address to a customer (``notifiers.link_codes``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelBlocked:
+    """A person shut us out of a channel, or let us in again, with the provider's own switch."""
+
+    provider: str
+    channel: str
+    address: str = field(repr=False)
+    blocked: bool
+    purposes: tuple[Purpose, ...] = ()
+    """What it is about; empty: all messages on that channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +252,10 @@ class ReceiptArrived:
     provider_id: str
     state: str
     error_code: str | None = None
+    because: Because = Because.MESSAGE
+    """What it failed on, where it failed."""
+    key: str | None = None
+    """``Outgoing.key`` where the provider gives it back: it finds a send whose answer was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +283,10 @@ class SendFailed:
     outcome: Literal["try_later", "unknown", "undeliverable"]
     reason: str
     retry_after_s: float | None = None
+    because: Because = Because.MESSAGE
+    """What an undeliverable one fails on."""
+    code: str = ""
+    """The provider's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +408,7 @@ Command = (
     | CustomerWrote
     | MailArrived
     | MailBounced
+    | ChannelBlocked
     | ServiceAnswered
     | SetConsent
     | ReceiptArrived

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 
 from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
 from gateway.errors import StartRefused
+from gateway.provider_settings import Line, Telegram, WhatsApp
+from gateway.section import Section as _Section
 
 _PREFIX = "GATEWAY_"
 _SIZES = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -42,10 +44,6 @@ def _listen(value: str) -> str:
 Listen = Annotated[str, AfterValidator(_listen)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Mode = Literal["off", "approve", "auto"]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Login(_Section):
@@ -182,7 +180,7 @@ class Notifiers(_Section):
     """``off``: nobody is told; ``approve``: a person lets each message go; ``auto``: at once."""
     modes: dict[Purpose, Mode] = Field(default_factory=dict)
     """Mode by purpose, where it differs."""
-    channels: tuple[str, ...] = ("whatsapp", "sms", "email", "webhook")
+    channels: tuple[str, ...] = ("whatsapp", "line", "telegram", "sms", "email", "webhook")
     """The company's order of preference, used when nothing better is known of a customer."""
     email: Email | None = None
     no_receipt_after: dict[Severity, Duration] = Field(
@@ -191,8 +189,11 @@ class Notifiers(_Section):
     """By severity, how long an accepted message may go without a receipt before the next channel is used as well; a
     severity that is not named waits for ever. Safety notices wait no longer than what is critical."""
     inbound_mail: InboundMail | None = None
+    line: Line | None = None
+    telegram: Telegram | None = None
     twilio: Twilio | None = None
     webhook: Webhook | None = None
+    whatsapp: WhatsApp | None = None
 
 
 class Brand(_Section):

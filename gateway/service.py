@@ -40,7 +40,7 @@ from gateway.live import LiveFeed
 from gateway.outbox.ladder import without_receipt
 from gateway.outbox.preview import preview
 from gateway.outbox.sender import Sender
-from gateway.outbox.transports import make_transports
+from gateway.outbox.transports import make_callback_readers, make_transports
 from gateway.outbox.warm_up import warm_up
 from gateway.people.registry import Registry, load_registry
 from gateway.pipeline.commit import Committer, Outcome
@@ -372,6 +372,7 @@ class Service:
             second_factor_for=config.web.second_factor_for,
             simulator=self._simulator,
             twilio_verify=partial(verify_signature, twilio.token.get_secret_value()) if twilio else None,
+            callbacks=make_callback_readers(config),
             metrics=self.metrics.registry,
         )
         app = create_app(deps)

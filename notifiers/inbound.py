@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from device_models.purpose import Purpose
 from notifiers.replies import Intent
 
 
@@ -22,3 +23,21 @@ class Inbound:
     """STOP, START or HELP where the provider has already acted on it: ours is to record it, not to answer again."""
     media: int = 0
     """How many pictures or files came with it; they stay with the provider until an agent asks."""
+    keyword: str | None = None
+    """What is read for STOP, DONE and their like where that is not the text: a tapped button's id."""
+    answers: str | None = None
+    """The provider's id of the message of ours that it answers, where the person chose one."""
+    link_code: str | None = field(default=None, repr=False)
+    """Set where it links this address to a customer, see ``notifiers.link_codes``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """A person shut us out on a channel, or let us in again, with the provider's own switch."""
+
+    provider: str
+    channel: str
+    address: str = field(repr=False)
+    blocked: bool
+    purposes: frozenset[Purpose] = frozenset()
+    """What it is about where the provider tells marketing apart; empty: everything on this channel."""

@@ -49,6 +49,16 @@ class Thread:
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """An answer to tap; channels without buttons say the same in words."""
+
+    id: str
+    """An ASCII keyword of ``notifiers.replies`` (``done``, ``later``), the same in every language."""
+    label: str
+    """In the customer's language; 20 characters are shown everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """A message in the customer's language, in the form its channel wants."""
 
@@ -65,6 +75,7 @@ class Rendered:
     """What fell back to English or was left out: ``catalogue:pt``, ``title:de``, ``msgid:…``, ``link:page_url``."""
     segments: Segments | None = None
     """On SMS, how many segments ``text`` takes; more than ``segments.MOST`` is worth a warning."""
+    buttons: tuple[Button, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

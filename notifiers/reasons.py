@@ -23,6 +23,8 @@ _SENTENCES = {
     "channel.no_address": "{name} has no address on {channel}.",
     "channel.no_transport": "{channel} is not set up here.",
     "channel.unverified": "{name}'s address on {channel} is not verified yet.",
+    "channel.dead": "{name}'s address on {channel} is dead ({provider}: {reason}); it is tried again once it changes.",
+    "channel.blocked": "{name} has told {provider} to stop messages on {channel}.",
     "channel.preferred": "{name} prefers {channel} (own choice).",
     "channel.learned": "{name} has answered best on {channel} ({evidence}).",
     "channel.not_enough_data": "There is not enough data yet on what {name} answers to.",

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from notifiers.errors import Because
+
 
 class SendState(StrEnum):
     """How far a message has come, as far as anybody told us."""
@@ -55,3 +57,7 @@ class Receipt:
     """Aware UTC; the provider's own time where it says one, else when the report came in."""
     error_code: str | None = None
     """The provider's code where ``state`` is failed."""
+    because: Because = Because.MESSAGE
+    """What it failed on, where ``state`` is failed."""
+    key: str | None = None
+    """``Outgoing.key`` where the provider gives it back: it finds a send whose own answer was lost."""

@@ -22,7 +22,7 @@ from notifiers.bidi import isolate
 from notifiers.catalogue import SOURCE_LANGUAGE, load_catalogues
 from notifiers.facts import line
 from notifiers.links import only_ours
-from notifiers.message import Brand, Direction, Links, Rendered
+from notifiers.message import Brand, Button, Direction, Links, Rendered
 from notifiers.segments import MOST, segments, thrifty
 from notifiers.view import View, Words, view
 
@@ -79,6 +79,8 @@ class Content:
     """That an earlier copy may have arrived."""
     answer: str
     """How to answer, where the answer matters."""
+    buttons: tuple[Button, ...]
+    """The same to tap, for channels that have them."""
     hint: str
     """That one may answer."""
     signature: str
@@ -172,6 +174,7 @@ class Renderer:
             direction=content.direction,
             missing=tuple(dict.fromkeys(words.missing)),
             segments=segments(text) if channel == "sms" else None,
+            buttons=content.buttons,
         )
 
     def _language(self, locale: str) -> str:
@@ -205,6 +208,7 @@ class Renderer:
             action=text("action"),
             repeat=footer["repeat"],
             answer=text("answer"),
+            buttons=tuple(Button(id_, label) for id_, _, label in (row.partition("\t") for row in lines("buttons"))),
             hint=text("hint"),
             signature=text("signature"),
             stop_reply=footer["stop_reply"] if stops else "",

@@ -10,8 +10,9 @@ from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
-from gateway.commands import CommandRefused, CustomerWrote, SetConsent
+from gateway.commands import ChannelBlocked, CommandRefused, CustomerWrote, SetConsent
 from gateway.outbox.queue import enqueue, set_state
+from gateway.outbox.reachability import heard_from, shut
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from notifiers.replies import Intent, Reply, read_reply
@@ -38,9 +39,16 @@ class Understood:
 def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None:
     """Take in one message; None where the provider sent it before."""
     customer = _customer_of(tx, command)
+<<<<<<< HEAD
     case = load_case(tx, command.case_id) if command.case_id is not None else _case_of(tx, customer)
     if case is not None and (customer is None or not _is_part_of(tx, case, customer)):
         # An answer joins a case only for those who were told of it, whoever knows its number.
+=======
+    case_id = command.case_id if command.case_id is not None else _case_answered(tx, command)
+    case = load_case(tx, case_id) if case_id is not None else _case_of(tx, customer)
+    if case is not None and (customer is None or case["customer_id"] != customer.id):
+        # An answer joins a case only for the case's own customer, whoever knows its number.
+>>>>>>> 9c820d3 (notifiers: Telegram, LINE and WhatsApp's Cloud API, both ways)
         case = None
     reply = read_reply(command.text if command.keyword is None else command.keyword)
     row = {
@@ -56,6 +64,8 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     if not dialect.insert_new(tx.connection, schema.inbound, row, unique=["provider", "provider_id"]):
         return None
     tx.changed("inbound", command.provider_id)
+    if customer is not None:
+        heard_from(tx, customer, command.channel, let_in=reply.intent is Intent.START)
     if customer is not None and reply.intent in (Intent.STOP, Intent.START):
         purposes = _stop_or_start(tx, customer, command, reply)
         _answer(tx, customer, command, f"{reply.intent.value}_confirmed", purposes)
@@ -104,6 +114,20 @@ def set_consent(tx: Transaction, command: SetConsent) -> Customer:
         _withhold_waiting(tx, customer.id, purposes)
     tx.changed("customer", customer.id)
     return changed
+
+
+def channel_blocked(tx: Transaction, command: ChannelBlocked) -> int:
+    """Heed what a person told the provider; return how many customers have that address."""
+    customers = [c for c in tx.registry.customers.values() if c.address(command.channel) == command.address]
+    for customer in customers:
+        if command.purposes:
+            source = f"{'stop' if command.blocked else 'start'} by {command.provider}"
+            set_consent(tx, SetConsent(customer.id, command.purposes, not command.blocked, source))
+        elif command.blocked:
+            shut(tx, customer, command.channel, command.address, "blocked", command.provider, "")
+        else:
+            heard_from(tx, customer, command.channel, let_in=True)
+    return len(customers)
 
 
 def _replace_customer(tx: Transaction, customer: Customer) -> None:
@@ -189,6 +213,16 @@ def _customer_of(tx: Transaction, command: CustomerWrote) -> Customer | None:
     # Not an index, since an address may be written in ``addresses``; a few thousand comparisons cost a millisecond.
     found = [c for c in tx.registry.customers.values() if c.address(command.channel) == command.address]
     return found[0] if len(found) == 1 else None
+
+
+def _case_answered(tx: Transaction, command: CustomerWrote) -> int | None:
+    """The case of the message they chose to answer."""
+    if command.answers is None:
+        return None
+    n = schema.notifications
+    query = sa.select(n.c.case_id).where(n.c.provider == command.provider, n.c.provider_id == command.answers)
+    found: int | None = tx.connection.execute(query).scalar()
+    return found
 
 
 def _case_of(tx: Transaction, customer: Customer | None) -> sa.RowMapping | None:

@@ -109,10 +109,11 @@ def _rules(config: Config) -> Iterator[Finding]:
 
 
 def _providers(config: Config) -> Iterator[Finding]:
-    from gateway.outbox.transports import make_transports
+    from gateway.outbox.transports import make_callback_readers, make_transports
 
     async def made() -> str:
         transports = make_transports(config)
+        make_callback_readers(config)
         for transport in transports:
             await transport.close()
         return ", ".join(transport.name for transport in transports)
@@ -126,8 +127,25 @@ def _providers(config: Config) -> Iterator[Finding]:
         yield Finding("ok", f"notifiers: {names}; mode {config.notifiers.mode}")
     else:
         yield Finding("warning", "notifiers: none is set up, so cases open and nobody is told; see docs/messages.md")
+    yield from _callbacks(config)
     if config.web.public_url is None:
         yield Finding("warning", "web.public_url is not set: links in messages lead to this machine alone")
+
+
+def _callbacks(config: Config) -> Iterator[Finding]:
+    """Where each provider is to post."""
+    for section in ("telegram", "line", "whatsapp", "webhook"):
+        if getattr(config.notifiers, section) is None:
+            continue
+        url = f"{config.public_url}/webhooks/{section}"
+        if url.startswith("https://") or section == "webhook":
+            yield Finding("ok", f"notifiers.{section}: let it post to {url}")
+        else:
+            yield Finding("warning", f"notifiers.{section}: posts to https alone; set web.public_url, now {url}")
+    whatsapp = config.notifiers.whatsapp
+    if whatsapp is not None and whatsapp.template is None:
+        advice = "WhatsApp reaches only who wrote within 24 hours; see docs/messages.md"
+        yield Finding("warning", f"notifiers.whatsapp.template is not set: {advice}")
 
 
 def _store(config: Config) -> Iterator[Finding]:

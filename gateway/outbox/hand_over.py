@@ -8,6 +8,7 @@ import random
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
@@ -17,9 +18,11 @@ from gateway.cases.timeline import add_entry, touch
 from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
+from gateway.outbox.reachability import said_to_staff, shut
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from gateway.web.links import LinkSigner
+from notifiers.errors import Because
 from notifiers.message import Brand, Links, Outgoing, Rendered, Thread
 from notifiers.receipts import SendState, advance
 from notifiers.render import render
@@ -29,6 +32,8 @@ INBOUND_MAIL = "mail"
 MOST_ATTEMPTS = 12
 _REPORTED_ON = frozenset({"handed_over", "unknown", "accepted", "delivered", "read"})
 """States that a receipt may move; what was buried or discarded stays so."""
+_SESSION = timedelta(hours=23, minutes=55)
+"""After a customer's own message WhatsApp takes free text for 24 hours; a little less, so that none comes too late."""
 _FIRST_WAIT_S = 15.0
 _LONGEST_WAIT_S = 3600.0
 
@@ -67,8 +72,9 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         body=rendered.text,
         reason=None,
     )
+    key = f"{row['key']}:{choice.channel}"
     return Outgoing(
-        key=f"{row['key']}:{choice.channel}",
+        key=key,
         channel=choice.channel,
         address=choice.address,
         rendered=rendered,
@@ -77,8 +83,9 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         expires_at=row["expires_at"],
         links=message_links,
         thread=_thread(tx, row),
-        status_callback_url=f"{tx.config.public_url}/webhooks/twilio/status",
+        status_callback_url=f"{tx.config.public_url}/webhooks/twilio/status?{urlencode({'key': key})}",
         automatic=row["text"] is None,
+        session_open=_wrote_today(tx, customer.id, choice.channel),
     )
 
 
@@ -132,6 +139,7 @@ def record_failure(tx: Transaction, command: SendFailed, chance: random.Random) 
         set_state(tx, row["id"], "unknown", reason=command.reason)
         _after_unknown(tx, row)
     else:
+        _shut_where_it_failed(tx, row, command.because, row["channel"], command.code)
         _next_channel(tx, row, command.reason)
 
 
@@ -152,10 +160,13 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
     n = schema.notifications
     query = sa.select(n).where(n.c.provider == command.provider, n.c.provider_id == command.provider_id)
     found = tx.connection.execute(query).mappings().first()
+    if found is None and command.key is not None:
+        found = _lost_send(tx, command.key, command.provider, command.provider_id)
     if found is None or found["state"] not in _REPORTED_ON:
         return True
     state = advance(SendState(found["state"]), SendState(command.state))
     if state is SendState.FAILED:
+        _shut_where_it_failed(tx, found, command.because, command.provider, command.error_code or "")
         _next_channel(tx, found, f"{command.provider} reported a failure ({command.error_code or 'no code'})")
     elif state.value != found["state"]:
         set_state(tx, found["id"], state.value, **_times(tx, state))
@@ -164,6 +175,37 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
         if found["case_id"] is not None:
             touch(tx, found["case_id"])
     return True
+
+
+def _lost_send(tx: Transaction, key: str, provider: str, provider_id: str) -> sa.RowMapping | None:
+    """The send that a receipt names by our own key: its answer was lost, and now we know the provider's id."""
+    row_key, _, channel = key.rpartition(":")
+    n = schema.notifications
+    query = sa.select(n).where(n.c.key == row_key, n.c.channel == channel, n.c.state == "unknown")
+    found = tx.connection.execute(query).mappings().first()
+    if found is None:
+        return None
+    set_state(tx, found["id"], "accepted", provider=provider, provider_id=provider_id, accepted_at=tx.now, reason=None)
+    return load_notification(tx, found["id"])
+
+
+def _shut_where_it_failed(tx: Transaction, row: sa.RowMapping, because: Because, provider: str, code: str) -> None:
+    """Remember what a failure says of the address itself, so that it is not tried in vain again."""
+    customer = tx.registry.customers.get(row["customer_id"])
+    reason = {Because.ADDRESS: "dead", Because.OPTED_OUT: "blocked"}.get(because)
+    if customer is None or reason is None or customer.address(row["channel"]) != row["address"]:
+        return
+    shut(tx, customer, row["channel"], row["address"], reason, provider, code)
+    if row["case_id"] is not None:
+        add_entry(tx, row["case_id"], "note", body={"text": said_to_staff(row["channel"], reason)})
+
+
+def _wrote_today(tx: Transaction, customer_id: str, channel: str) -> bool:
+    i = schema.inbound
+    query = sa.select(i.c.id).where(
+        i.c.customer_id == customer_id, i.c.channel == channel, i.c.received_at > tx.now - _SESSION
+    )
+    return tx.connection.execute(query.limit(1)).first() is not None
 
 
 def mark_unknown_after_crash(tx: Transaction) -> int:

@@ -1,6 +1,7 @@
 """Rows of the outbox: how a decision to tell someone becomes a message that waits, and how waiting ends early."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,8 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.timeline import add_entry
+from gateway.outbox.channels import configured_channels
+from gateway.outbox.reachability import shut_channels
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from notifiers.choice import Choice, choose
@@ -108,22 +111,17 @@ def choose_now(
     via: str | None = None,
 ) -> Choice:
     """Choose the channel as things stand now; ``tried`` failed before, ``via`` is where the customer wrote last."""
-    channels = [channel for channel in available_channels(tx) if channel not in tried]
+    shut = shut_channels(tx, customer)
+    channels = [channel for channel in available_channels(tx) if channel not in tried and channel not in shut]
     if via in channels:
         customer = customer.model_copy(update={"preferred_channel": via})
-    return choose(customer, purpose, severity, channels, tx.now)
+    choice = choose(customer, purpose, severity, channels, tx.now)
+    return replace(choice, why=(*shut.values(), *choice.why)) if shut else choice
 
 
 def available_channels(tx: Transaction) -> list[str]:
     """Return the channels that have a provider, in the company's order."""
-    settings = tx.config.notifiers
-    has = {
-        "email": settings.email is not None,
-        "sms": settings.twilio is not None,
-        "whatsapp": settings.twilio is not None and settings.twilio.whatsapp_sender is not None,
-        "webhook": settings.webhook is not None,
-    }
-    return [channel for channel in settings.channels if has.get(channel, False)]
+    return configured_channels(tx.config.notifiers)
 
 
 def is_held(tx: Transaction) -> bool:

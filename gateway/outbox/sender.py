@@ -118,7 +118,10 @@ class Sender:
         if isinstance(error, TryLater):
             failed = SendFailed(notification_id, "try_later", error.advice, error.retry_after_s)
         elif isinstance(error, Undeliverable):
-            failed = SendFailed(notification_id, "undeliverable", error.advice)
+            failed = SendFailed(notification_id, "undeliverable", error.advice, because=error.because, code=error.code)
+        elif transport.repeatable:
+            # The provider knows the key again: the same request says whether it had been accepted.
+            failed = SendFailed(notification_id, "try_later", error.advice)
         else:
             failed = SendFailed(notification_id, "unknown", error.advice)
         event = f"notify.{failed.outcome}"

@@ -1,10 +1,19 @@
-"""The transports that the configuration asks for."""
+"""The transports that the configuration asks for, and what reads their posts."""
+
+from collections.abc import Sequence
 
 from gateway.config import Config, ConfigError
+from notifiers.callbacks import CallbackReader
 from notifiers.transports import Transport
+from notifiers.transports.line import LineTransport
+from notifiers.transports.line_callbacks import LineCallbacks
 from notifiers.transports.smtp import SmtpTransport
+from notifiers.transports.telegram import TelegramTransport
+from notifiers.transports.telegram_callbacks import TelegramCallbacks
 from notifiers.transports.twilio import TwilioTransport
-from notifiers.transports.webhook import WebhookTransport
+from notifiers.transports.webhook import WebhookCallbacks, WebhookTransport
+from notifiers.transports.whatsapp import WhatsAppTransport
+from notifiers.transports.whatsapp_callbacks import WhatsAppCallbacks
 
 
 def make_transports(config: Config) -> list[Transport]:
@@ -29,8 +38,59 @@ def make_transports(config: Config) -> list[Transport]:
                     base_url=twilio.base_url,
                 )
             )
+        if settings.telegram is not None:
+            telegram = settings.telegram
+            transports.append(TelegramTransport(telegram.token.get_secret_value(), base_url=telegram.base_url))
+        if settings.line is not None:
+            transports.append(LineTransport(settings.line.token.get_secret_value(), base_url=settings.line.base_url))
+        if settings.whatsapp is not None:
+            whatsapp = settings.whatsapp
+            transports.append(
+                WhatsAppTransport(
+                    whatsapp.phone_number_id,
+                    whatsapp.token.get_secret_value(),
+                    template=whatsapp.template,
+                    template_languages=whatsapp.template_languages,
+                    version=whatsapp.version,
+                    base_url=whatsapp.base_url,
+                )
+            )
         if settings.webhook is not None:
             transports.append(WebhookTransport(settings.webhook.url, [settings.webhook.secret.get_secret_value()]))
     except ValueError as error:
         raise ConfigError(f"notifiers: {error}") from error
+    _one_each(transports)
     return transports
+
+
+def make_callback_readers(config: Config) -> dict[str, CallbackReader]:
+    """Make what reads the posts of each configured provider, by the end of the address that it posts to.
+
+    Raises ConfigError where a secret cannot be used.
+    """
+    settings = config.notifiers
+    readers: list[CallbackReader] = []
+    try:
+        if settings.telegram is not None:
+            readers.append(TelegramCallbacks(settings.telegram.secret.get_secret_value()))
+        if settings.line is not None:
+            readers.append(LineCallbacks(settings.line.secret.get_secret_value()))
+        if settings.whatsapp is not None:
+            whatsapp = settings.whatsapp
+            secret, token = whatsapp.app_secret.get_secret_value(), whatsapp.verify_token.get_secret_value()
+            readers.append(WhatsAppCallbacks(secret, token, whatsapp.phone_number_id))
+        if settings.webhook is not None:
+            readers.append(WebhookCallbacks([settings.webhook.secret.get_secret_value()]))
+    except ValueError as error:
+        raise ConfigError(f"notifiers: {error}") from error
+    return {reader.provider: reader for reader in readers}
+
+
+def _one_each(transports: Sequence[Transport]) -> None:
+    """Two providers for one channel would leave it to chance which one a customer hears from."""
+    serves: dict[str, str] = {}
+    for transport in transports:
+        for channel in transport.channels:
+            if channel in serves:
+                raise ConfigError(f"notifiers: {serves[channel]} and {transport.name} both serve {channel}; keep one")
+            serves[channel] = transport.name

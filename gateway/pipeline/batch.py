@@ -175,6 +175,8 @@ class Batch:
                 return self._customer_wrote(mail.customer_wrote(tx, command))
             case c.MailBounced():
                 return mail.bounced(tx, command)
+            case c.ChannelBlocked():
+                return inbound.channel_blocked(tx, command)
             case c.ServiceAnswered():
                 return self._service_answered(command.case_id, command.answer)
             case c.SetConsent():

@@ -16,6 +16,7 @@ from gateway.clock import Clock
 from gateway.commands import Commands
 from gateway.history import History
 from gateway.web.links import LinkSigner
+from notifiers.callbacks import CallbackReader
 from notifiers.message import Rendered
 from notifiers.transports.twilio_callbacks import Form
 from rules.detect import Detector
@@ -110,6 +111,8 @@ class WebDeps:
     simulator: SimulatorControl | None = None
     twilio_verify: Callable[[str, Form, str], bool] | None = None
     """(exact public URL, form as received, signature) → genuine; None, while Twilio is not configured, refuses all."""
+    callbacks: Mapping[str, CallbackReader] = field(default_factory=dict)
+    """What reads each configured provider's posts, by the end of the address that it posts to."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
 
 

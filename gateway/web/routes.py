@@ -1,6 +1,6 @@
 """The table of routes: every address, and the least role that may use it. A test tries each role on each."""
 
-from gateway.web import ops, sse, webhooks
+from gateway.web import callbacks, ops, sse, webhooks
 from gateway.web.access import Route
 from gateway.web.api import devices as device_deeds
 from gateway.web.api import reads, writes
@@ -38,6 +38,8 @@ PUBLIC = (
     Route("POST", "/p/{token}/stop", customer.stop, None),
     Route("POST", "/webhooks/twilio/status", webhooks.twilio_status, None),
     Route("POST", "/webhooks/twilio/inbound", webhooks.twilio_inbound, None),
+    Route("GET", "/webhooks/{provider}", callbacks.answer_challenge, None),
+    Route("POST", "/webhooks/{provider}", callbacks.take, None),
 )
 PAGES = (
     Route("GET", "/", queue.show_queue, _VIEWER),

@@ -4,8 +4,10 @@ import structlog
 from aiohttp import web
 
 from gateway.commands import CommandRefused, CustomerWrote, ReceiptArrived
+from gateway.web.body import read_body
 from gateway.web.deps import DEPS
 from notifiers.transports.twilio_callbacks import Form, parse_form, parse_inbound, parse_receipt
+from notifiers.transports.twilio_errors import because
 
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 LARGEST_BODY = 64 * 1024
@@ -19,7 +21,10 @@ async def twilio_status(request: web.Request) -> web.StreamResponse:
     if receipt is None:
         log.info("webhook.not_understood", provider="twilio", kind="status")
         return _twiml()
-    command = ReceiptArrived(receipt.provider, receipt.provider_id, receipt.state.value, receipt.error_code)
+    # The key is part of the signed address: it finds a send whose own answer was lost.
+    key = request.query.get("key")
+    code = receipt.error_code
+    command = ReceiptArrived(receipt.provider, receipt.provider_id, receipt.state.value, code, because(code or ""), key)
     await request.app[DEPS].commands.submit(command)
     return _twiml()
 
@@ -45,9 +50,7 @@ async def _genuine_form(request: web.Request) -> Form:
     Raises HTTPForbidden where it was not signed by Twilio for this account.
     """
     deps = request.app[DEPS]
-    body = await request.content.read(LARGEST_BODY + 1)
-    if len(body) > LARGEST_BODY:
-        raise web.HTTPRequestEntityTooLarge(LARGEST_BODY, len(body))
+    body = await read_body(request, LARGEST_BODY)
     try:
         form = parse_form(body)
     except ValueError:

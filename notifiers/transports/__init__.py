@@ -24,6 +24,11 @@ class Transport(Protocol):
         """The states it can report after accepting; empty means silence says nothing, and no ladder may wait on it."""
         ...
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the provider knows the key again, so that a send without a clear answer is simply made again."""
+        ...
+
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Hand one message over, at most once a call.
 

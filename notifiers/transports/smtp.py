@@ -95,6 +95,7 @@ class SmtpTransport:
     """Hands mails to one server over a few kept connections."""
 
     name = "smtp"
+    repeatable = False
     channels = frozenset({"email"})
     reports: frozenset[SendState] = frozenset()
     """SMTP tells of no delivery; a bounce is another mail."""

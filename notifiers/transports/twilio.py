@@ -27,6 +27,7 @@ class TwilioTransport:
     """Hands messages to Twilio, or to whatever speaks its wire format at ``base_url``."""
 
     name = "twilio"
+    repeatable = False
     reports = frozenset({SendState.DELIVERED, SendState.READ, SendState.FAILED})
 
     def __init__(

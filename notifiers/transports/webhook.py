@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from device_models.event import rfc3339
+from notifiers.callbacks import Reading, parse_object
 from notifiers.errors import Because, Undeliverable
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import Receipt, SendState
@@ -29,6 +30,7 @@ class WebhookTransport:
     """Posts each message to one URL of the company's."""
 
     name = "webhook"
+    repeatable = False
     reports = frozenset({SendState.DELIVERED, SendState.READ, SendState.FAILED})
 
     def __init__(
@@ -135,6 +137,29 @@ def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now:
     # Every pair is compared before any is looked at, so that time tells nothing about which secret matched.
     matches = [hmac.compare_digest(one, other) for one in given for other in expected]
     return any(matches)
+
+
+class WebhookCallbacks:
+    """Reads what the company's app posts back."""
+
+    provider = "webhook"
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        """Believe what one of ``secrets`` signed. Raises ValueError for a secret of another form."""
+        self._secrets = [secret for secret in secrets if secret_key(secret)]
+
+    def is_genuine(self, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
+        """See ``CallbackReader``."""
+        return verify(self._secrets, headers, body, now)
+
+    def read(self, body: bytes, at: datetime) -> Reading:
+        """See ``CallbackReader``."""
+        receipt = parse_receipt(parse_object(body), at)
+        return Reading() if receipt is None else Reading((receipt,))
+
+    def challenge(self, query: Mapping[str, str]) -> str | None:
+        """See ``CallbackReader``; nothing is asked."""
+        return None
 
 
 def parse_receipt(payload: Mapping[str, Any], at: datetime) -> Receipt | None:

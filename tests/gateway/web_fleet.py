@@ -40,6 +40,7 @@ from gateway.history import Sample
 from gateway.history.embedded import EmbeddedHistory
 from gateway.live import LiveFeed
 from gateway.outbox.preview import preview
+from gateway.outbox.transports import make_callback_readers
 from gateway.people.registry import Registry, load_registry
 from gateway.pipeline.commit import Committer, Outcome, Work
 from gateway.pipeline.explaining import explain_device
@@ -277,6 +278,7 @@ async def town(
         tiles_url=tiles_url,
         simulator=Demo() if demo else None,
         twilio_verify=_twilio_verify,
+        callbacks=make_callback_readers(settings),
         metrics=CollectorRegistry(),
     )
     made = Town(store, committer, registry, history, deps, live, sequence=committer.sequence)

@@ -114,6 +114,9 @@ def test_done_and_later_are_asked_for_in_words_we_understand(language: str, done
     for word in (done, later):
         assert re.search(rf"(?<!\w){re.escape(word)}(?!\w)", asked) or (word[0] in "「“" and word in asked)
     assert (read_reply(done).intent, read_reply(later).intent) == (Intent.DONE, Intent.LATER)
+    # A tapped button shows its label in the chat, where somebody may type it the next time.
+    labels = [CATALOGUES[language].gettext(label) for label in ("Done", "Later")]
+    assert [read_reply(label).intent for label in labels] == [Intent.DONE, Intent.LATER]
 
 
 def test_russian_counts_days_in_its_three_forms() -> None:

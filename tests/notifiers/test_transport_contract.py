@@ -12,10 +12,14 @@ from notifiers.errors import NotifierError, TryLater, Unknown
 from notifiers.message import Outgoing
 from notifiers.receipts import SendState
 from notifiers.transports import Transport
+from notifiers.transports.line import LineTransport
 from notifiers.transports.smtp import SmtpTransport
+from notifiers.transports.telegram import TelegramTransport
 from notifiers.transports.twilio import TwilioTransport
 from notifiers.transports.webhook import WebhookTransport
+from notifiers.transports.whatsapp import WhatsAppTransport
 from tests.notifiers.making import outgoing
+from tests.notifiers.provider_servers import CHAT, LINE_USER, TELEGRAM_TOKEN
 from tests.notifiers.servers import (
     CLOSE,
     HANG,
@@ -48,12 +52,38 @@ def _smtp(url: str) -> Transport:
     return SmtpTransport(url, "Nordfrost <help@nordfrost.example>", timeout_s=TIMEOUT_S)
 
 
+def _telegram(url: str) -> Transport:
+    return TelegramTransport(TELEGRAM_TOKEN, base_url=url, timeout_s=TIMEOUT_S)
+
+
+def _line(url: str) -> Transport:
+    return LineTransport(f"{TOKEN}-of-line", base_url=url, timeout_s=TIMEOUT_S)
+
+
+def _whatsapp(url: str) -> Transport:
+    return WhatsAppTransport("106540352242922", TOKEN, base_url=url, timeout_s=TIMEOUT_S)
+
+
 HTTP: dict[str, tuple[Make, Outgoing]] = {
+    "telegram": (_telegram, outgoing(channel="telegram", address=CHAT)),
+    "line": (_line, outgoing(channel="line", address=LINE_USER)),
+    "whatsapp": (_whatsapp, outgoing(channel="whatsapp", address="+447400123456", session_open=True)),
     "twilio": (_twilio, outgoing(channel="sms", address="+447400123456")),
     "webhook": (_webhook, outgoing(channel="webhook", address="customer-4711")),
 }
 MAIL = outgoing(address="ana.souza@example.com")
-LEAKS = (TOKEN, PASSWORD, SECRET.removeprefix("whsec_"), "447400123456", "customer-4711", "ana.souza", "has warmed")
+LEAKS = (
+    TOKEN,
+    TELEGRAM_TOKEN,
+    CHAT,
+    LINE_USER,
+    PASSWORD,
+    SECRET.removeprefix("whsec_"),
+    "447400123456",
+    "customer-4711",
+    "ana.souza",
+    "has warmed",
+)
 
 
 def _assert_tight(error: NotifierError) -> None:
@@ -165,7 +195,8 @@ async def test_a_huge_answer_is_no_trouble(http_transport: tuple[Make, Outgoing]
 async def test_connections_are_kept_between_messages(http_transport: tuple[Make, Outgoing]) -> None:
     make, message = http_transport
 
-    async with http_server(json_answer(201, {"sid": "SM1", "status": "queued"})) as server:
+    taken = {"sid": "SM1", "result": {"message_id": 1}, "messages": [{"id": "wamid.1"}]}
+    async with http_server(json_answer(200, taken)) as server:
         transport = make(server.url)
         for _ in range(3):
             accepted = await transport.send(message)
@@ -177,7 +208,7 @@ async def test_connections_are_kept_between_messages(http_transport: tuple[Make,
 
 
 def test_each_transport_says_what_it_serves_and_what_it_can_report() -> None:
-    for transport in (_twilio("http://x"), _webhook("http://x"), _smtp("smtp://localhost")):
+    for transport in (*(make("http://x") for make, _ in HTTP.values()), _smtp("smtp://localhost")):
         assert transport.name
         assert transport.channels
         assert transport.reports <= {SendState.DELIVERED, SendState.READ, SendState.FAILED}

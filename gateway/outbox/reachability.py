@@ -1,0 +1,59 @@
+"""Which of a customer's channels are shut: a dead address, or one whose owner told the provider to stop.
+
+A dead address is tried again once it is another one, or its owner writes from it. An objection at the provider ends
+when they lift it there (START, unblocking the bot), or with another address.
+"""
+
+import sqlalchemy as sa
+
+from device_models.registry import Customer
+from gateway.store import dialect
+from gateway.store.reachability import unreachable
+from gateway.transaction import Transaction
+from notifiers.reasons import Reason, channel_name
+
+
+def shut_channels(tx: Transaction, customer: Customer) -> dict[str, Reason]:
+    """Return the customer's channels that are not to be tried, each with its reason."""
+    query = sa.select(unreachable).where(unreachable.c.customer_id == customer.id).order_by(unreachable.c.channel)
+    shut_ones = {}
+    for row in tx.connection.execute(query).mappings():
+        if customer.address(row["channel"]) != row["address"]:
+            continue
+        facts = {"channel": row["channel"], "provider": row["provider"], "reason": row["code"] or row["reason"]}
+        shut_ones[row["channel"]] = Reason(f"channel.{row['reason']}", facts)
+    return shut_ones
+
+
+def shut(
+    tx: Transaction, customer: Customer, channel: str, address: str, reason: str, provider: str, code: str
+) -> None:
+    """Remember that ``address`` is not to be tried again; ``reason``: dead | blocked."""
+    row = {
+        "customer_id": customer.id,
+        "channel": channel,
+        "address": address,
+        "reason": reason,
+        "provider": provider,
+        "code": code,
+        "at": tx.now,
+    }
+    dialect.upsert(tx.connection, unreachable, [row])
+    tx.changed("customer", customer.id)
+
+
+def heard_from(tx: Transaction, customer: Customer, channel: str, *, let_in: bool) -> None:
+    """A person wrote from a channel: it is not dead; ``let_in``: they lifted what they had told the provider too."""
+    gone = sa.delete(unreachable).where(unreachable.c.customer_id == customer.id, unreachable.c.channel == channel)
+    if not let_in:
+        gone = gone.where(unreachable.c.reason == "dead")
+    if tx.connection.execute(gone).rowcount:
+        tx.changed("customer", customer.id)
+
+
+def said_to_staff(channel: str, reason: str) -> str:
+    """Say in the case what was found out about the channel."""
+    name = channel_name(channel)
+    if reason == "blocked":
+        return f"The customer told the provider to stop messages by {name}; it is not used until they lift that."
+    return f"The customer's address for {name} is dead; it is not tried again until it is changed."

@@ -1,0 +1,48 @@
+"""The sections ``[notifiers.<provider>]`` of the chat providers. Docs: docs/configuration.md, docs/messages.md."""
+
+from pydantic import SecretStr
+
+from gateway.section import Section
+
+
+class Telegram(Section):
+    """A Telegram bot."""
+
+    token: SecretStr
+    """As BotFather gives it."""
+    secret: SecretStr
+    """What setWebhook was given; Telegram brings it along with each update."""
+    bot: str | None = None
+    """The bot's user name, which the customer's page links to."""
+    base_url: str = "https://api.telegram.org"
+
+
+class Line(Section):
+    """A LINE official account."""
+
+    token: SecretStr
+    """Channel access token."""
+    secret: SecretStr
+    """Channel secret, which signs what LINE posts."""
+    account_id: str | None = None
+    """The basic id (``@…``), which the customer's page links to."""
+    base_url: str = "https://api.line.me"
+
+
+class WhatsApp(Section):
+    """A number of a WhatsApp Business account, by Meta's Cloud API."""
+
+    phone_number_id: str
+    token: SecretStr
+    app_secret: SecretStr
+    """Signs what Meta posts."""
+    verify_token: SecretStr
+    """What Meta's verification request must bring."""
+    number: str | None = None
+    """The sender in E.164, which the customer's page links to."""
+    template: str | None = None
+    """An approved template whose body is ``{{1}}``: outside 24 hours nothing else is taken."""
+    template_languages: tuple[str, ...] = ("en",)
+    """In which Meta approved it, as Meta writes them (``pt_BR``)."""
+    version: str = "v23.0"
+    base_url: str = "https://graph.facebook.com"
