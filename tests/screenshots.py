@@ -64,6 +64,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "silences": Shot("/silences?device_id=f-yusuf", "table", whole=True),
         "rejected": Shot("/rejected", "table"),
         "rules": Shot("/rules", "table"),
+        "reports": Shot("/reports", ".figures", whole=True),
         "admin": Shot("/admin", ".cards", whole=True),
         "account": Shot("/me", "table", whole=True),
         "second-factor": Shot("/me/second-factor", ".qr svg"),

@@ -52,6 +52,7 @@ def create_environment(deps: WebDeps) -> Environment:
         "short_ago": lambda at, now: wording.short_span(now - at),
         "until": lambda at, now: wording.span_text(at - now),
         "span": wording.span_text,
+        "seconds": _seconds,
         "clock_in": _clock_in,
         "stamp": _stamp,
         "iso": lambda at: at.isoformat().replace("+00:00", "Z"),
@@ -79,6 +80,11 @@ def html(request: web.Request, template: str, context: Mapping[str, Any], status
 def _since(span: timedelta) -> str:
     """How long ago: just now, 22 min ago."""
     return "just now" if span < timedelta(seconds=10) else f"{wording.span_text(span)} ago"
+
+
+def _seconds(seconds: float) -> str:
+    """A span that may be negative: 22 min, −4 min."""
+    return ("\N{MINUS SIGN}" if seconds < 0 else "") + wording.span_text(timedelta(seconds=abs(seconds)))
 
 
 def _clock_in(at: datetime, zone: str | None) -> str:

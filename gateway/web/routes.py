@@ -7,7 +7,21 @@ from gateway.web.api import reads, writes
 from gateway.web.auth import Role
 from gateway.web.customer import pages as customer
 from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
-from gateway.web.pages import account, admin, case, demo, devices, join, lists, login, messages, queue, rules, silences
+from gateway.web.pages import (
+    account,
+    admin,
+    case,
+    demo,
+    devices,
+    join,
+    lists,
+    login,
+    messages,
+    queue,
+    reports,
+    rules,
+    silences,
+)
 
 ID = r"{id:\d+}"
 _VIEWER, _AGENT, _LEAD, _ADMIN = Role.VIEWER, Role.AGENT, Role.LEAD, Role.ADMIN
@@ -59,6 +73,8 @@ PAGES = (
     Route("GET", "/rules", rules.show_rules, _VIEWER),
     Route("GET", "/rules/{id}", rules.show_rule, _VIEWER),
     Route("GET", "/review", rules.show_review, _VIEWER),
+    Route("GET", "/reports", reports.show_reports, _VIEWER),
+    Route("GET", "/reports/{name}.csv", reports.download, _VIEWER),
     Route("GET", "/admin", lists.show_admin, _VIEWER),
     Route("GET", "/me", account.show_account, _VIEWER),
     Route("GET", "/me/second-factor", account.begin_second_factor, _VIEWER),
@@ -102,6 +118,7 @@ API = (
     Route("GET", "/api/rules", rules.list_rules, _VIEWER),
     Route("GET", "/api/rules/{id}", rules.get_rule, _VIEWER),
     Route("GET", "/api/review", rules.list_review, _VIEWER),
+    Route("GET", "/api/reports/{name}", reports.get_report, _VIEWER),
     Route("GET", "/api/silences", silences.list_silences, _VIEWER),
     Route("GET", "/api/status", reads.get_status, _VIEWER),
     *(Route("POST", f"/api/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),

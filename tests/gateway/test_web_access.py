@@ -20,7 +20,7 @@ MEANT_FOR_EVERYONE = {"/healthz", "/readyz", "/metrics", "/login", "/login/code"
 
 def path_of(route: Route) -> str:
     """An address that the route answers, of something that does not exist."""
-    filled = {r"{id:\d+}": "999999", "{id}": "no-such", "{token}": "x", "{kind}": "devices"}
+    filled = {r"{id:\d+}": "999999", "{id}": "no-such", "{token}": "x", "{kind}": "devices", "{name}": "proactive"}
     path = route.path
     for placeholder, value in filled.items():
         path = path.replace(placeholder, value)

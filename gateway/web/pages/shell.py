@@ -23,6 +23,7 @@ SECTIONS = (
     ("rules", "/rules", "Rules", None),
     ("silences", "/silences", "Silences", None),
     ("rejected", "/rejected", "Rejected", None),
+    ("reports", "/reports", "Reports", None),
     ("admin", "/admin", "Operation", None),
 )
 """(key, address, label, count's name)."""
