@@ -10,12 +10,9 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from device_models.purpose import Purpose
-<<<<<<< HEAD
 from gateway.account_commands import AccountCommand
 from gateway.people_commands import PeopleCommand
-=======
 from notifiers.errors import Because
->>>>>>> 9c820d3 (notifiers: Telegram, LINE and WhatsApp's Cloud API, both ways)
 from rules.response.silence import Weekly
 
 

@@ -39,16 +39,10 @@ class Understood:
 def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None:
     """Take in one message; None where the provider sent it before."""
     customer = _customer_of(tx, command)
-<<<<<<< HEAD
-    case = load_case(tx, command.case_id) if command.case_id is not None else _case_of(tx, customer)
-    if case is not None and (customer is None or not _is_part_of(tx, case, customer)):
-        # An answer joins a case only for those who were told of it, whoever knows its number.
-=======
     case_id = command.case_id if command.case_id is not None else _case_answered(tx, command)
     case = load_case(tx, case_id) if case_id is not None else _case_of(tx, customer)
-    if case is not None and (customer is None or case["customer_id"] != customer.id):
-        # An answer joins a case only for the case's own customer, whoever knows its number.
->>>>>>> 9c820d3 (notifiers: Telegram, LINE and WhatsApp's Cloud API, both ways)
+    if case is not None and (customer is None or not _is_part_of(tx, case, customer)):
+        # An answer joins a case only for those who were told of it, whoever knows its number.
         case = None
     reply = read_reply(command.text if command.keyword is None else command.keyword)
     row = {
