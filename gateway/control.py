@@ -35,7 +35,7 @@ from gateway.config import Config
 from gateway.data_lock import DataInUse, lock_data
 from gateway.errors import StartRefused
 from gateway.people.registry import Registry, load_registry
-from gateway.people_commands import LearnDevices, PeopleCommand, ReplaceDevice, TransferDevice
+from gateway.people_commands import EraseCustomer, LearnDevices, PeopleCommand, ReplaceDevice, TransferDevice
 from gateway.pipeline.commit import Committer, Work
 from gateway.rule_files import load_profiles
 from gateway.rule_versions import detector_at_start
@@ -109,7 +109,7 @@ def _moves_devices(command: Command, registry: Registry) -> bool:
     if isinstance(command, Upsert) and command.kind == "devices":
         known = ((registry.devices.get(str(row.get("id"))), row.get("customer_id")) for row in command.records)
         return any(device and device.customer_id and owner and device.customer_id != owner for device, owner in known)
-    return isinstance(command, TransferDevice | ReplaceDevice | LearnDevices)
+    return isinstance(command, TransferDevice | ReplaceDevice | LearnDevices | EraseCustomer)
 
 
 def _decode_nothing(message: Message) -> Rejection:

@@ -64,4 +64,19 @@ class LearnDevices:
     site: str | None = None
 
 
-PeopleCommand = TransferDevice | ReplaceDevice | SaveContact | EndContact | LearnDevices
+@dataclass(frozen=True, slots=True)
+class EraseCustomer:
+    """Forget a person; their devices belong to nobody then. Its result is ``{"pseudonym", "devices", "rows"}``."""
+
+    customer_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryForgot:
+    """The history has forgotten these devices, as an erasure asked."""
+
+    device_ids: Sequence[str]
+
+
+PeopleCommand = TransferDevice | ReplaceDevice | SaveContact | EndContact | LearnDevices | EraseCustomer | HistoryForgot

@@ -43,6 +43,7 @@ from gateway.outbox.sender import Sender
 from gateway.outbox.transports import make_callback_readers, make_transports
 from gateway.outbox.warm_up import warm_up
 from gateway.people.registry import Registry, load_registry
+from gateway.people_commands import HistoryForgot
 from gateway.pipeline.commit import Committer, Outcome
 from gateway.pipeline.explaining import explain_device
 from gateway.pipeline.metrics import Metrics
@@ -53,6 +54,7 @@ from gateway.scheduler import Scheduler
 from gateway.secrets_file import load_secrets
 from gateway.status import Status
 from gateway.store import schema
+from gateway.store.erasure import history_erasures
 from gateway.store.store import Store
 from gateway.web.app import create_app
 from gateway.web.deps import SimulatorControl, WebDeps
@@ -321,6 +323,18 @@ class Service:
                 went_on = await self.pipeline.submit(NoReceipt(tuple(due), reporting))
                 log.info("notify.no_receipt", messages=len(due), next_channel=went_on)
 
+        async def forget_erased() -> None:
+            def asked() -> list[str]:
+                with self.store.read() as connection:
+                    return list(connection.execute(sa.select(history_erasures.c.device_id).limit(100)).scalars())
+
+            if device_ids := await asyncio.to_thread(asked):
+                for device_id in device_ids:
+                    await self.history.erase(device_id)
+                await self.pipeline.submit(HistoryForgot(device_ids))
+                log.info("history.erased", devices=len(device_ids))
+
+        scheduler.every(_LADDER_EVERY, "erasures", forget_erased)
         scheduler.every(_LADDER_EVERY, "ladder", climb)
         scheduler.every(_SWEEP_EVERY, "sweep", sweep)
         scheduler.every(_FORGET_EVERY, "forget", forget)

@@ -5,6 +5,7 @@ import typer
 from gateway.cli import (
     accounts,
     bench,
+    customers,
     decode,
     demo,
     devices,
@@ -31,6 +32,8 @@ app.command("run")(run.run)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
 app.command("import")(importing.import_)
+app.command("export")(customers.export)
+app.command("erase")(customers.erase)
 app.command("decode")(decode.decode)
 app.command("simulate")(simulate.simulate)
 app.command("hold")(hold.hold)

@@ -11,6 +11,7 @@ from device_models.purpose import Purpose
 from device_models.registry import Customer, Device, Offer, Record, Shop
 from gateway.commands import CommandRefused
 from gateway.people.contacts import load_contacts
+from gateway.people.objections import objected_before
 from gateway.store import dialect, schema
 from rules.opening import check_opening_hours
 
@@ -78,6 +79,8 @@ def upsert_records(tx: "Transaction", kind: str, rows: Sequence[Mapping[str, Any
     model = _TABLES[kind][1]
     known = tx.registry.of_kind(kind)
     records = [_keep_known(known.get(str(row.get("id"))), model.model_validate(dict(row))) for row in rows]
+    if kind == "customers":
+        records = [_with_old_objections(tx, record, known) for record in records]
     for record in records:
         if isinstance(record, Shop) and record.opening_hours and (wrong := check_opening_hours(record.opening_hours)):
             raise CommandRefused(f"{record.id}: opening_hours: {wrong}")
@@ -111,6 +114,14 @@ def _keep_known(known: Record | None, record: Record) -> Record:
     if isinstance(known, Device) and isinstance(record, Device) and record.customer_id is None and known.customer_id:
         return record.model_copy(update={"customer_id": known.customer_id})
     return record
+
+
+def _with_old_objections(tx: "Transaction", record: Record, known: Mapping[str, Record]) -> Record:
+    """A new customer at an address whose owner was erased is not written to for what that owner had stopped."""
+    if not isinstance(record, Customer) or record.id in known:
+        return record
+    objections = objected_before(tx, record)
+    return record.model_copy(update={"objections": record.objections | objections}) if objections else record
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -289,6 +289,11 @@ class Batch:
         """Put another state in its place."""
         self._staged[device_id] = state
 
+    def forget_state(self, device_id: str) -> None:
+        """Forget that a device was ever met."""
+        self._staged.pop(device_id, None)
+        self._tx.after_commit.append(lambda: self._owner.states.forget(device_id))
+
     def plan_of(self, device: Device) -> Plan:
         """Return the rules in force for a device."""
         return self._owner.detector.plan(self._owner.context(device).profile)

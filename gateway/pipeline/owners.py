@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Device
 from gateway.commands import CommandRefused
-from gateway.people import contacts, ownership
+from gateway.people import contacts, erasure, ownership
 from gateway.people.registry import put_records, upsert_records
 from gateway.people_commands import (
     EndContact,
+    EraseCustomer,
+    HistoryForgot,
     LearnDevices,
     PeopleCommand,
     ReplaceDevice,
@@ -46,6 +48,9 @@ class Devices(Protocol):
     def plan_of(self, device: Device) -> Plan:
         """Return the rules for a device."""
 
+    def forget_state(self, device_id: str) -> None:
+        """Forget that a device was ever met."""
+
     def take_facts(self, facts: Iterable[Transition]) -> None:
         """Let response hear of facts."""
 
@@ -65,6 +70,10 @@ def run(tx: Transaction, devices: Devices, command: PeopleCommand) -> Any:
             return None
         case LearnDevices():
             return learn(tx, command)
+        case EraseCustomer():
+            return forget_customer(tx, devices, command)
+        case HistoryForgot():
+            return erasure.history_forgot(tx, command.device_ids)
 
 
 def transfer(tx: Transaction, devices: Devices, command: TransferDevice) -> dict[str, Any]:
@@ -160,6 +169,22 @@ def learn(tx: Transaction, command: LearnDevices) -> int:
     for device_id in wanted:
         tx.changed("device", device_id)
     return len(wanted)
+
+
+def forget_customer(tx: Transaction, devices: Devices, command: EraseCustomer) -> dict[str, Any]:
+    """Hand their devices to nobody, then erase the person; the history is asked to forget those devices."""
+    if command.customer_id not in tx.registry.customers:
+        raise CommandRefused(f"there is no customer {command.customer_id}")
+    owned = [device for device in list(tx.registry.devices.values()) if device.customer_id == command.customer_id]
+    for device in owned:
+        private = {"customer_id": None, "name": None, "site": None, "latitude": None, "longitude": None}
+        after = device.model_copy(update=private)
+        put_records(tx, "devices", [after])
+        _end_for(tx, devices, device, after, tx.now, command.by)
+    for device_id in erasure.drop_person_devices(tx, owned):
+        devices.forget_state(device_id)
+    erasure.ask_history_to_forget(tx, [device.id for device in owned])
+    return {"devices": [device.id for device in owned], **erasure.erase(tx, command.customer_id, command.by)}
 
 
 def _end_for(tx: Transaction, devices: Devices, before: Device, after: Device, at: datetime, by: str) -> dict[str, int]:

@@ -41,6 +41,11 @@ class States:
             for device_id, state in connection.execute(query):
                 self._resident[device_id] = DeviceState.from_json(orjson.loads(state))
 
+    def forget(self, device_id: str) -> None:
+        """Let go of a device that is gone from the store."""
+        self._resident.pop(device_id, None)
+        self._due.pop(device_id, None)
+
     def met(self) -> list[str]:
         """Return the ids of all resident devices."""
         return list(self._resident)

@@ -2,6 +2,7 @@
 
 from gateway.web import callbacks, ops, sse, webhooks
 from gateway.web.access import Route
+from gateway.web.api import customers as customer_data
 from gateway.web.api import devices as device_deeds
 from gateway.web.api import reads, writes
 from gateway.web.auth import Role
@@ -135,6 +136,8 @@ API = (
     Route("POST", "/api/tokens", admin.save_token, _ADMIN),
     Route("POST", "/api/tokens/end", admin.end_token, _ADMIN),
     Route("POST", "/api/import/{kind}", writes.upsert, _LEAD),
+    Route("GET", "/api/customers/{id}/export", customer_data.export, _ADMIN),
+    Route("POST", "/api/customers/{id}/erase", customer_data.erase, _ADMIN),
     Route("POST", "/api/devices/learn", device_deeds.learn, _LEAD),
     Route("POST", "/api/devices/{id}/transfer", device_deeds.transfer, _LEAD),
     Route("POST", "/api/devices/{id}/replace", device_deeds.replace, _LEAD),

@@ -1,0 +1,149 @@
+"""What of a customer stands where: one decision for every table and column, which export and erasure both follow.
+
+A test reads all tables of the store and fails for a column that is not decided on here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Owned(Enum):
+    """How a row is found to be about a customer."""
+
+    BY_CUSTOMER = "customer_id"
+    BY_CASE = "case_id"
+    """Of a case of theirs."""
+    BY_DEVICE = "device_id"
+    """Of a device of theirs."""
+
+
+class Fate(Enum):
+    """What erasure does with a column of a row that stays."""
+
+    KEEP = "keep"
+    """Says nothing about the person once the rest is gone."""
+    PSEUDONYM = "pseudonym"
+    """Becomes a made-up id, the same in all rows, that leads back to nobody."""
+    EMPTY = "empty"
+    """Is emptied."""
+    NUMBER = "number"
+    """Becomes ``erased-`` and the row's number: it must stay unique, and as it was it leads back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A table that holds something about customers."""
+
+    owned: Owned
+    fates: Mapping[str, Fate] = field(default_factory=dict)
+    """Every column; empty: the whole row is deleted."""
+    secret: frozenset[str] = frozenset()
+    """Columns that no export shows: what would open a door."""
+
+    @property
+    def deletes(self) -> bool:
+        """Whether rows go as a whole."""
+        return not self.fates
+
+
+def _held(
+    owned: Owned, *, keep: str = "", pseudonym: str = "", empty: str = "", number: str = "", secret: str = ""
+) -> Held:
+    fates = dict.fromkeys(keep.split(), Fate.KEEP)
+    fates |= dict.fromkeys(pseudonym.split(), Fate.PSEUDONYM)
+    fates |= dict.fromkeys(empty.split(), Fate.EMPTY)
+    fates |= dict.fromkeys(number.split(), Fate.NUMBER)
+    return Held(owned, fates, frozenset(secret.split()))
+
+
+HELD: Mapping[str, Held] = {
+    "customers": _held(Owned.BY_CUSTOMER),
+    "consent_log": _held(Owned.BY_CUSTOMER),
+    "unreachable": _held(Owned.BY_CUSTOMER),
+    "devices": _held(
+        Owned.BY_DEVICE,
+        keep="id profile model serial firmware",
+        empty="customer_id name site latitude longitude",
+    ),
+    "device_people": _held(
+        Owned.BY_CUSTOMER, keep="id device_id role purposes starts_at ends_at source", pseudonym="customer_id"
+    ),
+    "cases": _held(
+        Owned.BY_CUSTOMER,
+        keep="id dedupe_key rule fault kind device_id severity purpose state on_arrival explanation opened_at "
+        "updated_at response_due_at first_response_at acknowledged_at assignee needs_reply resolved_at resolved_by "
+        "reopened previous_case_id version",
+        pseudonym="customer_id",
+        empty="resolution",
+    ),
+    "timeline": _held(Owned.BY_CASE, keep="id case_id at kind author notification_id", empty="body"),
+    "notifications": _held(
+        Owned.BY_CUSTOMER,
+        keep="id case_id device_id purpose severity template state reason channel tried not_before expires_at "
+        "attempts provider created_at approved_by handed_over_at accepted_at delivered_at read_at updated_at",
+        pseudonym="customer_id",
+        empty="facts text address why provider_id subject body",
+        number="key",
+    ),
+    "inbound": _held(
+        Owned.BY_CUSTOMER,
+        keep="id provider channel case_id intent received_at",
+        pseudonym="customer_id",
+        empty="text",
+        number="provider_id",
+    ),
+    "offer_decisions": _held(
+        Owned.BY_CUSTOMER,
+        keep="id rule shop_id offer_id code reason at",
+        pseudonym="customer_id device_id",
+        empty="explanation",
+    ),
+    "silences": _held(
+        Owned.BY_CUSTOMER,
+        keep="id created_at starts_at ends_at ended_at ended_by device_id site profile rule safety days begins ends "
+        "zone",
+        pseudonym="customer_id author",
+        empty="reason",
+    ),
+    "transitions": _held(
+        Owned.BY_DEVICE,
+        keep="id sequence device_id rule fault state at committed_at severity purpose on_arrival shadow case_id "
+        "explanation",
+    ),
+}
+"""Tables with rows about customers. What explains a case or transition about a place goes besides, see ``erasure``."""
+
+IMPERSONAL: Mapping[str, frozenset[str]] = {
+    name: frozenset(columns.split())
+    for name, columns in {
+        "meta": "key value",
+        "positions": "partition sequence version",
+        "shops": "id name latitude longitude radius_m opening_hours country address phone url services",
+        "offers": "id title text locale shops profiles occasion valid_from valid_until codes budget",
+        # Of nobody's devices until they are registered, which takes them out.
+        "unknown_devices": "id ecosystem topic first_heard_at last_heard_at messages",
+        # A thing's state stays with the thing, without places; a person's phone goes as a whole.
+        "device_states": "device_id state due_at heard_at",
+        "alerts": "dedupe_key device_id rule fault state at severity purpose on_arrival explanation withheld_by "
+        "withheld_key withheld due_at",
+        # Bounded to the newest few thousand; those that name a person's phone are deleted.
+        "rejections": "id sequence topic reason first_bytes received_at",
+        # Those of their messages are deleted.
+        "receipts": "id provider provider_id state error_code received_at",
+        # Said by staff, or by "customer" without a name.
+        "verdicts": "id case_id transition_id rule device_id verdict duplicate_of said_by at fired_at",
+        "rule_sets": "id version rules origin files_version who put_live_at migration",
+        "users": "name password_hash role created_at disabled totp_secret totp_step",
+        "sessions": "token_hash user_name created_at expires_at address browser",
+        "api_tokens": "token_hash name role created_at",
+        "account_links": "token_hash user_name role forget_second_factor created_by created_at expires_at",
+        "recovery_codes": "user_name code_hash",
+        # A customer's id in it becomes the pseudonym.
+        "audit": "id at who action subject detail",
+        "device_replacements": "new_id old_id at by",
+        "erased_objections": "address_hash purpose at",
+        "history_erasures": "device_id asked_at",
+    }.items()
+}
+"""Tables about the company, its staff and its products, each with all of its columns: a new one must be decided on."""

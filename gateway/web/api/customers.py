@@ -1,0 +1,40 @@
+"""Under /api/customers: all that is held about one person, and its end."""
+
+from aiohttp import web
+
+from gateway.history import HistoryUnavailable
+from gateway.people.export import NoSuchCustomer, as_json, as_zip, gather, gather_history, view_of_past
+from gateway.people_commands import EraseCustomer
+from gateway.web.access import IDENTITY, read
+from gateway.web.deps import DEPS
+
+
+async def export(request: web.Request) -> web.StreamResponse:
+    """GET /api/customers/{id}/export: JSON, or with ``format=zip`` a zip."""
+    return await exported(request, request.match_info["id"], zipped=request.query.get("format") == "zip")
+
+
+async def erase(request: web.Request) -> web.StreamResponse:
+    """POST /api/customers/{id}/erase."""
+    command = EraseCustomer(request.match_info["id"], request[IDENTITY].name)
+    done = await request.app[DEPS].commands.submit(command)
+    return web.json_response({"ok": True, **done})
+
+
+async def exported(request: web.Request, customer_id: str, *, zipped: bool) -> web.Response:
+    """Answer with a customer's export as a file."""
+    deps = request.app[DEPS]
+    try:
+        held = await read(request, gather, customer_id)
+    except NoSuchCustomer as error:
+        raise web.HTTPNotFound(text="There is no such customer.") from error
+    try:
+        spans = await read(request, view_of_past, customer_id)
+        history = await gather_history(deps.history, spans, deps.clock.now())
+    except HistoryUnavailable as error:
+        raise web.HTTPServiceUnavailable(text="The history cannot be read just now; try again later.") from error
+    whole = {**held, "history": history}
+    name = "customer.zip" if zipped else "customer.json"
+    body = as_zip(whole) if zipped else as_json(whole).encode()
+    kind = "application/zip" if zipped else "application/json"
+    return web.Response(body=body, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
