@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from device_models.purpose import Purpose
 from gateway.account_commands import AccountCommand
 from gateway.people_commands import PeopleCommand
+from gateway.subscription_commands import SubscriptionCommand
 from notifiers.errors import Because
 from rules.response.silence import Weekly
 
@@ -423,6 +424,7 @@ Command = (
     | SaveSession
     | SaveApiToken
     | AccountCommand
+    | SubscriptionCommand
     | SetMeta
     | PeopleCommand
 )

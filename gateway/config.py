@@ -14,6 +14,7 @@ from device_models.purpose import Purpose, Severity
 from gateway.errors import StartRefused
 from gateway.provider_settings import Line, Telegram, WhatsApp
 from gateway.section import Section as _Section
+from gateway.subscriptions.settings import Subscription
 
 _PREFIX = "GATEWAY_"
 _SIZES = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -243,6 +244,7 @@ class Config(_Section):
     notifiers: Notifiers = Field(default_factory=Notifiers)
     brand: Brand = Field(default_factory=Brand)
     cases: Cases = Field(default_factory=Cases)
+    subscriptions: tuple[Subscription, ...] = ()
     log: Log = Field(default_factory=Log)
 
     @property

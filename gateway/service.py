@@ -56,6 +56,8 @@ from gateway.status import Status
 from gateway.store import schema
 from gateway.store.erasure import history_erasures
 from gateway.store.store import Store
+from gateway.subscriptions.courier import Courier
+from gateway.subscriptions.opening import open_couriers
 from gateway.web.app import create_app
 from gateway.web.deps import SimulatorControl, WebDeps
 from gateway.web.links import LinkSigner
@@ -186,7 +188,7 @@ class Service:
         sender = Sender(self.store, self.pipeline, clock, transports)
         watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline, clock, lambda: committer.detector)
         watcher.describe(detector)
-        self.pipeline.on_commit = lambda outcome: _wake(sender, outcome)
+        self.pipeline.on_commit = lambda outcome: _wake(sender, couriers, outcome)
 
         await asyncio.to_thread(warm_up)
         self._spawn("pipeline", self.pipeline.run())
@@ -194,6 +196,7 @@ class Service:
         self._spawn("recorder", recorder.run())
         self._spawn("outbox", sender.run())
         self._stack.push_async_callback(sender.stop)
+        couriers = self._start_subscriptions()
         self._spawn("rules", watcher.run())
         relays = self._start_relays(stream, dispatcher)
         self.pipeline.timers_held = lambda: any(relay.catching_up for relay in relays)
@@ -289,6 +292,14 @@ class Service:
             self._spawn(f"relay {section.client_id}", relay.run())
             relays.append(relay)
         return relays
+
+    def _start_subscriptions(self) -> list[Courier]:
+        couriers = []
+        for courier, sink in open_couriers(self.config, self.store, self.pipeline, self.clock):
+            self._stack.push_async_callback(sink.close)
+            self._spawn(f"subscription {sink.name}", courier.run())
+            couriers.append(courier)
+        return couriers
 
     def _start_scheduler(
         self, stream: Stream, profiles: Mapping[str, DeviceProfile], transports: Sequence[Transport]
@@ -426,9 +437,12 @@ def _identify(dispatcher: Dispatcher) -> Callable[[str, bytes], str | None]:
     return identify
 
 
-def _wake(sender: Sender, outcome: Outcome) -> None:
+def _wake(sender: Sender, couriers: Sequence[Courier], outcome: Outcome) -> None:
     if any(change["kind"] in ("notification", "hold", "customer") for change in outcome.changes):
         sender.wake()
+    if couriers and any(change["kind"] in ("case", "subscription") for change in outcome.changes):
+        for courier in couriers:
+            courier.wake()
 
 
 async def serve(config: Config, clock: Clock | None = None, *, advance_log: bool = False) -> None:

@@ -26,6 +26,8 @@ from gateway.pipeline.rejections import UnknownDevice, count_unknown_devices, re
 from gateway.pipeline.states import without_timers
 from gateway.shadow_rules import with_trials
 from gateway.store import schema
+from gateway.subscription_commands import SubscriptionCommand
+from gateway.subscriptions import record as subscriptions
 from gateway.transaction import Transaction
 from rules.detect import Detector
 from rules.inputs import Input, Serviced, Snoozed, Sweep
@@ -214,6 +216,8 @@ class Batch:
                 return save_api_token(tx, command)
             case c.SetMeta():
                 return tx.set_meta(command.key, command.value)
+            case _ if isinstance(command, SubscriptionCommand):
+                return subscriptions.run(tx, command)
             case _:
                 return ways_in.run(tx, command)
 

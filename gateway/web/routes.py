@@ -22,6 +22,7 @@ from gateway.web.pages import (
     reports,
     rules,
     silences,
+    subscriptions,
 )
 
 ID = r"{id:\d+}"
@@ -102,6 +103,7 @@ DEEDS = (
     *(Route("POST", f"/admin/users/{name}", deed, _ADMIN) for name, deed in USER_DEEDS.items()),
     Route("POST", "/admin/tokens", admin.save_token, _ADMIN),
     Route("POST", "/admin/tokens/end", admin.end_token, _ADMIN),
+    Route("POST", "/admin/subscriptions/resume", subscriptions.resume, _ADMIN),
     Route("POST", "/demo/break", demo.break_something, _AGENT),
 )
 API = (
@@ -121,6 +123,8 @@ API = (
     Route("GET", "/api/review", rules.list_review, _VIEWER),
     Route("GET", "/api/reports/{name}", reports.get_report, _VIEWER),
     Route("GET", "/api/silences", silences.list_silences, _VIEWER),
+    Route("GET", "/api/subscriptions", subscriptions.list_subscriptions, _VIEWER),
+    Route("POST", "/api/subscriptions/resume", subscriptions.resume, _ADMIN),
     Route("GET", "/api/status", reads.get_status, _VIEWER),
     *(Route("POST", f"/api/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),
     *(Route("POST", f"/api/messages/{ID}/{name}", messages.act_on_message, _AGENT) for name in MESSAGE_COMMANDS),

@@ -10,7 +10,7 @@ from gateway.web.access import IDENTITY, read
 from gateway.web.auth import Role
 from gateway.web.deps import DEPS
 from gateway.web.pages.shell import show
-from gateway.web.queries import devices, messages, people, visits
+from gateway.web.queries import devices, messages, people, subscriptions, visits
 
 WITHHELD = {
     "accuracy": "The fix was too coarse to tell whether they were there.",
@@ -76,7 +76,11 @@ def _rejected(
 
 
 def _admin(connection: sa.Connection, is_admin: bool, now: datetime) -> dict[str, Any]:
-    counts = {"outbox": messages.count_by_state(connection), "device_count": devices.count(connection)}
+    counts: dict[str, Any] = {
+        "subscriptions": subscriptions.all_standing(connection),
+        "outbox": messages.count_by_state(connection),
+        "device_count": devices.count(connection),
+    }
     if not is_admin:
         return {**counts, "users": [], "invitations": [], "tokens": [], "deeds": []}
     return {
