@@ -147,7 +147,8 @@ class Customer(Record):
         """Return where ``channel`` reaches this person, None if it does not."""
         if channel in self.addresses:
             return self.addresses[channel]
-        return {"email": self.email, "sms": self.phone, "whatsapp": None, "voice": self.phone}.get(channel)
+        own = {"email": self.email, "sms": self.phone, "whatsapp": None, "voice": self.phone, "inbox": self.id}
+        return own.get(channel)
 
     @property
     def zone(self) -> ZoneInfo:

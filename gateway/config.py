@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
 from gateway.errors import StartRefused
-from gateway.provider_settings import Line, Telegram, WhatsApp
+from gateway.provider_settings import Apprise, Fcm, Line, Telegram, WebPush, WhatsApp
 from gateway.section import Section as _Section
 from gateway.subscriptions.settings import Subscription
 
@@ -181,7 +181,17 @@ class Notifiers(_Section):
     """``off``: nobody is told; ``approve``: a person lets each message go; ``auto``: at once."""
     modes: dict[Purpose, Mode] = Field(default_factory=dict)
     """Mode by purpose, where it differs."""
-    channels: tuple[str, ...] = ("whatsapp", "line", "telegram", "sms", "email", "webhook")
+    channels: tuple[str, ...] = (
+        "whatsapp",
+        "line",
+        "telegram",
+        "sms",
+        "push",
+        "webpush",
+        "email",
+        "webhook",
+        "apprise",
+    )
     """The company's order of preference, used when nothing better is known of a customer."""
     email: Email | None = None
     no_receipt_after: dict[Severity, Duration] = Field(
@@ -190,10 +200,13 @@ class Notifiers(_Section):
     """By severity, how long an accepted message may go without a receipt before the next channel is used as well; a
     severity that is not named waits for ever. Safety notices wait no longer than what is critical."""
     inbound_mail: InboundMail | None = None
+    apprise: Apprise | None = None
+    fcm: Fcm | None = None
     line: Line | None = None
     telegram: Telegram | None = None
     twilio: Twilio | None = None
     webhook: Webhook | None = None
+    webpush: WebPush | None = None
     whatsapp: WhatsApp | None = None
 
 

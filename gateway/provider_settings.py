@@ -1,5 +1,7 @@
 """The sections ``[notifiers.<provider>]`` of the chat providers. Docs: docs/configuration.md, docs/messages.md."""
 
+from pathlib import Path
+
 from pydantic import SecretStr
 
 from gateway.section import Section
@@ -27,6 +29,37 @@ class Line(Section):
     account_id: str | None = None
     """The basic id (``@…``), which the customer's page links to."""
     base_url: str = "https://api.line.me"
+
+
+class Fcm(Section):
+    """Push to the company's own app, by Firebase Cloud Messaging."""
+
+    credentials: Path
+    """The service account's JSON file."""
+    base_url: str = "https://fcm.googleapis.com"
+
+
+class WebPush(Section):
+    """Push to the browsers in which customers allowed it."""
+
+    key: Path
+    """A P-256 private key in PEM; with another one every subscription is lost."""
+    subject: str
+    """Whom a push service writes to when something goes wrong: ``mailto:help@acme.example``."""
+    push_services: tuple[str, ...] = (
+        "fcm.googleapis.com",
+        ".push.services.mozilla.com",
+        ".push.apple.com",
+        ".notify.windows.com",
+    )
+    """Hosts that a subscription may name (with a dot in front: all below), or whole origins."""
+
+
+class Apprise(Section):
+    """Other services, by the Apprise library."""
+
+    schemes: tuple[str, ...]
+    """Those that customers' addresses may have: ``["signal", "matrixs"]``."""
 
 
 class WhatsApp(Section):

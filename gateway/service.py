@@ -40,7 +40,7 @@ from gateway.live import LiveFeed
 from gateway.outbox.ladder import without_receipt
 from gateway.outbox.preview import preview
 from gateway.outbox.sender import Sender
-from gateway.outbox.transports import make_callback_readers, make_transports
+from gateway.outbox.transports import make_callback_readers, make_transports, push_key
 from gateway.outbox.warm_up import warm_up
 from gateway.people.registry import Registry, load_registry
 from gateway.people_commands import HistoryForgot
@@ -398,6 +398,7 @@ class Service:
             simulator=self._simulator,
             twilio_verify=partial(verify_signature, twilio.token.get_secret_value()) if twilio else None,
             callbacks=make_callback_readers(config),
+            push_key=push_key(config),
             metrics=self.metrics.registry,
         )
         app = create_app(deps)

@@ -96,6 +96,8 @@ class Outgoing:
     thread: Thread | None = field(default=None, repr=False)
     status_callback_url: str | None = field(default=None, repr=False)
     """Where the provider posts receipts."""
+    receipt_url: str | None = field(default=None, repr=False)
+    """Where the app or page that shows it reports, with ``/delivered`` or ``/read`` behind it; signed, for it alone."""
     automatic: bool = True
     """False for an agent's own words: out-of-office replies to those are welcome (RFC 3834 §5)."""
     session_open: bool = False

@@ -11,6 +11,9 @@ _CHANNEL_NAMES = {
     "telegram": "Telegram",
     "line": "LINE",
     "push": "push",
+    "webpush": "push in the browser",
+    "inbox": "the inbox on their page",
+    "apprise": "another service",
     "webhook": "the company's app",
     "voice": "a call",
 }

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from gateway.cli import app
 from gateway.config import Config, Email, HistorySection, InboundMail, Login, Relay, Twilio, Webhook
-from gateway.provider_settings import Line, Telegram, WhatsApp
+from gateway.provider_settings import Apprise, Fcm, Line, Telegram, WebPush, WhatsApp
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -23,7 +23,22 @@ def settings(model: type[BaseModel]) -> Iterator[str]:
             yield from settings(field.annotation)
 
 
-MODELS = (Config, Relay, Email, InboundMail, Twilio, Webhook, Line, Telegram, WhatsApp, Login, HistorySection)
+MODELS = (
+    Config,
+    Relay,
+    Email,
+    InboundMail,
+    Twilio,
+    Webhook,
+    Apprise,
+    Fcm,
+    Line,
+    Telegram,
+    WebPush,
+    WhatsApp,
+    Login,
+    HistorySection,
+)
 SETTINGS = sorted({name for model in MODELS for name in settings(model)})
 COMMANDS = sorted(
     [str(command.name) for command in app.registered_commands] + [str(group.name) for group in app.registered_groups]

@@ -84,6 +84,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         links=message_links,
         thread=_thread(tx, row),
         status_callback_url=f"{tx.config.public_url}/webhooks/twilio/status?{urlencode({'key': key})}",
+        receipt_url=links.receipt_url(key),
         automatic=row["text"] is None,
         session_open=_wrote_today(tx, customer.id, choice.channel),
     )
@@ -105,6 +106,11 @@ def render_row(
 def record_sent(tx: Transaction, command: Sent) -> None:
     """The provider took it; a receipt may even have come before this."""
     row = load_notification(tx, command.notification_id)
+    if row is not None and row["provider_id"] is None and row["state"] in ("delivered", "read"):
+        # A receipt that named our own key was faster than the answer.
+        ids = {"provider": command.provider, "provider_id": command.provider_id, "accepted_at": tx.now}
+        set_state(tx, row["id"], row["state"], **ids)
+        return
     if row is None or row["state"] not in ("handed_over", "unknown"):
         return
     values = {"provider": command.provider, "provider_id": command.provider_id, "accepted_at": tx.now}
@@ -161,7 +167,7 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
     query = sa.select(n).where(n.c.provider == command.provider, n.c.provider_id == command.provider_id)
     found = tx.connection.execute(query).mappings().first()
     if found is None and command.key is not None:
-        found = _lost_send(tx, command.key, command.provider, command.provider_id)
+        found = _by_key(tx, command)
     if found is None or found["state"] not in _REPORTED_ON:
         return True
     state = advance(SendState(found["state"]), SendState(command.state))
@@ -177,15 +183,16 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
     return True
 
 
-def _lost_send(tx: Transaction, key: str, provider: str, provider_id: str) -> sa.RowMapping | None:
-    """The send that a receipt names by our own key: its answer was lost, and now we know the provider's id."""
-    row_key, _, channel = key.rpartition(":")
+def _by_key(tx: Transaction, command: ReceiptArrived) -> sa.RowMapping | None:
+    """The send that a receipt names by our own key; one whose answer was lost was accepted after all."""
+    row_key, _, channel = (command.key or "").rpartition(":")
     n = schema.notifications
-    query = sa.select(n).where(n.c.key == row_key, n.c.channel == channel, n.c.state == "unknown")
+    query = sa.select(n).where(n.c.key == row_key, n.c.channel == channel, n.c.state.in_(_REPORTED_ON))
     found = tx.connection.execute(query).mappings().first()
-    if found is None:
-        return None
-    set_state(tx, found["id"], "accepted", provider=provider, provider_id=provider_id, accepted_at=tx.now, reason=None)
+    if found is None or found["state"] != "unknown":
+        return found
+    values = {"provider": command.provider, "provider_id": command.provider_id, "accepted_at": tx.now, "reason": None}
+    set_state(tx, found["id"], "accepted", **values)
     return load_notification(tx, found["id"])
 
 

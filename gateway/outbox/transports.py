@@ -1,10 +1,14 @@
 """The transports that the configuration asks for, and what reads their posts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from gateway.config import Config, ConfigError
 from notifiers.callbacks import CallbackReader
 from notifiers.transports import Transport
+from notifiers.transports.apprise import AppriseTransport
+from notifiers.transports.fcm import FcmTransport
+from notifiers.transports.inbox import InboxTransport
 from notifiers.transports.line import LineTransport
 from notifiers.transports.line_callbacks import LineCallbacks
 from notifiers.transports.smtp import SmtpTransport
@@ -55,12 +59,38 @@ def make_transports(config: Config) -> list[Transport]:
                     base_url=whatsapp.base_url,
                 )
             )
+        if settings.fcm is not None:
+            fcm = settings.fcm
+            transports.append(FcmTransport(_content(fcm.credentials, "fcm.credentials"), base_url=fcm.base_url))
+        if settings.webpush is not None:
+            # It takes half a second to load, which only those who use it should wait for.
+            from notifiers.transports.web_push import WebPushTransport
+
+            push = settings.webpush
+            transports.append(WebPushTransport(_content(push.key, "webpush.key"), push.subject, push.push_services))
+        if settings.apprise is not None:
+            transports.append(AppriseTransport(settings.apprise.schemes))
+        if "inbox" in settings.channels:
+            transports.append(InboxTransport())
         if settings.webhook is not None:
             transports.append(WebhookTransport(settings.webhook.url, [settings.webhook.secret.get_secret_value()]))
     except ValueError as error:
         raise ConfigError(f"notifiers: {error}") from error
     _one_each(transports)
     return transports
+
+
+def push_key(config: Config) -> str | None:
+    """Return the public key that browsers subscribe with, None where Web Push is not set up."""
+    section = config.notifiers.webpush
+    if section is None:
+        return None
+    from notifiers.transports.web_push import application_server_key, load_vapid_key
+
+    try:
+        return application_server_key(load_vapid_key(_content(section.key, "webpush.key")))
+    except ValueError as error:
+        raise ConfigError(f"notifiers.webpush.key: {error}") from error
 
 
 def make_callback_readers(config: Config) -> dict[str, CallbackReader]:
@@ -84,6 +114,13 @@ def make_callback_readers(config: Config) -> dict[str, CallbackReader]:
     except ValueError as error:
         raise ConfigError(f"notifiers: {error}") from error
     return {reader.provider: reader for reader in readers}
+
+
+def _content(path: Path, setting: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"notifiers.{setting}: {path} cannot be read: {error.strerror}") from error
 
 
 def _one_each(transports: Sequence[Transport]) -> None:

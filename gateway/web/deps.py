@@ -113,6 +113,8 @@ class WebDeps:
     """(exact public URL, form as received, signature) → genuine; None, while Twilio is not configured, refuses all."""
     callbacks: Mapping[str, CallbackReader] = field(default_factory=dict)
     """What reads each configured provider's posts, by the end of the address that it posts to."""
+    push_key: str | None = None
+    """What the page's script hands to ``pushManager.subscribe`` as ``applicationServerKey``; None: no Web Push here."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
 
 

@@ -10,7 +10,7 @@ from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTime
 
 from device_models.purpose import Purpose
 
-_SALT = "customer-link"
+_SALT, _RECEIPT_SALT = "customer-link", "receipt-link"
 
 
 class LinkError(Exception):
@@ -56,6 +56,7 @@ class LinkSigner:
         self._public_url = public_url.rstrip("/")
         self._max_age_s = int(max_age.total_seconds())
         self._serializers = {name: _serializer(key, now) for name, key in keys.items()}
+        self._receipts = {name: _serializer(key, now, _RECEIPT_SALT) for name, key in keys.items()}
 
     def token(self, customer_id: str, case_id: int | None = None, purpose: Purpose | None = None) -> str:
         """Sign a link's token; safe in a URL's path."""
@@ -69,6 +70,23 @@ class LinkSigner:
     def stop_url(self, customer_id: str, case_id: int | None = None, purpose: Purpose | None = None) -> str:
         """Return where STOP is said; POST there is RFC 8058's one click."""
         return self.page_url(customer_id, case_id, purpose) + "/stop"
+
+    def receipt_url(self, key: str) -> str:
+        """Return where the app or page that shows a message reports on it; ``key`` is the message's."""
+        return f"{self._public_url}/r/{self._current}.{self._receipts[self._current].dumps(key)}"
+
+    def read_receipt(self, token: str) -> str:
+        """Read the key of a message from its receipt's token. Raises LinkError or LinkExpiredError."""
+        name, _, signed = token.partition(".")
+        serializer = self._receipts.get(name)
+        if serializer is None:
+            raise LinkError
+        try:
+            return str(serializer.loads(signed, max_age=self._max_age_s))
+        except SignatureExpired as error:
+            raise LinkExpiredError from error
+        except BadData as error:
+            raise LinkError from error
 
     def read(self, token: str, *, even_expired: bool = False) -> CustomerLink:
         """Read a token. ``even_expired``: STOP is heeded from a link of any age.
@@ -89,7 +107,7 @@ class LinkSigner:
         return CustomerLink(customer_id, case_id, Purpose(purpose) if purpose else None)
 
 
-def _serializer(key: str, now: Callable[[], datetime]) -> URLSafeTimedSerializer:
+def _serializer(key: str, now: Callable[[], datetime], salt: str = _SALT) -> URLSafeTimedSerializer:
     class ClockSigner(TimestampSigner):
         """Stamps by the injected clock, so that links age as the demo's time does."""
 
@@ -97,5 +115,5 @@ def _serializer(key: str, now: Callable[[], datetime]) -> URLSafeTimedSerializer
             return int(now().timestamp())
 
     return URLSafeTimedSerializer(
-        key, salt=_SALT, signer=ClockSigner, signer_kwargs={"key_derivation": "hmac", "digest_method": sha256}
+        key, salt=salt, signer=ClockSigner, signer_kwargs={"key_derivation": "hmac", "digest_method": sha256}
     )

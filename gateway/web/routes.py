@@ -1,11 +1,12 @@
 """The table of routes: every address, and the least role that may use it. A test tries each role on each."""
 
-from gateway.web import callbacks, ops, sse, webhooks
+from gateway.web import callbacks, ops, receipts, sse, webhooks
 from gateway.web.access import Route
 from gateway.web.api import customers as customer_data
 from gateway.web.api import devices as device_deeds
 from gateway.web.api import reads, writes
 from gateway.web.auth import Role
+from gateway.web.customer import inbox
 from gateway.web.customer import pages as customer
 from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
 from gateway.web.pages import (
@@ -54,6 +55,9 @@ PUBLIC = (
     Route("POST", "/p/{token}/stop", customer.stop, None),
     Route("POST", "/webhooks/twilio/status", webhooks.twilio_status, None),
     Route("POST", "/webhooks/twilio/inbound", webhooks.twilio_inbound, None),
+    Route("GET", "/p/{token}/inbox", inbox.show, None),
+    Route("POST", "/p/{token}/inbox/read", inbox.mark_read, None),
+    Route("POST", "/r/{token}/{state}", receipts.take, None),
     Route("GET", "/webhooks/{provider}", callbacks.answer_challenge, None),
     Route("POST", "/webhooks/{provider}", callbacks.take, None),
 )
@@ -116,6 +120,8 @@ API = (
     Route("GET", "/api/messages", reads.list_messages, _VIEWER),
     Route("GET", f"/api/messages/{ID}", reads.get_message, _VIEWER),
     Route("GET", f"/api/messages/{ID}/preview", messages.show_preview_text, _VIEWER),
+    Route("GET", "/api/customers/{id}/inbox", inbox.show_to_app, _VIEWER),
+    Route("POST", "/api/customers/{id}/inbox/read", inbox.mark_read_in_app, _AGENT),
     Route("GET", "/api/offers/decisions", reads.list_decisions, _VIEWER),
     Route("GET", "/api/rejections", reads.list_rejections, _VIEWER),
     Route("GET", "/api/rules", rules.list_rules, _VIEWER),

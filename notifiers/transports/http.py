@@ -39,7 +39,7 @@ class HttpClient:
 
     def __init__(self, provider: str, timeout_s: float = 20.0) -> None:
         """``timeout_s`` bounds connecting and each wait for the answer."""
-        self._provider = provider
+        self.provider = provider
         self._timeout = aiohttp.ClientTimeout(total=None, connect=timeout_s, sock_read=timeout_s)
         self._session: aiohttp.ClientSession | None = None
 
@@ -82,10 +82,10 @@ class HttpClient:
         return self._session
 
     def _later(self, code: str, advice: str) -> TryLater:
-        return TryLater(self._provider, code, advice)
+        return TryLater(self.provider, code, advice)
 
     def _unknown(self, code: str, advice: str) -> Unknown:
-        return Unknown(self._provider, code, advice)
+        return Unknown(self.provider, code, advice)
 
 
 async def _bounded(content: aiohttp.StreamReader) -> bytes:

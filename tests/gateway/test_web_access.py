@@ -14,7 +14,7 @@ from tests.gateway.web_fleet import TOKENS, USERS
 from tests.gateway.web_visit import log_in, visit
 
 GUARDED = [route for route in ROUTES if route.role is not None]
-WEBHOOKS = {"/webhooks/twilio/status", "/webhooks/twilio/inbound", "/webhooks/{provider}"}
+WEBHOOKS = {"/webhooks/twilio/status", "/webhooks/twilio/inbound", "/webhooks/{provider}", "/r/{token}/{state}"}
 MEANT_FOR_EVERYONE = {"/healthz", "/readyz", "/metrics", "/login", "/login/code", "/join/{token}", *WEBHOOKS}
 
 

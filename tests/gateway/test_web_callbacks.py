@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from gateway.commands import Upsert
+from gateway.commands import CustomerWrote, HandOver, Sent, Upsert
 from gateway.store import schema
 from gateway.store.reachability import unreachable
 from notifiers.transports import line_callbacks, whatsapp_callbacks
+from notifiers.transports.inbox import InboxTransport
 from notifiers.transports.webhook import secret_key, sign
 from tests.gateway.web_fleet import NOW
 from tests.gateway.web_visit import Visit, visit
@@ -201,6 +202,48 @@ async def test_the_companys_app_reports_what_it_showed(tmp_path: Path) -> None:
         report = {"type": "notification.read", "data": {"id": "msg_1"}}
         assert (await call(web, "webhook", report))[0] == 200
         assert web.town.rows(schema.notifications, id=sent["id"])[0]["state"] == "read"
+
+
+async def test_an_app_reports_with_the_messages_own_address_and_no_other(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        sent = web.town.rows(schema.notifications, state="delivered")[0]
+        url = web.town.deps.links.receipt_url(f"{sent['key']}:{sent['channel']}").removeprefix("http://127.0.0.1:8080")
+        for wrong in (f"{url}x/read", f"{url}/levitated", "/r/x/read", "/r/1.x/read", f"/p/{url[3:]}"):
+            assert (await web.client.post(wrong)).status in (404, 405), wrong
+        assert (await web.client.get(f"/p/{url[3:]}")).status == 404
+        assert web.town.rows(schema.notifications, id=sent["id"])[0]["state"] == "delivered"
+        for state in ("read", "delivered", "read"):
+            assert (await web.client.post(f"{url}/{state}")).status == 204
+        assert web.town.rows(schema.notifications, id=sent["id"])[0]["state"] == "read"
+
+
+async def test_a_customers_page_link_is_no_receipt(tmp_path: Path) -> None:
+    async with visit(tmp_path, None, empty=True) as web:
+        token = web.town.deps.links.token("c-ana")
+        assert (await web.client.post(f"/r/{token}/read")).status == 404
+
+
+async def test_the_inbox_shows_its_owners_messages_and_knows_when_they_were_opened(tmp_path: Path) -> None:
+    channels = {"mode": "auto", "channels": ["inbox"]}
+    async with visit(tmp_path, None, empty=True, notifiers=channels) as web:
+        town = web.town
+        people = ({"id": "c-ana", "name": "Ana", "locale": "de"}, {"id": "c-bo", "name": "Bo"})
+        town.do(Upsert("customers", people, by="test"))
+        # Whoever asks for help is answered where they asked.
+        town.do(CustomerWrote("app", "1", "inbox", "c-ana", "HELP"))
+        [row] = town.rows(schema.notifications, channel="inbox", state="queued")
+        outgoing = town.do(HandOver(row["id"]))
+        accepted = await InboxTransport().send(outgoing)
+        town.do(Sent(row["id"], accepted.provider, accepted.provider_id, accepted.state))
+        token = town.deps.links.token("c-ana")
+        [message] = (await (await web.client.get(f"/p/{token}/inbox")).json())["messages"]
+        assert (message["title"], message["read_at"]) == (outgoing.rendered.subject, None)
+        other = await web.client.get(f"/p/{town.deps.links.token('c-bo')}/inbox")
+        assert (await other.json())["messages"] == []
+        assert (await web.client.post(f"/p/{token}/inbox/read")).status == 204
+        [message] = (await (await web.api("GET", "/api/customers/c-ana/inbox")).json())["messages"]
+        assert message["read_at"] is not None
+        assert (await web.client.get("/p/1.x/inbox")).status == 404
 
 
 async def test_a_signed_post_of_another_hour_is_refused(tmp_path: Path) -> None:

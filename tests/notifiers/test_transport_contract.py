@@ -1,9 +1,12 @@
 """What holds for every transport: each way a provider fails is one of three errors, and none of them leaks."""
 
 import base64
+import json
+import math
 import ssl
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +15,17 @@ from notifiers.errors import NotifierError, TryLater, Unknown
 from notifiers.message import Outgoing
 from notifiers.receipts import SendState
 from notifiers.transports import Transport
+from notifiers.transports.fcm import FcmTransport
 from notifiers.transports.line import LineTransport
 from notifiers.transports.smtp import SmtpTransport
 from notifiers.transports.telegram import TelegramTransport
 from notifiers.transports.twilio import TwilioTransport
+from notifiers.transports.web_push import WebPushTransport
 from notifiers.transports.webhook import WebhookTransport
 from notifiers.transports.whatsapp import WhatsAppTransport
 from tests.notifiers.making import outgoing
 from tests.notifiers.provider_servers import CHAT, LINE_USER, TELEGRAM_TOKEN
+from tests.notifiers.push_servers import FCM_TOKEN, Browser, service_account, vapid_pem
 from tests.notifiers.servers import (
     CLOSE,
     HANG,
@@ -64,9 +70,22 @@ def _whatsapp(url: str) -> Transport:
     return WhatsAppTransport("106540352242922", TOKEN, base_url=url, timeout_s=TIMEOUT_S)
 
 
+def _web_push(url: str) -> Transport:
+    return WebPushTransport(vapid_pem(), "mailto:help@nordfrost.example", [url], timeout_s=TIMEOUT_S)
+
+
+def _fcm(url: str) -> Transport:
+    """With an access token in hand: how one is fetched is told in ``test_fcm.py``."""
+    transport = FcmTransport(service_account(url), base_url=url, timeout_s=TIMEOUT_S)
+    transport._account._token, transport._account._ends_at_s = TOKEN, math.inf
+    return transport
+
+
 HTTP: dict[str, tuple[Make, Outgoing]] = {
+    "fcm": (_fcm, outgoing(channel="push", address=FCM_TOKEN)),
     "telegram": (_telegram, outgoing(channel="telegram", address=CHAT)),
     "line": (_line, outgoing(channel="line", address=LINE_USER)),
+    "web_push": (_web_push, outgoing(channel="webpush", address=Browser().subscription)),
     "whatsapp": (_whatsapp, outgoing(channel="whatsapp", address="+447400123456", session_open=True)),
     "twilio": (_twilio, outgoing(channel="sms", address="+447400123456")),
     "webhook": (_webhook, outgoing(channel="webhook", address="customer-4711")),
@@ -77,6 +96,8 @@ LEAKS = (
     TELEGRAM_TOKEN,
     CHAT,
     LINE_USER,
+    FCM_TOKEN,
+    "/wpush/",
     PASSWORD,
     SECRET.removeprefix("whsec_"),
     "447400123456",
@@ -93,6 +114,17 @@ def _assert_tight(error: NotifierError) -> None:
     assert not [leak for leak in LEAKS if leak in printed]
     assert error.code
     assert error.advice
+
+
+async def _at_url(make: Make, url: str, message: Outgoing) -> NotifierError:
+    return await _fails(make(url), _to(url, message))
+
+
+def _to(url: str, message: Outgoing) -> Outgoing:
+    """A push subscription names the service itself."""
+    if message.channel != "webpush":
+        return message
+    return replace(message, address=json.dumps(json.loads(message.address) | {"endpoint": f"{url}/wpush/x"}))
 
 
 async def _fails(transport: Transport, message: Outgoing) -> NotifierError:
@@ -112,7 +144,7 @@ def http_transport(request: pytest.FixtureRequest) -> tuple[Make, Outgoing]:
 async def test_a_refused_connection_is_safe_to_repeat(http_transport: tuple[Make, Outgoing]) -> None:
     make, message = http_transport
 
-    error = await _fails(make(f"http://127.0.0.1:{closed_port()}"), message)
+    error = await _at_url(make, f"http://127.0.0.1:{closed_port()}", message)
 
     assert isinstance(error, TryLater)
     assert error.code == "connect"
@@ -121,7 +153,7 @@ async def test_a_refused_connection_is_safe_to_repeat(http_transport: tuple[Make
 async def test_a_host_that_does_not_exist_is_safe_to_repeat(http_transport: tuple[Make, Outgoing]) -> None:
     make, message = http_transport
 
-    error = await _fails(make("http://nowhere.invalid"), message)
+    error = await _at_url(make, "http://nowhere.invalid", message)
 
     assert isinstance(error, TryLater)
 
@@ -130,7 +162,7 @@ async def test_a_connection_that_never_stands_is_safe_to_repeat(http_transport: 
     make, message = http_transport
 
     async with deaf_port() as port:
-        error = await _fails(make(f"http://127.0.0.1:{port}"), message)
+        error = await _at_url(make, f"http://127.0.0.1:{port}", message)
 
     assert isinstance(error, TryLater)
     assert error.code == "connect_timeout"
@@ -143,7 +175,7 @@ async def test_a_certificate_nobody_trusts_is_safe_to_repeat(
     context: ssl.SSLContext = server_tls(tmp_path)[0]
 
     async with http_server(Answer(200), context) as server:
-        error = await _fails(make(server.url), message)
+        error = await _at_url(make, server.url, message)
 
     assert isinstance(error, TryLater)
     assert error.code == "tls"
@@ -165,7 +197,7 @@ async def test_silence_after_the_request_is_unknown(
     make, message = http_transport
 
     async with http_server(behaviour) as server:
-        error = await _fails(make(server.url), message)
+        error = await _at_url(make, server.url, message)
 
     assert isinstance(error, Unknown)
     assert error.code == code
@@ -178,7 +210,7 @@ async def test_no_refusal_repeats_what_the_provider_said(http_transport: tuple[M
     said = json_answer(status, {"message": f"{message.address} {TOKEN}", "code": 21211}, ("Location", "http://x/"))
 
     async with http_server(said) as server:
-        await _fails(make(server.url), message)
+        await _at_url(make, server.url, message)
 
     assert len(server.requests) == 1
 
@@ -187,7 +219,7 @@ async def test_a_huge_answer_is_no_trouble(http_transport: tuple[Make, Outgoing]
     make, message = http_transport
 
     async with http_server(Answer(500, b"x" * 5_000_000)) as server:
-        error = await _fails(make(server.url), message)
+        error = await _at_url(make, server.url, message)
 
     assert isinstance(error, Unknown)
 
@@ -195,11 +227,16 @@ async def test_a_huge_answer_is_no_trouble(http_transport: tuple[Make, Outgoing]
 async def test_connections_are_kept_between_messages(http_transport: tuple[Make, Outgoing]) -> None:
     make, message = http_transport
 
-    taken = {"sid": "SM1", "result": {"message_id": 1}, "messages": [{"id": "wamid.1"}]}
+    taken = {
+        "sid": "SM1",
+        "name": "projects/x/messages/1",
+        "result": {"message_id": 1},
+        "messages": [{"id": "wamid.1"}],
+    }
     async with http_server(json_answer(200, taken)) as server:
         transport = make(server.url)
         for _ in range(3):
-            accepted = await transport.send(message)
+            accepted = await transport.send(_to(server.url, message))
             assert accepted.provider == transport.name
             assert accepted.state == "accepted"
         await transport.close()
