@@ -71,6 +71,26 @@ class Document:
                 node, mark = step
         return mark.line + 1, mark.column + 1
 
+    def mark_key(self, loc: Location) -> tuple[int, int]:
+        """Return (line, column), both from 1, of the key at ``loc``; raises KeyError where there is none."""
+        node = self._node(loc[:-1])
+        for key, _ in _pairs(node) if node is not None else ():
+            if key.value == str(loc[-1]):
+                return key.start_mark.line + 1, key.start_mark.column + 1
+        raise KeyError(loc)
+
+    def span(self, loc: Location) -> tuple[int, int] | None:
+        """Return where in the text the scalar at ``loc`` begins and ends, its quotes included; None: none is there."""
+        node = self._node(loc)
+        return (node.start_mark.index, node.end_mark.index) if isinstance(node, yaml.ScalarNode) else None
+
+    def _node(self, loc: Location) -> yaml.Node | None:
+        node = self._root
+        for part in loc:
+            step = _child(node, part) if node is not None else None
+            node = step[0] if step else None
+        return node
+
     def mark_inside(self, loc: Location, offset: int) -> tuple[int, int]:
         """Return (line, column) of the character ``offset`` of the text at ``loc``.
 

@@ -1,7 +1,7 @@
 """The gateway's own history as recorded samples, for backtests and for explaining a moment that has passed."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timedelta
 
 from device_models.event import Event, EventKind, TimeSource, Value
@@ -30,13 +30,15 @@ async def open_recorded(config: Config) -> History:
     )
 
 
-async def replay(history: History, device_id: str, since: datetime, until: datetime) -> AsyncIterator[Event]:
-    """Yield what a device said within [``since``, ``until``), in the order of its stamps.
+async def replay(
+    history: History, device_id: str, since: datetime, until: datetime, only: Collection[str] | None = None
+) -> AsyncIterator[Event]:
+    """Yield what a device said within [``since``, ``until``), in the order of its stamps; ``only`` these fields.
 
     What the history does not keep is not there: presence and error messages, units (values are in the profile's
     already), repetitions of a text. Everything counts as heard when it was observed.
     """
-    fields = await history.fields(device_id)
+    fields = [name for name in await history.fields(device_id) if only is None or name in only]
     begin = since
     while begin < until:
         end = min(begin + _PART, until)
@@ -49,7 +51,8 @@ async def replay(history: History, device_id: str, since: datetime, until: datet
                 # The text that held when the part began was said in an earlier one.
                 if begin <= at < end:
                     said[at][field] = text
-        fixes = {fix.observed_at: fix.position for fix in await history.positions(device_id, begin, end, _ALL)}
+        recorded = await history.positions(device_id, begin, end, _ALL) if only is None else []
+        fixes = {fix.observed_at: fix.position for fix in recorded}
         for at in sorted(said.keys() | fixes.keys()):
             if at in said:
                 yield Event(device_id, EventKind.STATUS, at, at, TimeSource.DEVICE, "history", said[at])

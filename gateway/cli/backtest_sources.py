@@ -2,10 +2,10 @@
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -24,6 +24,7 @@ from gateway.store.store import Store
 Item = tuple[str, datetime, Mapping[str, Value]] | Event
 """A status as (device, time, values), or an event of another kind."""
 _SHOW_EVERY = 5000
+T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -100,6 +101,10 @@ class History:
                 yield cls(history, runner, registry, profiles, span)
             finally:
                 runner.run(history.close())
+
+    def read(self, work: Callable[[HistoryStore], Coroutine[Any, Any, T]]) -> T:
+        """Run ``work`` on the opened history."""
+        return self._runner.run(work(self._history))
 
     def items(self) -> Iterator[Item]:
         """Yield device after device."""

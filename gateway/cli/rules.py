@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from device_models.yaml_lines import InvalidFileError, load_yaml
-from gateway.cli import rules_backtest, rules_live, rules_review, rules_why
+from gateway.cli import rules_backtest, rules_live, rules_review, rules_suggest, rules_why
 from gateway.cli.options import ConfigOption, plain_errors, stderr
 from gateway.cli.rules_read import checked, leave, profiles_of, read_rules, yaml_files
 from gateway.config import ConfigError
@@ -20,6 +20,7 @@ app = typer.Typer(help="Check rules, run their cases, try them on recorded data,
 app.command("backtest")(rules_backtest.backtest)
 app.command("explain")(rules_why.explain)
 app.command("review")(rules_review.review_rules)
+app.command("suggest")(rules_suggest.suggest_rules)
 app.command("put-live")(rules_live.put_live)
 app.command("promote")(rules_live.promote)
 app.command("roll-back")(rules_live.roll_back)
