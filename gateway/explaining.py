@@ -60,15 +60,22 @@ async def explain_past(
     context = DeviceContext(device, profile, registry.may_use_location(device_id))
     standing = explain(detector, context, reached[1] if reached else DeviceState(), at)
     outcomes = await asyncio.to_thread(outcomes_of, store, device_id, at)
+    withheld = await asyncio.to_thread(_withheld_at, store, device_id, at)
     told = {"replayed_since": rfc3339(first) if first else None, "rules_version": detector.ruleset.version}
-    return [{**rule, **told, **outcomes.get(rule["rule"], {})} for rule in standing]
+    return [
+        {**rule, **told, **outcomes.get(rule["rule"], {}), **withheld.get(rule["rule"], {})}
+        if rule.get("state") == "firing"
+        else {**rule, **told, **outcomes.get(rule["rule"], {})}
+        for rule in standing
+    ]
 
 
 def outcomes_of(store: Store, device_id: str, at: datetime) -> dict[str, dict[str, Any]]:
-    """Return by rule what had become of it by ``at``: the last word on a message and on an offer.
+    """Return by rule what had become of it by ``at``: its case, the last word on a message and on an offer.
 
-    ``message``: ``state``, ``reason``, ``channel``, ``created_at`` of the newest for a case of the rule; ``offer``:
-    ``reason`` (why none was made, or None), ``sentence``, ``shop_id`` and ``at`` of the newest decision on a visit.
+    ``case``: ``id`` and ``opened_at`` of the newest; ``message``: ``state``, ``reason``, ``channel``, ``created_at`` of
+    the newest for a case of the rule; ``offer``: ``reason`` (why none was made, or None), ``sentence``, ``shop_id`` and
+    ``at`` of the newest decision on a visit.
     """
     n, d, cases = schema.notifications, schema.offer_decisions, schema.cases
     messages = (
@@ -82,8 +89,15 @@ def outcomes_of(store: Store, device_id: str, at: datetime) -> dict[str, dict[st
         .where(d.c.device_id == device_id, d.c.at <= at)
         .order_by(d.c.id)
     )
+    opened = (
+        sa.select(cases.c.rule, cases.c.id, cases.c.opened_at)
+        .where(cases.c.device_id == device_id, cases.c.opened_at <= at)
+        .order_by(cases.c.id)
+    )
     found: dict[str, dict[str, Any]] = {}
     with store.read() as connection:
+        for rule, case_id, opened_at in connection.execute(opened):
+            found.setdefault(rule, {})["case"] = {"id": case_id, "opened_at": rfc3339(opened_at)}
         for row in connection.execute(messages):
             found.setdefault(row.rule, {})["message"] = {
                 "state": row.state,
@@ -99,6 +113,24 @@ def outcomes_of(store: Store, device_id: str, at: datetime) -> dict[str, dict[st
                 "at": rfc3339(row.at),
             }
     return found
+
+
+def _withheld_at(store: Store, device_id: str, at: datetime) -> dict[str, dict[str, Any]]:
+    """What withheld each rule's last firing by ``at``, where that had opened no case by then."""
+    t = schema.transitions
+    newest = (
+        sa.select(sa.func.max(t.c.id))
+        .where(t.c.device_id == device_id, t.c.at <= at, t.c.state.in_(("firing", "resolved")))
+        .group_by(t.c.rule, t.c.fault)
+    )
+    columns = (t.c.rule, t.c.state, t.c.case_id, t.c.explanation)
+    with store.read() as connection:
+        last = connection.execute(sa.select(*columns).where(t.c.id.in_(newest))).all()
+    return {
+        row.rule: {"withheld": row.explanation["withheld"]}
+        for row in last
+        if row.state == "firing" and row.case_id is None and row.explanation.get("withheld")
+    }
 
 
 def _detector_at(

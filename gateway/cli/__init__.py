@@ -10,6 +10,7 @@ from gateway.cli import (
     demo,
     devices,
     doctor,
+    history,
     hold,
     importing,
     init,
@@ -40,6 +41,7 @@ app.command("hold")(hold.hold)
 app.command("watch")(watch.watch)
 app.command("bench")(bench.bench)
 app.add_typer(rules.app, name="rules")
+app.add_typer(history.app, name="history")
 app.add_typer(accounts.app, name="users")
 app.add_typer(devices.app, name="devices")
 

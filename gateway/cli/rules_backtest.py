@@ -71,7 +71,7 @@ def backtest(
         stack.enter_context(plain_errors(*expected))
         ruleset, profiles = checked(files, config)
         other = checked_for(compare, profiles) if compare else None
-        zone = _zone(timezone)
+        zone = zone_of(timezone)
         places = [place for place in read_places(shops, "shops") if isinstance(place, Shop)] if shops else []
         fitting = [offer for offer in read_places(offers, "offers") if isinstance(offer, Offer)] if offers else []
         source: Source
@@ -86,7 +86,7 @@ def backtest(
             if not csv_files and not tracks:
                 raise BadTableError("name what to run over: --csv FILE, --tracks FILE or --since 30d")
             profile = _profile(profile_name, ruleset, profiles)
-            tables = [Table(path, time_column, _pairs(mapping or []), zone) for path in csv_files or []]
+            tables = [Table(path, time_column, pairs_of(mapping or []), zone) for path in csv_files or []]
             profile = _at_pace(profile, tables)
             tables = [table.fitted(ruleset, profile) for table in tables]
             source = Tables(tables, [Track(path, zone) for path in tracks or []])
@@ -146,7 +146,8 @@ def _at_pace(profile: DeviceProfile, tables: Sequence[Table]) -> DeviceProfile:
     return profile.model_copy(update={"reporting_interval": max(profile.reporting_interval, slowest)})
 
 
-def _pairs(mapping: Sequence[str]) -> dict[str, str]:
+def pairs_of(mapping: Sequence[str]) -> dict[str, str]:
+    """Read ``COLUMN=field``, each once. Raises BadTableError."""
     pairs = [text.rpartition("=") for text in mapping]
     wrong = next(
         (text for text, (column, _, field) in zip(mapping, pairs, strict=True) if not column or not field), None
@@ -163,7 +164,8 @@ def _duration(text: str) -> timedelta:
         raise BadTableError(f"--since {text}: {error}") from error
 
 
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """Return a time zone by its IANA name. Raises BadTableError."""
     if name == "UTC":
         return UTC
     try:

@@ -49,6 +49,8 @@ def explain(
     with plain_errors(ConfigError, StartRefused, HistoryError, InvalidFileError, OSError, BadTableError, LookupError):
         settings = read_config(config)
         moment = _time(at) if at else None
+        if moment is not None and moment > Clock().now():
+            raise BadTableError(f"--at {at}: lies ahead; what a rule will say nobody can tell")
         profiles = load_profiles(settings)
         store = Store(settings.store_url)
         try:
@@ -107,6 +109,8 @@ def _details(entry: Mapping[str, Any], condition: str) -> list[str]:
     lines = [f"condition: {condition}"] if condition else []
     if late := entry.get("late_events"):
         lines.append(f"{late} messages came too late to count")
+    if case := entry.get("case"):
+        lines.append(f"case #{case['id']}, opened {case['opened_at']}")
     if message := entry.get("message"):
         why = f": {message['reason']}" if message["reason"] else ""
         lines.append(f"message of {message['created_at']}: {message['state']}{why}")

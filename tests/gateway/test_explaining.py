@@ -2,19 +2,24 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from device_models.registry import Customer, Device
 from gateway.cli.rules import app
-from gateway.commands import Upsert
-from gateway.config import load_config
+from gateway.commands import CreateSilence, Upsert
+from gateway.config import Config, load_config
 from gateway.control import submit_command
+from gateway.explaining import explain_past
 from gateway.history import Sample
 from gateway.history.embedded import EmbeddedHistory
+from gateway.people.registry import load_registry
+from tests.gateway.making import FREEZER, T0, TOO_WARM, gateway
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 RULE = """\
@@ -124,3 +129,39 @@ def test_what_does_not_exist_is_said(installation: Path, args: list[str], messag
     result = explained(installation, *args)
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+def test_what_lies_ahead_is_not_told(installation: Path) -> None:
+    result = explained(installation, "f1", "--at", (NOW + timedelta(days=1)).isoformat())
+    assert result.exit_code == 1
+    assert "lies ahead" in result.stderr
+
+
+async def test_what_withheld_a_case_then_is_told_long_after(tmp_path: Path) -> None:
+    with gateway(f"sqlite:///{tmp_path / 'gateway.sqlite'}", tmp_path) as running:
+        until = T0 + timedelta(hours=2)
+        running.submit(CreateSilence("lea", "painting the kitchen", until, device_id="f1"))
+        samples = []
+        for minutes in range(0, 60, 5):
+            celsius = -18.0 if minutes < 5 else -5.0
+            running.temperature(celsius, minutes)
+            samples.append(Sample("f1", T0 + timedelta(minutes=minutes), {"temperature": celsius}))
+        running.tick(180)
+        history = await EmbeddedHistory.open(tmp_path / "history.sqlite", 10**8)
+        await history.write(samples)
+        with running.store.read() as connection:
+            registry = load_registry(connection)
+        (tmp_path / "rules.yaml").write_text(TOO_WARM, "utf-8")
+        rules = {"builtin": False, "paths": [tmp_path / "rules.yaml"]}
+        config = Config.model_validate({"data_dir": tmp_path, "rules": rules})
+
+        async def told(minutes: float) -> Mapping[str, Any]:
+            when = T0 + timedelta(minutes=minutes)
+            past = explain_past(running.store, history, registry, config, {"freezer": FREEZER}, "f1", when)
+            return (await past)[0]
+
+        silenced, opened = await told(50), await told(125)
+        await history.close()
+    assert (silenced["state"], silenced["withheld"]["by"], silenced.get("case")) == ("firing", "silence", None)
+    assert opened.get("withheld") is None
+    assert opened["case"]["id"] == 1

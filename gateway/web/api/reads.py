@@ -93,9 +93,11 @@ async def get_device(request: web.Request) -> web.StreamResponse:
 
 
 async def explain_device(request: web.Request) -> web.StreamResponse:
-    """GET /api/devices/{id}/explain: why / why not of each rule, now or ``at`` a moment that has passed."""
+    """GET /api/devices/{id}/explain: why / why not of each rule (or one, ``rule``), now or ``at`` a past moment."""
     deps, device_id = request.app[DEPS], request.match_info["id"]
     at = _time("at", request.query.get("at"))
+    if at is not None and at > deps.clock.now():
+        raise FieldError("at", "at: lies ahead; what a rule will say nobody can tell")
     try:
         if at is None:
             explained = await deps.explain(device_id)
@@ -107,6 +109,10 @@ async def explain_device(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(text="No device of this id is registered.") from error
     except HistoryError as error:
         raise web.HTTPServiceUnavailable(text=str(error)) from error
+    if wanted := request.query.get("rule"):
+        explained = [rule for rule in explained if rule["rule"] == wanted]
+        if not explained:
+            raise FieldError("rule", f"rule: there is no rule '{wanted}' in force")
     told_at = at or deps.clock.now()
     return present.answer({"device_id": device_id, "at": told_at, "rules": [dict(rule) for rule in explained]})
 
