@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from geopy.distance import geodesic
 
@@ -23,6 +23,30 @@ Point = tuple[float, float]
 Method = Literal["haversine", "geodesic"]
 Vector = tuple[float, float, float]
 """A place as a unit vector from the Earth's centre: no antimeridian, no poles."""
+
+
+class Place(Protocol):
+    """Something on Earth that has a radius: a shop, or a zone as the circle around it."""
+
+    @property
+    def id(self) -> str:
+        """Unique among its like."""
+        ...
+
+    @property
+    def latitude(self) -> float:
+        """Degrees, WGS 84."""
+        ...
+
+    @property
+    def longitude(self) -> float:
+        """Degrees, WGS 84."""
+        ...
+
+    @property
+    def radius_m(self) -> float:
+        """Above 0."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +92,12 @@ def measure(shop: Shop, at: Point, *, accuracy_m: float = 0.0, radius_m: float |
     return Measured(distance, "geodesic", distance <= radius)
 
 
-def closest_approach_m(shop: Shop, start: Point, end: Point) -> float:
-    """Return how close the straight way from ``start`` to ``end`` comes to a shop, in metres on the mean sphere.
+def closest_approach_m(place: Place, start: Point, end: Point) -> float:
+    """Return how close the straight way from ``start`` to ``end`` comes to a place, in metres on the mean sphere.
 
     The way is the chord pushed out to the surface, so poles and antimeridian need no care.
     """
-    a, b, s = vector(start), vector(end), vector((shop.latitude, shop.longitude))
+    a, b, s = vector(start), vector(end), vector((place.latitude, place.longitude))
     way = minus(b, a)
     squared = dot(way, way)
     share = 0.0 if squared == 0 else min(1.0, max(0.0, dot(minus(s, a), way) / squared))

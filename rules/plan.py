@@ -21,6 +21,7 @@ from rules.kinds.maintenance import MaintenanceEvaluator, MaintenanceRule
 from rules.kinds.proximity import ProximityRule
 from rules.kinds.sequence import SequenceEvaluator, SequenceRule
 from rules.kinds.visiting import ProximityEvaluator
+from rules.kinds.zones import ZonesEvaluator
 from rules.spatial_index import ShopIndex
 
 MAX_SHAPES = 1024
@@ -91,7 +92,7 @@ def evaluator_for(rule: BaseRule, profile: DeviceProfile, shops: ShopIndex | Non
         case ForecastRule():
             return ForecastEvaluator(rule, profile)
         case GeofenceRule():
-            return GeofenceEvaluator(rule, profile)
+            return ZonesEvaluator(rule, profile) if rule.zones else GeofenceEvaluator(rule, profile)
         case MaintenanceRule():
             return MaintenanceEvaluator(rule, profile)
         case SequenceRule():

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from rules.distance import Point
+from rules.distance import EDGE_SHARE, M_PER_DEGREE, Point
 
 MOST_POSITIONS = 10_000
 """Of one area; a country's border simplified to 100 m has fewer."""
@@ -84,6 +84,16 @@ class Area:
             for index in range(low, high + 1):
                 self._slabs[index].append(edge)
         self._refuse_crossings()
+
+    def circle(self) -> tuple[Point, float]:
+        """Return a circle around all of it: its middle (latitude, longitude), and metres that are surely enough."""
+        latitude, longitude = (self._south + self._north) / 2, (self._west + self._east) / 2
+        nearest_equator = max(0.0, self._south, -self._north)
+        high = (self._north - self._south) / 2 * M_PER_DEGREE
+        wide = (self._east - self._west) / 2 * M_PER_DEGREE * math.cos(math.radians(nearest_equator))
+        # Along the meridian and then the parallel; the straight way is shorter, and for what is small known better.
+        far_m = math.hypot(high, wide) if max(high, wide) < M_PER_DEGREE else high + wide
+        return (latitude, (longitude + 180) % 360 - 180), far_m * (1 + EDGE_SHARE) + 1
 
     def longitude(self, longitude: float) -> float:
         """Return a longitude in the area's own continuous count: as near to its middle as can be."""

@@ -8,13 +8,16 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from device_models.duration import Duration, format_duration
-from device_models.event import Event, EventKind, TimeSource, Value
+from device_models.event import Event, EventKind, Position, TimeSource, Value
 from device_models.profile import DeviceProfile
-from device_models.registry import Device
+from device_models.registry import Device, Latitude, Longitude, Shop
 from device_models.yaml_lines import Document, FileError, InvalidFileError
 from rules.detect import Detector
+from rules.evaluator import Fact
 from rules.inputs import DeviceContext, Input, Serviced, Sweep
+from rules.kinds.approach import NotCounted
 from rules.schema import RuleSet
+from rules.spatial_index import ShopIndex
 from rules.state import DeviceState
 from rules.transition import AlertState, Transition
 
@@ -23,6 +26,21 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 MAX_SAMPLES = 100_000
 """Of one case, so that a slip of the pen in ``every`` does not run for an hour."""
 _DEVICE = "device"
+
+
+class GivenFix(BaseModel):
+    """A position as a case writes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    latitude: Latitude
+    longitude: Longitude
+    accuracy_m: float | None = Field(default=None, ge=0)
+    speed_m_s: float | None = Field(default=None, ge=0)
+
+    def position(self) -> Position:
+        """Return it as an event has it."""
+        return Position(self.latitude, self.longitude, self.accuracy_m, speed_m_s=self.speed_m_s)
 
 
 class Given(BaseModel):
@@ -41,6 +59,8 @@ class Given(BaseModel):
     """A presence message instead: ``false`` is the LWT."""
     error: str | int | None = None
     """An error message with this code instead."""
+    fix: GivenFix | None = None
+    """A location message with this position; ``values`` may come with it."""
     sweep: bool = False
     """A look at the service plans instead."""
     serviced: str | None = None
@@ -54,6 +74,8 @@ class Given(BaseModel):
             raise ValueError("every must be longer than 0")
         if self.until is not None and self.until < self.at:
             raise ValueError("until is before at")
+        if self.fix is not None and (self.online is not None or self.error is not None):
+            raise ValueError("fix goes with values, not with online or error")
         return self
 
 
@@ -67,7 +89,12 @@ class Case(BaseModel):
     profile: str | None = None
     """None: the rule's, which must name just one."""
     fault: str = ""
-    """A code or a plan, for kinds with several alerts."""
+    """A code, a plan or a zone, for kinds with several alerts; for ``proximity`` the shop that was visited."""
+    shops: tuple[Shop, ...] = ()
+    """What a ``proximity`` rule looks in."""
+    latitude: Latitude | None = None
+    """Where the device is registered, for ``site_radius_m``."""
+    longitude: Longitude | None = None
     given: tuple[Given, ...]
     expect: dict[AlertState, tuple[Duration, ...]]
     """The times at which the rule enters each state; a state left out is not looked at, an empty list means never."""
@@ -118,12 +145,15 @@ def run_case(case: Case, line: int, ruleset: RuleSet, profiles: Mapping[str, Dev
         return Outcome(case.name, line, (f"given: makes more than {MAX_SAMPLES} messages",))
     named = [at for times in case.expect.values() for at in times] + [at for at, _ in items]
     until = case.until or max(named, default=timedelta(0)) + timedelta(minutes=1)
-    device = DeviceContext(Device(id=_DEVICE, profile=profile.name), profile)
-    detector = Detector(RuleSet.of([rule]), {profile.name: profile})
+    # Whether an owner agreed is not what a case asks; without it no fix would be looked at.
+    device = DeviceContext(
+        Device(id=_DEVICE, profile=profile.name, latitude=case.latitude, longitude=case.longitude),
+        profile,
+        location_consent=True,
+    )
+    detector = Detector(RuleSet.of([rule]), {profile.name: profile}, ShopIndex(case.shops))
     _, facts = detector.run(device, DeviceState(), (item for _, item in items), until=EPOCH + until)
-    entered = [
-        (fact.state, fact.at - EPOCH) for fact in facts if isinstance(fact, Transition) and fact.fault == case.fault
-    ]
+    entered = [(state, fact.at - EPOCH) for fact in facts if (state := _entered(fact, case.fault)) is not None]
     failures = []
     for state, expected in case.expect.items():
         found = tuple(at for reached, at in entered if reached is state)
@@ -155,7 +185,21 @@ def _input(given: Given, at: datetime) -> Input:
         kind, values = EventKind.PRESENCE, {"online": given.online}
     elif given.error is not None:
         kind, values = EventKind.ERROR, {"code": given.error}
-    return Event(_DEVICE, kind, at, at, TimeSource.DEVICE, "test", values)
+    position = given.fix.position() if given.fix else None
+    if position is not None:
+        kind = EventKind.LOCATION
+    return Event(_DEVICE, kind, at, at, TimeSource.DEVICE, "test", values, position=position)
+
+
+def _entered(fact: Fact, fault: str) -> AlertState | None:
+    """Return the state that a fact is the beginning of; a visit that counts fires, and resolves when they left."""
+    if isinstance(fact, Transition):
+        return fact.state if fact.fault == fault else None
+    if fact.shop_id != fault:
+        return None
+    if fact.withheld is None:
+        return AlertState.FIRING
+    return AlertState.RESOLVED if fact.withheld == NotCounted.LEFT else None
 
 
 def _times(times: tuple[Any, ...]) -> str:

@@ -8,7 +8,7 @@ it while it is still near. A rented excavator that leaves the building site is t
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from device_models.duration import Duration
 from device_models.purpose import Purpose, Severity
@@ -16,6 +16,9 @@ from device_models.registry import Latitude, Longitude
 from rules.base import BaseRule
 from rules.kinds.condition import Cel
 from rules.polygon import read_geojson
+
+MOST_ZONES = 20_000
+"""Of one rule."""
 
 
 class CircleSpec(BaseModel):
@@ -33,13 +36,59 @@ def _geojson(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+GeoJson = Annotated[dict[str, Any], AfterValidator(_geojson)]
+"""Polygon, MultiPolygon, or features of them."""
+
+
+class ZoneSpec(BaseModel):
+    """One of many zones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1, max_length=100)
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    circle: CircleSpec | None = None
+    geojson: GeoJson | None = None
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> Self:
+        if (self.circle is None) is (self.geojson is None):
+            raise ValueError("takes either circle or geojson")
+        return self
+
+
+def _zones(data: Any) -> Any:
+    """A FeatureCollection may stand for the list: each feature a zone, a Point with ``radius_m`` a circle."""
+    if not isinstance(data, dict):
+        return data
+    features = data.get("features")
+    if data.get("type") != "FeatureCollection" or not isinstance(features, list):
+        raise ValueError("takes a list of zones or a GeoJSON FeatureCollection")
+    return [_zone_of(feature, number) for number, feature in enumerate(features)]
+
+
+def _zone_of(feature: Any, number: int) -> Any:
+    if not isinstance(feature, dict) or not isinstance(geometry := feature.get("geometry"), dict):
+        raise ValueError(f"feature {number} has no geometry")
+    said = feature.get("properties") or {}
+    zone = {"id": str(feature.get("id", said.get("id", ""))), "name": said.get("name")}
+    if geometry.get("type") != "Point":
+        return zone | {"geojson": geometry}
+    position = geometry.get("coordinates")
+    if not isinstance(position, list) or len(position) < 2:
+        raise ValueError(f"feature {number}: a point has the coordinates [longitude, latitude]")
+    longitude, latitude = position[:2]
+    return zone | {"circle": {"latitude": latitude, "longitude": longitude, "radius_m": said.get("radius_m")}}
+
+
 class GeofenceRule(BaseRule):
-    """See ``docs/rules.md``, "geofence". One of ``circle``, ``geojson``, ``site_radius_m`` and ``moved_while``."""
+    """See ``docs/rules.md``, "geofence"; the fence is the one of its first five fields that is set."""
 
     kind: Literal["geofence"] = "geofence"
     circle: CircleSpec | None = None
-    geojson: Annotated[dict[str, Any], AfterValidator(_geojson)] | None = None
-    """Polygon, MultiPolygon, or features of them."""
+    geojson: GeoJson | None = None
+    zones: Annotated[tuple[ZoneSpec, ...], BeforeValidator(_zones), Field(max_length=MOST_ZONES)] = ()
+    """Each a fence of its own, with its own alert."""
     site_radius_m: float | None = Field(default=None, gt=0, le=1_000_000)
     """A circle around the place where each device is registered."""
     moved_while: Cel | None = None
@@ -74,9 +123,12 @@ class GeofenceRule(BaseRule):
 
     @model_validator(mode="after")
     def _is_one_fence(self) -> Self:
-        fences = [n for n in ("circle", "geojson", "site_radius_m", "moved_while") if getattr(self, n) is not None]
-        if len(fences) != 1:
-            raise ValueError("takes one of circle, geojson, site_radius_m and moved_while")
+        fences = (self.circle, self.geojson, self.zones or None, self.site_radius_m, self.moved_while)
+        if sum(fence is not None for fence in fences) != 1:
+            raise ValueError("takes one of circle, geojson, zones, site_radius_m and moved_while")
+        ids = [zone.id for zone in self.zones]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"zones: two have the id '{max(ids, key=ids.count)}'")
         if (self.on is None) is (self.moved_while is None):
             raise ValueError("needs on: enter, exit or dwell; moved_while says so itself")
         if "radius_m" in self.model_fields_set and self.moved_while is None:

@@ -95,6 +95,12 @@ class Guarded:
     heard_at: datetime | None = None
     """What the last fix was stamped with."""
 
+    def under(self, of: str) -> "Guarded":
+        """Return what is left of it under the fence ``of``: under another one its side is not known."""
+        if self.of == of:
+            return self
+        return replace(self, of=of, where=replace(self.where, side=None, candidate=None), edited=True)
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON-ready form; what is empty is left out."""
         data: dict[str, Any] = {"of": self.of, "where": self.where.to_json()}
@@ -117,6 +123,45 @@ class Guarded:
             anchor=Fix.from_list(data["anchor"]) if "anchor" in data else None,
             heard_at=datetime.fromisoformat(data["heard_at"]) if "heard_at" in data else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Patrol:
+    """What a rule with many zones remembers of one device: of the zones only those that it is not simply outside of."""
+
+    of: str
+    """Digest of all zones."""
+    last: Fix | None = None
+    heard_at: datetime | None = None
+    passes: int = 0
+    zones: Mapping[str, Guarded] = field(default_factory=dict)
+    """By id, each with the patrol's own ``last``."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON-ready form; what is empty is left out."""
+        zones = {}
+        for zone_id, guarded in self.zones.items():
+            zones[zone_id] = guarded.to_json()
+            zones[zone_id]["where"].pop("last", None)
+        data: dict[str, Any] = {"of": self.of, "zones": zones}
+        if self.last is not None:
+            data["last"] = self.last.as_list()
+        if self.heard_at is not None:
+            data["heard_at"] = rfc3339(self.heard_at)
+        if self.passes:
+            data["passes"] = self.passes
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what ``to_json`` wrote."""
+        last = Fix.from_list(data["last"]) if "last" in data else None
+        zones = {}
+        for zone_id, guarded in data["zones"].items():
+            made = Guarded.from_json(guarded)
+            zones[zone_id] = replace(made, where=replace(made.where, last=last))
+        heard_at = datetime.fromisoformat(data["heard_at"]) if "heard_at" in data else None
+        return cls(data["of"], last, heard_at, data.get("passes", 0), zones)
 
 
 def seen(

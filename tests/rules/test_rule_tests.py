@@ -4,6 +4,7 @@ import pytest
 
 import device_models
 import rules
+from device_models.profile import PositionOf
 from device_models.profile_files import parse_profile
 from device_models.yaml_lines import InvalidFileError, load_yaml
 from rules.rule_tests import read_cases, run_case
@@ -78,6 +79,66 @@ tests:
     expect: {firing: [1m], resolved: [3m]}
 """
     assert outcomes(text) == [(), (), ()]
+
+
+FIXES = """\
+rules:
+  - {id: yard, kind: geofence, circle: {latitude: 52.5, longitude: 13.4, radius_m: 200}, on: exit}
+  - {id: site, kind: geofence, site_radius_m: 200, on: enter}
+  - id: depots
+    kind: geofence
+    zones: [{id: north, circle: {latitude: 52.6, longitude: 13.4, radius_m: 200}}]
+    on: dwell
+    for: 10m
+  - {id: near, kind: proximity}
+tests:
+  - name: taken away
+    rule: yard
+    profile: freezer
+    given:
+      - {at: 0m, until: 3m, every: 1m, fix: {latitude: 52.5, longitude: 13.4}}
+      - {at: 4m, until: 6m, every: 1m, fix: {latitude: 52.51, longitude: 13.4, accuracy_m: 8}}
+    expect: {firing: [5m], resolved: []}
+  - name: back at its site
+    rule: site
+    profile: freezer
+    latitude: 52.5
+    longitude: 13.4
+    given:
+      - {at: 0m, until: 3m, every: 1m, fix: {latitude: 52.51, longitude: 13.4}}
+      - {at: 4m, until: 6m, every: 1m, fix: {latitude: 52.5, longitude: 13.4}}
+    expect: {firing: [5m]}
+  - name: at the northern depot
+    rule: depots
+    profile: freezer
+    fault: north
+    given:
+      - {at: 0m, fix: {latitude: 52.5, longitude: 13.4}}
+      - {at: 4m, until: 20m, every: 1m, fix: {latitude: 52.6, longitude: 13.4}}
+    expect: {pending: [5m], firing: [14m]}
+  - name: a visit
+    rule: near
+    profile: phone
+    fault: mitte
+    shops: [{id: mitte, name: Mitte, latitude: 52.5, longitude: 13.4, radius_m: 150}]
+    given:
+      - {at: 0m, fix: {latitude: 52.51, longitude: 13.4}}
+      - {at: 30m, until: 32m, every: 1m, fix: {latitude: 52.5, longitude: 13.4, speed_m_s: 0.5}}
+      - {at: 40m, fix: {latitude: 52.51, longitude: 13.4}}
+    expect: {firing: [31m], resolved: [40m]}
+"""
+
+
+def test_fixes_can_be_given_to_geofences_and_to_proximity() -> None:
+    phone = FREEZER.model_copy(update={"name": "phone", "position_of": PositionOf.PERSON})
+    ruleset = parse_rules(FIXES, "r.yaml")
+    cases = read_cases(load_yaml(FIXES, "r.yaml"))
+    profiles = {"freezer": FREEZER, "phone": phone}
+    assert [run_case(case, line, ruleset, profiles).failures for case, line in cases] == [(), (), (), ()]
+    wrong = read_cases(load_yaml(FIXES.replace("firing: [31m]", "firing: [30m]"), "r.yaml"))[-1]
+    assert run_case(*wrong, ruleset, profiles).failures == ("firing: expected 30m, was 31m",)
+    with pytest.raises(InvalidFileError, match="fix goes with values"):
+        read_cases(load_yaml(FIXES.replace("at: 40m,", "at: 40m, online: true,"), "r.yaml"))
 
 
 @pytest.mark.parametrize(
