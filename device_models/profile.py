@@ -85,6 +85,10 @@ class DeviceProfile(_Model):
     """The field of an error event, or of a status, that carries codes."""
     errors: Annotated[dict[str, ErrorCode], BeforeValidator(lambda v: _text_keys(v))] = Field(default_factory=dict)
     maintenance: dict[str, ServicePlan] = Field(default_factory=dict)
+    firmware_field: str = "firmware"
+    """The field in which a device says which firmware runs on it; what the registry knows follows."""
+    model_field: str = "model"
+    """Likewise its model."""
 
 
 def _text_keys(value: Any) -> Any:

@@ -106,6 +106,8 @@ class Device(Record):
     serial: OptionalText = None
     firmware: OptionalText = None
     site: OptionalText = None
+    hub: OptionalText = None
+    """The id of the device that it speaks through, such as a Zigbee bridge; None: it speaks for itself."""
     latitude: Latitude | None = None
     longitude: Longitude | None = None
 

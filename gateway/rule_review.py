@@ -19,6 +19,7 @@ from gateway.store.rule_sets import rule_sets
 from gateway.store.verdicts import verdicts
 from rules.detect import Detector
 from rules.evaluator import Evaluator
+from rules.kinds.fleet import FleetRule
 from rules.precision import Verdict, Verdicts
 from rules.state import DeviceState
 
@@ -114,6 +115,10 @@ def review(
     _count_cases(connection, found, since)
     _look_at_shadow(connection, found, detector, devices, since)
     _look_at_fields(connection, found, detector, profiles, devices, now)
+    for rule in detector.ruleset.rules:
+        if isinstance(rule, FleetRule):
+            # It looks at what other rules found, so it applies where one of them does.
+            found[rule.id].devices = max((found[name].devices for name in rule.of if name in found), default=0)
     return list(found.values())
 
 

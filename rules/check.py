@@ -11,6 +11,7 @@ from rules.kinds.anomaly import AnomalyRule
 from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
+from rules.kinds.fleet import FleetRule
 from rules.kinds.forecast import ForecastRule
 from rules.kinds.geofence import GeofenceRule
 from rules.kinds.maintenance import MaintenanceRule
@@ -28,7 +29,8 @@ def check_rules(ruleset: RuleSet, profiles: Mapping[str, DeviceProfile]) -> list
     """Check rules against profiles, by name; every error has the place in the rule's file and, where there is one, a
     suggestion. The schema itself was checked when the files were read (``rules.schema``)."""
     errors: list[FileError] = []
-    ids = {rule.id for rule in ruleset.rules}
+    by_id = {rule.id: rule for rule in ruleset.rules}
+    ids = set(by_id)
     for rule in ruleset.rules:
         errors.extend(
             ruleset.error(rule, "inhibited_by", f"there is no rule '{name}' here{_hint(name, ids)}")
@@ -37,6 +39,11 @@ def check_rules(ruleset: RuleSet, profiles: Mapping[str, DeviceProfile]) -> list
         )
         if rule.id in rule.inhibited_by:
             errors.append(ruleset.error(rule, "inhibited_by", "a rule cannot explain itself"))
+        errors.extend(
+            ruleset.error(rule, "inhibited_by", f"'{name}' counts devices; name what it counts the faults of")
+            for name in rule.inhibited_by
+            if isinstance(by_id.get(name), FleetRule)
+        )
         unknown = [name for name in rule.profile if name not in profiles]
         errors.extend(
             ruleset.error(rule, "profile", f"there is no profile '{name}'{_hint(name, profiles)}") for name in unknown
@@ -78,6 +85,8 @@ def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> It
         case AnomalyRule():
             for name in rule.watched:
                 yield from _number(ruleset, rule, "field" if rule.field else "fields", name, watched)
+        case FleetRule():
+            yield from _counted(ruleset, rule, watched)
         case ForecastRule():
             yield from _number(ruleset, rule, "field", rule.field, watched)
         case GeofenceRule():
@@ -140,6 +149,23 @@ def _number(
         yield ruleset.error(rule, setting, message)
     elif any(types_of(profile).get(name) in ("text", "bool") for profile in watched):
         yield ruleset.error(rule, setting, f"'{name}' is no number")
+
+
+def _counted(ruleset: RuleSet, rule: FleetRule, watched: list[DeviceProfile]) -> Iterator[FileError]:
+    """Check the rules whose faults a fleet rule counts."""
+    by_id = {each.id: each for each in ruleset.rules}
+    for name in rule.of:
+        of = by_id.get(name)
+        if of is None:
+            yield ruleset.error(rule, "of", f"there is no rule '{name}' here{_hint(name, by_id)}")
+        elif isinstance(of, FleetRule | ProximityRule):
+            yield ruleset.error(rule, "of", f"'{name}' is of the kind {of.kind}, which is no fault of a device")
+        elif not any(of.applies_to(profile.name) for profile in watched):
+            yield ruleset.error(rule, "of", f"'{name}' is for other profiles, so none of its faults is counted")
+    if rule.inhibited_by:
+        yield ruleset.error(
+            rule, "inhibited_by", "a fleet rule is explained by nothing; say it of the rules that it counts"
+        )
 
 
 def _lacks(profile: DeviceProfile, types: Mapping[str, FieldType | None], name: str) -> bool:

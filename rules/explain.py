@@ -7,6 +7,7 @@ from device_models.event import rfc3339
 from rules.detect import Detector
 from rules.evaluator import Evaluator
 from rules.inputs import DeviceContext
+from rules.kinds.fleet import FleetRule
 from rules.state import DeviceState
 from rules.transition import AlertState
 
@@ -24,7 +25,11 @@ def explain(detector: Detector, device: DeviceContext, state: DeviceState, at: d
     for rule in detector.ruleset.rules:
         entry: dict[str, Any] = {"rule": rule.id, "kind": rule.kind, "mode": rule.mode, "applies": True}
         evaluator = evaluators.get(rule.id)
-        if evaluator is None:
+        if isinstance(rule, FleetRule) and rule.applies_to(device.profile.name):
+            # It has no state on a device; where its crowd stands, response knows.
+            entry |= {"state": "inactive", "alerts": [], "of": list(rule.of), "alike": list(rule.alike)}
+            entry["why"] = "it counts devices that are alike, which one device alone does not tell"
+        elif evaluator is None:
             profiles = ", ".join(rule.profile)
             entry |= {"applies": False, "why": f"it is for {profiles}, and this device's profile is another"}
         else:

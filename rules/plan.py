@@ -14,6 +14,7 @@ from rules.kinds.anomaly import AnomalyEvaluator, AnomalyRule
 from rules.kinds.change import ChangeEvaluator, ChangeRule
 from rules.kinds.condition import ConditionEvaluator, ConditionRule
 from rules.kinds.error_code import ErrorCodeEvaluator, ErrorCodeRule
+from rules.kinds.fleet import FleetRule
 from rules.kinds.forecast import ForecastEvaluator, ForecastRule
 from rules.kinds.geofence import GeofenceRule
 from rules.kinds.guarding import GeofenceEvaluator
@@ -44,7 +45,8 @@ class Plan:
 
     def __init__(self, rules: Iterable[BaseRule], profile: DeviceProfile, shops: ShopIndex | None) -> None:
         self.reader = FieldReader(profile)
-        self.evaluators = {r.id: evaluator_for(r, profile, shops) for r in rules if r.applies_to(profile.name)}
+        applying = (r for r in rules if r.applies_to(profile.name) and not isinstance(r, FleetRule))
+        self.evaluators = {r.id: evaluator_for(r, profile, shops) for r in applying}
         every = tuple(self.evaluators.values())
         self.on_arrival = tuple(e for e in every if e.clock is Clock.ARRIVAL)
         """Those in arrival time, which look at presence alone."""

@@ -5,14 +5,14 @@ it, one that returns soon after resolving reopens it, a later one opens a new ca
 is withheld is kept with the reason and looked at again when that ends (``due_alerts``, ``release``).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from device_models.event import rfc3339
-from device_models.profile import GENERIC, DeviceProfile
-from device_models.registry import Device
+from rules.response import fleet
+from rules.response.device_facts import device_facts
 from rules.response.incident import gather, leave
 from rules.response.inhibition import inhibitor_of
 from rules.response.silence import silence_of
@@ -23,8 +23,11 @@ from rules.response.world import (
     CaseRecord,
     JoinIncident,
     KeepAlert,
+    KeepCrowd,
+    KeepMember,
     Notify,
     OpenCase,
+    Record,
     RecoverCase,
     ReopenCase,
     Withdraw,
@@ -39,8 +42,11 @@ __all__ = [
     "CaseRecord",
     "JoinIncident",
     "KeepAlert",
+    "KeepCrowd",
+    "KeepMember",
     "Notify",
     "OpenCase",
+    "Record",
     "RecoverCase",
     "ReopenCase",
     "Withdraw",
@@ -63,7 +69,8 @@ def respond(world: World, transition: Transition) -> list[Action]:
     if transition.state is AlertState.RESOLVED:
         explained = [KeepAlert(alert) for alert in _no_longer_explained(world, transition)]
         ended = leave(world, world.alert(transition), transition.at)
-        return [*_on_resolved(world, transition), KeepAlert(KnownAlert(transition)), *explained, *ended]
+        left = fleet.leave(world, transition)
+        return [*_on_resolved(world, transition), KeepAlert(KnownAlert(transition)), *explained, *ended, *left]
     return []
 
 
@@ -94,14 +101,21 @@ def release(world: World, alert: KnownAlert) -> tuple[Transition, list[Action]]:
 
 
 def _act_or_withhold(world: World, transition: Transition, *, alone: bool = False) -> list[Action]:
-    """``alone``: it has waited for others of its site already."""
+    """``alone``: it has waited for others already."""
     withheld = _withheld(world, transition)
     if withheld is not None:
         return [*_raise_cause(world, transition, withheld), KeepAlert(KnownAlert(transition, withheld))]
-    gathered = None if alone else gather(world, transition)
+    if alone:
+        return [*_on_firing(world, transition), KeepAlert(KnownAlert(transition))]
+    counted = fleet.count(world, transition)
+    if counted.taken:
+        return list(counted.actions)
+    gathered = gather(world, transition)
     if gathered is not None:
-        return gathered
-    return [*_on_firing(world, transition), KeepAlert(KnownAlert(transition))]
+        return [*counted.actions, *gathered]
+    if counted.hold is not None:
+        return [*counted.actions, KeepAlert(KnownAlert(transition, counted.hold))]
+    return [*counted.actions, *_on_firing(world, transition), KeepAlert(KnownAlert(transition))]
 
 
 def _withheld(world: World, transition: Transition) -> Withheld | None:
@@ -248,14 +262,4 @@ def facts_of(world: World, transition: Transition, case: CaseRecord) -> dict[str
         "case_id": case.id,
         "again": case.reopened > 0,
         "at": transition.at.isoformat(),
-    }
-
-
-def device_facts(device: Device | None, profiles: Mapping[str, DeviceProfile]) -> dict[str, Any]:
-    """Return the device as its owner knows it: its name, its kind, what its fields are called."""
-    profile = profiles.get(device.profile, GENERIC) if device else GENERIC
-    return {
-        "device": {"name": device.name if device else None, "product": dict(profile.title)},
-        "labels": {name: dict(spec.title) for name, spec in profile.fields.items()},
-        "decimals": {name: spec.decimals for name, spec in profile.fields.items()},
     }

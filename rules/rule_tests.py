@@ -16,6 +16,7 @@ from rules.detect import Detector
 from rules.evaluator import Fact
 from rules.inputs import DeviceContext, Input, Serviced, Sweep
 from rules.kinds.approach import NotCounted
+from rules.kinds.fleet import FleetRule
 from rules.schema import RuleSet
 from rules.spatial_index import ShopIndex
 from rules.state import DeviceState
@@ -136,6 +137,8 @@ def run_case(case: Case, line: int, ruleset: RuleSet, profiles: Mapping[str, Dev
         rule = ruleset[case.rule]
     except KeyError:
         return Outcome(case.name, line, (f"there is no rule '{case.rule}'",))
+    if isinstance(rule, FleetRule):
+        return Outcome(case.name, line, ("a fleet rule counts many devices; try it with gateway rules backtest",))
     names = (case.profile,) if case.profile else rule.profile
     if len(names) != 1 or names[0] not in profiles:
         return Outcome(case.name, line, (f"profile: name one of {', '.join(sorted(profiles))}",))

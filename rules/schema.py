@@ -14,6 +14,7 @@ from rules.kinds.anomaly import AnomalyRule
 from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
 from rules.kinds.error_code import ErrorCodeRule
+from rules.kinds.fleet import FleetRule
 from rules.kinds.forecast import ForecastRule
 from rules.kinds.geofence import GeofenceRule
 from rules.kinds.maintenance import MaintenanceRule
@@ -26,6 +27,7 @@ AnyRule = Annotated[
     | AnomalyRule
     | ChangeRule
     | ErrorCodeRule
+    | FleetRule
     | ForecastRule
     | GeofenceRule
     | MaintenanceRule
@@ -43,6 +45,7 @@ KINDS: Mapping[str, type[BaseRule]] = {
         AnomalyRule,
         ChangeRule,
         ErrorCodeRule,
+        FleetRule,
         ForecastRule,
         GeofenceRule,
         MaintenanceRule,

@@ -18,6 +18,8 @@ from rules.transition import AlertState, Transition
 
 _DUE_AT_ONCE = 500
 """How many withheld alerts are looked at again in one commit; the rest follows in the next."""
+_PART = 500
+"""Devices asked for in one statement."""
 
 Alerts = dict[str, dict[str, KnownAlert]]
 
@@ -44,6 +46,15 @@ def load_alerts(
     return alerts
 
 
+def load_alerts_of(tx: Transaction, device_ids: Sequence[str]) -> Alerts:
+    """Read all that is known of the alerts of some devices."""
+    alerts: Alerts = {}
+    for start in range(0, len(device_ids), _PART):
+        for alert in _read(tx.connection, schema.alerts.c.device_id.in_(device_ids[start : start + _PART])):
+            alerts.setdefault(alert.transition.device_id, {})[alert.transition.dedupe_key] = alert
+    return alerts
+
+
 def save_alert(tx: Transaction, alert: KnownAlert) -> None:
     """Write the last word of one alert."""
     transition, withheld = alert.transition, alert.withheld
@@ -57,8 +68,8 @@ def save_alert(tx: Transaction, alert: KnownAlert) -> None:
         "severity": transition.severity.value,
         "purpose": transition.purpose.value,
         "on_arrival": transition.on_arrival,
-        # Only what may still open a case needs its evidence; the rest stands in ``transitions``.
-        "explanation": dict(transition.explanation) if withheld else {},
+        # What lasts may still open a case, or join an incident that tells of it; the rest stands in ``transitions``.
+        "explanation": dict(transition.explanation) if alert.firing else {},
         "withheld_by": withheld.by if withheld else None,
         "withheld_key": withheld.key if withheld else None,
         "withheld": dict(withheld.reason) if withheld else {},

@@ -1,13 +1,14 @@
 """Load what response must know, and write what it decided."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
-from gateway.cases.alerts import load_alerts, load_site_sizes, save_alert, sites_of
+from gateway.cases.alerts import load_alerts, load_alerts_of, load_site_sizes, save_alert, sites_of
+from gateway.cases.crowds import load_rest, save_member, touched_crowds
 from gateway.cases.silences import load_silences
 from gateway.cases.timeline import add_entry, touch
 from gateway.outbox.queue import enqueue, withdraw
@@ -21,16 +22,21 @@ from rules.respond import (
     CaseRecord,
     JoinIncident,
     KeepAlert,
+    KeepMember,
     Notify,
     OpenCase,
+    Record,
     RecoverCase,
     ReopenCase,
     Withdraw,
     World,
 )
 from rules.response.grouping import group_key
+from rules.response.withheld import KnownAlert
 from rules.transition import Transition
 
+_PART = 500
+"""Keys asked for in one statement."""
 _TOLD = ("handed_over", "accepted", "delivered", "read", "unknown")
 
 
@@ -46,22 +52,57 @@ def load_world(
     known = {key for of_device in alerts.values() for key, alert in of_device.items() if alert.firing}
     sites = sites_of(tx, [t.device_id for t in transitions] + list(alerts))
     groups = {group_key(rule.id, site) for rule in rules.values() if isinstance(rule, AbsentRule) for site in sites}
-    keys = sorted({transition.dedupe_key for transition in transitions} | known | groups)
-    newest = sa.select(sa.func.max(cases.c.id)).where(cases.c.dedupe_key.in_(keys)).group_by(cases.c.dedupe_key)
-    rows = tx.connection.execute(sa.select(cases).where(cases.c.id.in_(newest))).mappings().all()
+    muted = [alert.transition for of_device in alerts.values() for alert in of_device.values() if _may_count(alert)]
+    roster, crowds, counts = touched_crowds(tx, rules, [*transitions, *muted])
+    customers = {hearer for t in [*transitions, *muted] for hearer in _hearers(tx, t.device_id)}
+    keys = {transition.dedupe_key for transition in transitions} | known | groups | set(crowds) | set(counts)
     last_id = tx.connection.execute(sa.select(sa.func.max(cases.c.id))).scalar()
-    return World(
+    world = World(
         rules=rules,
         profiles=tx.profiles,
         devices=tx.registry.devices,
         customers=tx.registry.customers,
-        cases={row["dedupe_key"]: _record(row, _told_customers(tx, row)) for row in rows},
+        cases=_load_cases(tx, keys, customers),
         next_case_id=(last_id or 0) + 1,
         alerts=alerts,
         site_sizes=load_site_sizes(tx, rules, sites),
         silences=load_silences(tx.connection, tx.now),
         contacts=tx.registry.contacts,
+        census=tx.registry.census,
+        crowds=crowds,
+        roster=roster,
     )
+    if counts and (more := load_rest(tx, world, counts)):
+        for device_id, of_device in load_alerts_of(tx, more).items():
+            for key, alert in of_device.items():
+                world.alerts.setdefault(device_id, {}).setdefault(key, alert)
+        theirs = {key for device_id in more for key in world.alerts.get(device_id, {})}
+        world.cases |= _load_cases(tx, theirs - set(world.cases), customers)
+    return world
+
+
+def _hearers(tx: Transaction, device_id: str) -> set[str]:
+    """Who may have heard of a device."""
+    owner = tx.registry.owner(device_id)
+    others = {contact.customer_id for contact in tx.registry.contacts.get(device_id, ())}
+    return others | ({owner.id} if owner else set())
+
+
+def _may_count(alert: KnownAlert) -> bool:
+    """Whether a fault that was withheld may begin to count in this batch."""
+    return alert.firing and alert.withheld is not None and alert.withheld.by in ("silence", "inhibition")
+
+
+def _load_cases(tx: Transaction, keys: Iterable[str], customers: Collection[str]) -> dict[str, CaseRecord]:
+    """Read the newest case of each dedupe key; ``customers``: of a fleet's thousands, who of these was told."""
+    cases, found = schema.cases, dict[str, CaseRecord]()
+    of_all = sorted(keys)
+    for start in range(0, len(of_all), _PART):
+        part = of_all[start : start + _PART]
+        newest = sa.select(sa.func.max(cases.c.id)).where(cases.c.dedupe_key.in_(part)).group_by(cases.c.dedupe_key)
+        for row in tx.connection.execute(sa.select(cases).where(cases.c.id.in_(newest))).mappings().all():
+            found[row["dedupe_key"]] = _record(row, _told_customers(tx, row, customers))
+    return found
 
 
 def load_case(tx: Transaction, case_id: int) -> sa.RowMapping | None:
@@ -70,11 +111,13 @@ def load_case(tx: Transaction, case_id: int) -> sa.RowMapping | None:
     return tx.connection.execute(query).mappings().first()
 
 
-def _told_customers(tx: Transaction, row: sa.RowMapping) -> frozenset[str]:
+def _told_customers(tx: Transaction, row: sa.RowMapping, customers: Collection[str]) -> frozenset[str]:
     """Who heard that this episode began; a reopening asks anew."""
     n = schema.notifications
     prefix = f"case:{row['id']}:%:{row['reopened']}:%"
     query = sa.select(n.c.customer_id).where(n.c.case_id == row["id"], n.c.key.like(prefix), n.c.state.in_(_TOLD))
+    if row["dedupe_key"].startswith("fleet:"):
+        query = query.where(n.c.customer_id.in_(sorted(customers)))
     return frozenset(tx.connection.execute(query).scalars())
 
 
@@ -153,8 +196,14 @@ def apply_actions(tx: Transaction, actions: Sequence[Action]) -> int | None:
                 withdraw(tx, case.id, said)
             case KeepAlert(alert):
                 save_alert(tx, alert)
-            case Withdraw(case_id=of_case, reason=reason):
-                withdraw(tx, of_case, reason)
+                if case_id is None and alert.withheld is not None and alert.withheld.by == "incident":
+                    case_id = alert.withheld.reason.get("case_id")
+            case KeepMember(member):
+                save_member(tx, member)
+            case Record(transition, of_case):
+                record_transition(tx, transition, of_case)
+            case Withdraw(case_id=of_case, reason=reason, customer_id=customer_id):
+                withdraw(tx, of_case, reason, customer_id)
     return case_id
 
 

@@ -79,10 +79,12 @@ def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str |
     return notification_id
 
 
-def withdraw(tx: Transaction, case_id: int, reason: str) -> None:
-    """Cancel what a case has not handed over yet."""
+def withdraw(tx: Transaction, case_id: int, reason: str, customer_id: str | None = None) -> None:
+    """Cancel what a case has not handed over yet; ``customer_id``: only what is for them."""
     n = schema.notifications
     waiting = sa.select(n.c.id).where(n.c.case_id == case_id, n.c.state.in_(_WAITING), n.c.template != "agent_reply")
+    if customer_id is not None:
+        waiting = waiting.where(n.c.customer_id == customer_id)
     for notification_id in tx.connection.execute(waiting).scalars().all():
         set_state(tx, notification_id, "cancelled", reason=reason)
 

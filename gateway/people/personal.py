@@ -64,7 +64,12 @@ HELD: Mapping[str, Held] = {
     "devices": _held(
         Owned.BY_DEVICE,
         keep="id profile model serial firmware",
-        empty="customer_id name site latitude longitude",
+        empty="customer_id name site hub latitude longitude",
+    ),
+    # Where a thing stood, and what hung on which hub.
+    "device_changes": _held(Owned.BY_DEVICE),
+    "crowd_members": _held(
+        Owned.BY_CUSTOMER, keep="key device_id counted_at faults failing incident told", pseudonym="customer_id"
     ),
     "device_people": _held(
         Owned.BY_CUSTOMER, keep="id device_id role purposes starts_at ends_at source", pseudonym="customer_id"
@@ -131,6 +136,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "rejections": "id sequence topic reason first_bytes received_at",
         # Those of their messages are deleted.
         "receipts": "id provider provider_id state error_code received_at",
+        "crowds": "key rule alike state",
         # Said by staff, or by "customer" without a name.
         "verdicts": "id case_id transition_id rule device_id verdict duplicate_of said_by at fired_at",
         "rule_sets": "id version rules origin files_version who put_live_at migration",

@@ -1,7 +1,7 @@
 """The registry in memory: who owns what. Read at start, kept true by the commits that change it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -13,7 +13,10 @@ from gateway.commands import CommandRefused
 from gateway.people.contacts import load_contacts
 from gateway.people.objections import objected_before
 from gateway.store import dialect, schema
+from gateway.store.fleets import device_changes
 from rules.opening import check_opening_hours
+from rules.response.alike import Census
+from rules.response.changed import changes_between
 
 if TYPE_CHECKING:
     from gateway.transaction import Transaction
@@ -36,6 +39,12 @@ class Registry:
     offers: dict[str, Offer] = field(default_factory=dict)
     contacts: dict[str, tuple[Contact, ...]] = field(default_factory=dict)
     """Who hears of a device besides its owner, by device; see ``gateway.people.ownership``."""
+    census: Census = field(init=False)
+    """How many devices are alike; the writer's alone."""
+
+    def __post_init__(self) -> None:
+        """Count in the devices held here."""
+        self.census = Census(self.devices)
 
     def of_kind(self, kind: str) -> dict[str, Any]:
         """Return the records of ``devices`` | ``customers`` | ``shops`` | ``offers`` by id."""
@@ -69,9 +78,12 @@ def load_registry(connection: sa.Connection) -> Registry:
     return registry
 
 
-def upsert_records(tx: "Transaction", kind: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+def upsert_records(
+    tx: "Transaction", kind: str, rows: Sequence[Mapping[str, Any]], source: str = "import"
+) -> tuple[int, int]:
     """Write records by id, never delete; return how many were new and how many were there.
 
+    What changes about a device is kept, with its ``source``: ``import``, or ``device`` where it said so itself.
     Objections that a customer raised since stay: an import may add consents, only the customer takes a STOP back. A
     device's owner stays where its row names none.
     Raises pydantic.ValidationError for a row that is none of ``kind``, CommandRefused for hours that cannot be read.
@@ -85,27 +97,44 @@ def upsert_records(tx: "Transaction", kind: str, rows: Sequence[Mapping[str, Any
         if isinstance(record, Shop) and record.opening_hours and (wrong := check_opening_hours(record.opening_hours)):
             raise CommandRefused(f"{record.id}: opening_hours: {wrong}")
     before = {record.id: known.get(record.id) for record in records}
-    put_records(tx, kind, records)
+    put_records(tx, kind, records, source)
     created = sum(record is None for record in before.values())
     return created, len(before) - created
 
 
-def put_records(tx: "Transaction", kind: str, records: Sequence[Record]) -> None:
+def put_records(tx: "Transaction", kind: str, records: Sequence[Record], source: str = "import") -> None:
     """Write records as they are, in the store and in memory."""
     known = tx.registry.of_kind(kind)
     dialect.upsert(tx.connection, _TABLES[kind][0], [_row(record) for record in records])
     before = {record.id: known.get(record.id) for record in records}
     # What follows in this transaction must see it, so memory changes now and is put back if the commit fails.
-    known.update({record.id: record for record in records})
-    tx.on_rollback.append(lambda: _put_back(known, before))
+    _put(tx.registry, kind, {record.id: record for record in records})
+    tx.on_rollback.append(lambda: _put(tx.registry, kind, before))
+    _keep_changes(tx, before, records, source)
 
 
-def _put_back(known: dict[str, Any], before: Mapping[str, Record | None]) -> None:
-    for identity, record in before.items():
-        if record is None:
-            known.pop(identity, None)
-        else:
+def _put(registry: Registry, kind: str, records: Mapping[str, Record | None]) -> None:
+    """Replace records in memory; None takes one out."""
+    known = registry.of_kind(kind)
+    for identity, record in records.items():
+        before = known.pop(identity, None) if record is None else known.get(identity)
+        if record is not None:
             known[identity] = record
+        if kind == "devices":
+            registry.census.replace(before, record if isinstance(record, Device) else None)
+
+
+def _keep_changes(
+    tx: "Transaction", before: Mapping[str, Record | None], records: Sequence[Record], source: str
+) -> None:
+    changes = [
+        {**asdict(change), "source": source}
+        for record in records
+        if isinstance(record, Device) and isinstance(known := before.get(record.id), Device)
+        for change in changes_between(known, record, tx.now)
+    ]
+    if changes:
+        tx.connection.execute(sa.insert(device_changes), changes)
 
 
 def _keep_known(known: Record | None, record: Record) -> Record:

@@ -8,17 +8,20 @@ import sqlalchemy as sa
 import structlog
 
 from device_models.event import Event, Message, Rejection, Tick
+from device_models.profile import GENERIC
 from device_models.registry import Device
 from gateway import commands as c
 from gateway import rule_versions
 from gateway.cases import agent, inbound, mail, silences, verdicts
 from gateway.cases.alerts import look_again
+from gateway.cases.crowds import begin_watch
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
 from gateway.outbox import hand_over as outbox
 from gateway.outbox import ladder
 from gateway.people import ways_in
 from gateway.people.accounts import save_api_token, save_session, save_user
+from gateway.people.identity import said_of_itself
 from gateway.people.registry import upsert_records
 from gateway.people_commands import PeopleCommand
 from gateway.pipeline import owners
@@ -276,6 +279,7 @@ class Batch:
                 self._staged[device_id] = state
         # What explained a fault under the rules before may explain it no more.
         look_again(self._tx, schema.alerts.c.withheld_by == "inhibition")
+        begin_watch(self._tx, detector.ruleset.rules)
         self._tx.set_meta("rules_version", detector.version)
         self._tx.after_commit.append(lambda: self._owner.replace_detector(detector))
         changes = with_trials(self._tx, before_it, detector.ruleset, migration.as_list())
@@ -320,6 +324,15 @@ class Batch:
         self._facts.extend((fact, at) for fact in facts)
         if state is not before:
             self._staged[device.id] = state
+            if isinstance(item, Event):
+                self._follow(device, before or DeviceState(), state)
+
+    def _follow(self, device: Device, before: DeviceState, after: DeviceState) -> None:
+        """Let the registry follow what a device says of its firmware and model."""
+        profile = self._owner.profiles.get(device.profile, GENERIC)
+        if said := said_of_itself(device, profile, before.twin, after.twin):
+            known = self._tx.registry.devices[device.id].model_dump(exclude_none=True)
+            upsert_records(self._tx, "devices", [{**known, **said}], source="device")
 
     def _state(self, device_id: str) -> DeviceState | None:
         return self._staged.get(device_id) or self._owner.states.get(device_id)

@@ -9,11 +9,13 @@ import sqlalchemy as sa
 
 from device_models.profile import GENERIC, DeviceProfile
 from gateway.cases.alerts import withheld_on
+from gateway.cases.crowds import crowd_of
 from gateway.people.registry import Registry
 from gateway.store import schema
 from gateway.store.store import Store
 from rules.detect import Detector
 from rules.inputs import DeviceContext
+from rules.kinds.fleet import FleetRule
 from rules.state import DeviceState
 
 
@@ -36,7 +38,8 @@ def explain_device(
 ) -> Sequence[Mapping[str, Any]]:
     """Return one mapping for each rule on the device. Raises LookupError for an unknown device.
 
-    ``rules.explain`` says what they hold; a rule that fires without a case of its own has ``withheld`` besides.
+    ``rules.explain`` says what they hold; a rule that fires without a case of its own has ``withheld`` besides, and a
+    fleet rule ``crowd``: how many of the devices alike began to fail, how many make an incident, how many are usual.
     """
     from rules.explain import explain
 
@@ -47,7 +50,16 @@ def explain_device(
     with store.read() as connection:
         withheld = withheld_on(connection, device_id)
         kept = connection.execute(sa.select(s.c.state).where(s.c.device_id == device_id)).scalar()
+        fleets = [rule for rule in in_force.detector.ruleset.rules if isinstance(rule, FleetRule)]
+        crowds = {rule.id: crowd_of(connection, rule, device, at) for rule in fleets}
     state = DeviceState.from_json(orjson.loads(kept)) if kept else DeviceState()
     context = DeviceContext(device, profiles.get(device.profile, GENERIC), registry.may_use_location(device_id))
     explained = explain(in_force.detector, context, state, at)
-    return [{**rule, "withheld": withheld[rule["rule"]]} if rule["rule"] in withheld else rule for rule in explained]
+    return [
+        {
+            **rule,
+            **({"withheld": withheld[rule["rule"]]} if rule["rule"] in withheld else {}),
+            **(crowds.get(rule["rule"], {}) if rule["applies"] else {}),
+        }
+        for rule in explained
+    ]

@@ -66,6 +66,7 @@ devices = Table(
     Column("serial", sa.Text, index=True),
     Column("firmware", sa.Text),
     Column("site", sa.Text, index=True),
+    Column("hub", sa.Text, index=True),
     Column("latitude", sa.Float),
     Column("longitude", sa.Float),
 )

@@ -2,6 +2,7 @@
 
 from gateway.store import (
     erasure,
+    fleets,
     ownership,
     reachability,
     rule_sets,
@@ -13,6 +14,7 @@ from gateway.store import (
 
 __all__ = [
     "erasure",
+    "fleets",
     "metadata",
     "ownership",
     "reachability",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from device_models.profile import DeviceProfile
+from gateway.web.fleet_words import LIKENESS_WORDS, alike_text, standing_text
 from gateway.web.wording import field_spec, moment, span_text, text_in, unit_text, value_text
 
 
@@ -38,6 +39,9 @@ def _standing(rule: Mapping[str, Any], profile: DeviceProfile | None, now: datet
 
 
 def _sentence(rule: Mapping[str, Any], state: str, profile: DeviceProfile | None, now: datetime) -> str:
+    if rule.get("kind") == "fleet":
+        crowd = rule.get("crowd")
+        return standing_text(crowd) if isinstance(crowd, Mapping) else _capital(str(rule.get("why", "")))
     said = [_begin(rule, state, now)]
     values = rule.get("values")
     if isinstance(values, Mapping) and values:
@@ -72,6 +76,11 @@ def withheld_sentence(withheld: Mapping[str, Any], now: datetime) -> str:
         said = f"Silence #{withheld.get('silence')} of {withheld.get('author')} withholds it{wait}"
         return f"{said}: {withheld.get('reason')}."
     site = withheld.get("site")
+    if "fleet" in withheld:
+        alike = alike_text({name: value for name, value in withheld.items() if name in LIKENESS_WORDS})
+        if withheld.get("by") == "group":
+            return f"It waits{wait} whether others alike ({alike}) fail too."
+        return f"It is part of incident #{withheld.get('case_id')}: devices alike ({alike}) fail alike."
     if withheld.get("by") == "group":
         return f"It waits{wait} whether others at {site} fall silent too."
     return f"It is part of incident #{withheld.get('case_id')}: no data from {site}."

@@ -186,6 +186,21 @@ def _course(explanation: Mapping[str, Any], shown: Callable[[str, object], str])
     return told
 
 
+def _of_many(explanation: Mapping[str, Any]) -> list[str]:
+    """Of a fleet incident: how many of how many, and how many are usual."""
+    count, population = explanation.get("count"), explanation.get("population")
+    within_s, expected = explanation.get("within_s"), explanation.get("expected")
+    if not isinstance(count, int) or not isinstance(population, int):
+        return []
+    alike = explanation.get("alike")
+    named = ", ".join(f"{name} {value}" for name, value in alike.items()) if isinstance(alike, Mapping) else ""
+    proofs = [f"{count} of {population} alike devices ({named})"]
+    if isinstance(within_s, int | float) and isinstance(expected, int | float):
+        usual = "fewer than 0.1" if expected < 0.1 else number_text(expected)
+        proofs.append(f"within {span_text(timedelta(seconds=within_s))}, where {usual} are usual")
+    return proofs
+
+
 def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: datetime) -> list[str]:
     proofs: list[str] = []
     name, values = explanation.get("field"), explanation.get("values")
@@ -217,6 +232,7 @@ def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: d
     if due:
         proofs.append(f"due {due:%-d %b %Y}")
     proofs.extend(_course(explanation, shown))
+    proofs.extend(_of_many(explanation))
     since = moment(explanation.get("since"))
     if since and not heard and not due and explanation.get("kind") != "forecast":
         proofs.append(f"for {span_text(at - since)}")

@@ -34,3 +34,8 @@ class Grouping(BaseModel):
 def group_key(rule: str, site: str) -> str:
     """Return the key of a site's group, which is the dedupe key of its incident."""
     return f"site:{site}|{rule}"
+
+
+def is_site(key: str) -> bool:
+    """Tell whether a group's key is that of a site."""
+    return key.startswith("site:")

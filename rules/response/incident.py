@@ -5,16 +5,17 @@ so, the owner gets one message, and it is over when they are heard again.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from device_models.event import rfc3339
-from device_models.purpose import Purpose, Severity
+from device_models.purpose import Purpose
 from device_models.registry import Device
 from rules.kinds.absent import AbsentRule
-from rules.response.grouping import group_key
+from rules.response.grouping import group_key, is_site
+from rules.response.notice import notice
 from rules.response.withheld import KnownAlert, Withheld
 from rules.response.world import (
     Action,
@@ -22,7 +23,6 @@ from rules.response.world import (
     CaseRecord,
     JoinIncident,
     KeepAlert,
-    Notify,
     OpenCase,
     RecoverCase,
     ReopenCase,
@@ -30,8 +30,6 @@ from rules.response.world import (
     World,
 )
 from rules.transition import AlertState, Transition
-
-_NAMED_AT_MOST = 3
 
 
 def gather(world: World, transition: Transition) -> list[Action] | None:
@@ -60,7 +58,7 @@ def gather(world: World, transition: Transition) -> list[Action] | None:
 
 def leave(world: World, alert: KnownAlert | None, at: datetime) -> list[Action]:
     """A device of an incident is heard again, or stands alone from now on: the last one out ends the incident."""
-    if alert is None or alert.withheld is None or alert.withheld.by != "incident":
+    if alert is None or alert.withheld is None or alert.withheld.by != "incident" or not is_site(alert.withheld.key):
         return []
     incident, rule = world.cases.get(alert.withheld.key), world.rules.get(alert.transition.rule)
     if incident is None or not incident.open:
@@ -87,7 +85,7 @@ def leave(world: World, alert: KnownAlert | None, at: datetime) -> list[Action]:
     end = replace(alert.transition, state=AlertState.RESOLVED, at=at)
     site = _site(alert)
     told = [
-        _notify(world, incident, customer_id, [d for d in _theirs(world, incident, customer_id) if d.site == site], end)
+        notice(world, incident, customer_id, [d for d in _theirs(world, incident, customer_id) if d.site == site], end)
         for customer_id in sorted(incident.told_customers)
         if customer_id in world.customers
     ]
@@ -203,44 +201,8 @@ def _tell(world: World, incident: CaseRecord, members: Iterable[KnownAlert], rul
         begun = replace(theirs[0].transition, severity=incident.severity)
         heard = {"last_heard_at": _last_heard(theirs), "advice": dict(rule.advice)}
         explained = {**begun.explanation, **heard}
-        told.append(_notify(world, incident, customer_id, devices, replace(begun, explanation=explained)))
+        told.append(notice(world, incident, customer_id, devices, replace(begun, explanation=explained)))
     return told
-
-
-def _notify(
-    world: World, incident: CaseRecord, customer_id: str, devices: list[Device], transition: Transition
-) -> Notify:
-    begins = transition.state is AlertState.FIRING
-    template = "fault_opened" if begins else "fault_resolved"
-    rule = world.rules.get(incident.rule)
-    facts: Mapping[str, Any] = {
-        **transition.explanation,
-        "kind": "absent",
-        "device": {"name": _names(devices), "product": {}},
-        "labels": {},
-        "decimals": {},
-        "severity": incident.severity.value,
-        "purpose": incident.purpose.value,
-        "case_id": incident.id,
-        "again": incident.reopened > 0,
-        "at": rfc3339(transition.at),
-    }
-    return Notify(
-        key=f"case:{incident.id}:{template}:{incident.reopened}:{customer_id}",
-        template=template,
-        customer_id=customer_id,
-        device_id=devices[0].id if devices else incident.device_id,
-        case_id=incident.id,
-        purpose=incident.purpose,
-        severity=Severity(incident.severity),
-        facts=facts,
-        mode=rule.notify if rule else None,
-    )
-
-
-def _names(devices: list[Device]) -> str:
-    named = ", ".join(device.label for device in devices[:_NAMED_AT_MOST])
-    return f"{named} +{len(devices) - _NAMED_AT_MOST}" if len(devices) > _NAMED_AT_MOST else named
 
 
 def _theirs(world: World, incident: CaseRecord, customer_id: str) -> list[Device]:

@@ -10,6 +10,11 @@ from device_models.profile import DeviceProfile
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer, Device
 from rules.base import BaseRule
+from rules.kinds.fleet import FleetRule
+from rules.response.alike import Census
+from rules.response.changed import Past
+from rules.response.crowd import Crowd
+from rules.response.roster import Member, Roster
 from rules.response.silence import Silence
 from rules.response.withheld import KnownAlert
 from rules.transition import Transition
@@ -57,6 +62,22 @@ class World:
     """Those that may be in force; which are is theirs to say."""
     contacts: Mapping[str, Sequence[Contact]] = field(default_factory=dict)
     """Who hears of a device besides its owner, by device."""
+    census: Census = field(default_factory=lambda: Census({}))
+    """How many devices are alike."""
+    crowds: dict[str, Crowd] = field(default_factory=dict)
+    """By key, those that the batch may touch."""
+    roster: Roster = field(default_factory=Roster)
+    """Their members that the batch may touch: all of them where an incident may open."""
+    watched_since: Mapping[str, datetime] = field(default_factory=dict)
+    """When each fleet rule began to watch."""
+    past: Past = field(default_factory=Past)
+    """What changed lately; filled where an incident may open."""
+    fleets: Mapping[str, Sequence[FleetRule]] = field(init=False)
+    """The fleet rules that count the faults of a rule, by its id."""
+
+    def __post_init__(self) -> None:
+        """Look up once what every fact asks for."""
+        self.fleets = fleets_by_rule(self.rules)
 
     def alert(self, transition: Transition) -> KnownAlert | None:
         """What was known of a transition's alert before it."""
@@ -138,6 +159,8 @@ class Withdraw:
 
     case_id: int
     reason: str
+    customer_id: str | None = None
+    """Only what is for this customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +178,51 @@ class KeepAlert:
     alert: KnownAlert
 
 
-Action = OpenCase | ReopenCase | AddToCase | RecoverCase | Notify | Withdraw | KeepAlert | JoinIncident
+@dataclass(frozen=True, slots=True)
+class KeepCrowd:
+    """Remember how many devices that are alike fail."""
+
+    crowd: Crowd
+
+
+@dataclass(frozen=True, slots=True)
+class KeepMember:
+    """Remember a device of a crowd."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A fact that response itself found: an incident of a fleet rule began or is over."""
+
+    transition: Transition
+    case_id: int | None
+
+
+Action = (
+    OpenCase
+    | ReopenCase
+    | AddToCase
+    | RecoverCase
+    | Notify
+    | Withdraw
+    | KeepAlert
+    | JoinIncident
+    | KeepCrowd
+    | KeepMember
+    | Record
+)
+
+
+def fleets_by_rule(rules: Mapping[str, BaseRule]) -> dict[str, list[FleetRule]]:
+    """Return the fleet rules that count the faults of a rule, by its id, in the order of the rule files."""
+    found: dict[str, list[FleetRule]] = {}
+    for rule in rules.values():
+        if isinstance(rule, FleetRule):
+            for name in rule.of:
+                found.setdefault(name, []).append(rule)
+    return found
 
 
 def absorb(world: World, actions: Sequence[Action]) -> None:
@@ -166,5 +233,9 @@ def absorb(world: World, actions: Sequence[Action]) -> None:
         if isinstance(action, KeepAlert):
             transition = action.alert.transition
             world.alerts.setdefault(transition.device_id, {})[transition.dedupe_key] = action.alert
+        if isinstance(action, KeepCrowd):
+            world.crowds[action.crowd.key] = action.crowd
+        if isinstance(action, KeepMember):
+            world.roster.put(action.member)
         if isinstance(action, OpenCase):
             world.next_case_id = max(world.next_case_id, action.case.id + 1)
