@@ -70,8 +70,8 @@ def drop_person_devices(tx: Transaction, devices: Iterable[Device]) -> list[str]
             tx.connection.execute(sa.delete(table).where(table.c[column] == device.id))
         rejected = schema.rejections
         tx.connection.execute(sa.delete(rejected).where(rejected.c.topic.contains(device.id, autoescape=True)))
-        tx.registry.devices.pop(device.id, None)
-        tx.on_rollback.append(partial(tx.registry.devices.__setitem__, device.id, device))
+        tx.registry.forget_device(device.id)
+        tx.on_rollback.append(partial(tx.registry.put_device, device))
     return dropped
 
 

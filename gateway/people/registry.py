@@ -56,6 +56,15 @@ class Registry:
         }
         return kinds[kind]
 
+    def put_device(self, device: Device) -> None:
+        """Replace a device, or make it known."""
+        self.census.replace(self.devices.get(device.id), device)
+        self.devices[device.id] = device
+
+    def forget_device(self, device_id: str) -> None:
+        """Take a device out."""
+        self.census.replace(self.devices.pop(device_id, None), None)
+
     def owner(self, device_id: str) -> Customer | None:
         """The customer a device belongs to, None where nobody owns it or it is unknown."""
         device = self.devices.get(device_id)
@@ -102,26 +111,30 @@ def upsert_records(
     return created, len(before) - created
 
 
-def put_records(tx: "Transaction", kind: str, records: Sequence[Record], source: str = "import") -> None:
-    """Write records as they are, in the store and in memory."""
+def put_records(tx: "Transaction", kind: str, records: Sequence[Record], source: str | None = "import") -> None:
+    """Write records as they are, in the store and in memory; ``source`` None: what changes is not kept."""
     known = tx.registry.of_kind(kind)
     dialect.upsert(tx.connection, _TABLES[kind][0], [_row(record) for record in records])
     before = {record.id: known.get(record.id) for record in records}
     # What follows in this transaction must see it, so memory changes now and is put back if the commit fails.
     _put(tx.registry, kind, {record.id: record for record in records})
     tx.on_rollback.append(lambda: _put(tx.registry, kind, before))
-    _keep_changes(tx, before, records, source)
+    if source is not None:
+        _keep_changes(tx, before, records, source)
 
 
 def _put(registry: Registry, kind: str, records: Mapping[str, Record | None]) -> None:
     """Replace records in memory; None takes one out."""
     known = registry.of_kind(kind)
     for identity, record in records.items():
-        before = known.pop(identity, None) if record is None else known.get(identity)
-        if record is not None:
+        if isinstance(record, Device):
+            registry.put_device(record)
+        elif record is not None:
             known[identity] = record
-        if kind == "devices":
-            registry.census.replace(before, record if isinstance(record, Device) else None)
+        elif kind == "devices":
+            registry.forget_device(identity)
+        else:
+            known.pop(identity, None)
 
 
 def _keep_changes(

@@ -177,9 +177,9 @@ def forget_customer(tx: Transaction, devices: Devices, command: EraseCustomer) -
         raise CommandRefused(f"there is no customer {command.customer_id}")
     owned = [device for device in list(tx.registry.devices.values()) if device.customer_id == command.customer_id]
     for device in owned:
-        private = {"customer_id": None, "name": None, "site": None, "latitude": None, "longitude": None}
+        private = dict.fromkeys(("customer_id", "name", "site", "hub", "latitude", "longitude"))
         after = device.model_copy(update=private)
-        put_records(tx, "devices", [after])
+        put_records(tx, "devices", [after], source=None)
         _end_for(tx, devices, device, after, tx.now, command.by)
     for device_id in erasure.drop_person_devices(tx, owned):
         devices.forget_state(device_id)

@@ -30,6 +30,7 @@ class DeviceLine:
     customer_id: str | None
     customer_name: str | None
     heard_at: datetime | None
+    hub: str | None = None
     state: bytes | None = None
     """``rules.state.DeviceState`` as JSON; only loaded for one device."""
     open_cases: tuple[tuple[int, str], ...] = ()
