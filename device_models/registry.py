@@ -51,14 +51,22 @@ def _phone(number: str) -> str:
 
 
 def _addresses(value: object) -> object:
-    """Read ``channel=id channel=id`` of a CSV cell."""
+    return _pairs(value, "channel=id, such as telegram=123456")
+
+
+def _choices(value: object) -> object:
+    return _pairs(value, "purpose=channel, such as offer=email")
+
+
+def _pairs(value: object, form: str) -> object:
+    """Read ``name=value name=value`` of a CSV cell; leave JSON's objects as they are."""
     if not isinstance(value, str):
         return value
     pairs = [word.partition("=") for word in value.split()]
-    wrong = next((word for word, equals, address in pairs if not equals or not address), None)
+    wrong = next((name for name, equals, text in pairs if not equals or not text), None)
     if wrong is not None:
-        raise ValueError(f"'{wrong}' is not of the form channel=id, such as telegram=123456")
-    return {channel: address for channel, _, address in pairs}
+        raise ValueError(f"'{wrong}' is not of the form {form}")
+    return {name: text for name, _, text in pairs}
 
 
 def _quiet_hours(value: str) -> str:
@@ -130,6 +138,8 @@ class Customer(Record):
     preferred_channel: OptionalText = None
     addresses: Annotated[dict[str, str], BeforeValidator(_addresses)] = Field(default_factory=dict)
     """Address by channel, beyond e-mail and phone: ``{"whatsapp": "+49…", "telegram": "123"}``."""
+    channel_choices: Annotated[dict[Purpose, str], BeforeValidator(_choices)] = Field(default_factory=dict)
+    """Their own choice by purpose, before ``preferred_channel``: ``{"fault": "whatsapp", "offer": "email"}``."""
     quiet_hours: Annotated[str, AfterValidator(_quiet_hours)] | None = None
     """``22:00-07:00`` in ``timezone``."""
     consents: Annotated[frozenset[Purpose], BeforeValidator(_words)] = frozenset()

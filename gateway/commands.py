@@ -297,6 +297,11 @@ class NoReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class SettleOutcomes:
+    """Learn from messages whose time to be answered is over; its result is how many."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """The periodic look at some devices for due services; the scheduler sends the fleet in parts."""
 
@@ -414,6 +419,7 @@ Command = (
     | Sent
     | SendFailed
     | NoReceipt
+    | SettleOutcomes
     | Sweep
     | Upsert
     | PutRulesLive

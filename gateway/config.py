@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 
 from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
+from gateway.contact_settings import Learning
 from gateway.errors import StartRefused
 from gateway.provider_settings import Apprise, Fcm, Line, Telegram, WebPush, WhatsApp
 from gateway.section import Section as _Section
@@ -208,6 +209,7 @@ class Notifiers(_Section):
     webhook: Webhook | None = None
     webpush: WebPush | None = None
     whatsapp: WhatsApp | None = None
+    learning: Learning = Field(default_factory=Learning)
 
 
 class Brand(_Section):

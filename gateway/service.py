@@ -17,7 +17,7 @@ from device_models.event import Message, Rejection, TimeSource
 from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from device_models.yaml_lines import InvalidFileError
 from gateway.clock import Clock
-from gateway.commands import NoReceipt, PutRulesLive, Sweep
+from gateway.commands import NoReceipt, PutRulesLive, SettleOutcomes, Sweep
 from gateway.config import Config
 from gateway.control import serve_control
 from gateway.data_lock import lock_data
@@ -38,6 +38,7 @@ from gateway.ingest.server_config import DeviceLogin
 from gateway.ingest.stream import Stream
 from gateway.live import LiveFeed
 from gateway.outbox.ladder import without_receipt
+from gateway.outbox.learning import count_due
 from gateway.outbox.preview import preview
 from gateway.outbox.sender import Sender
 from gateway.outbox.transports import make_callback_readers, make_transports, push_key
@@ -74,6 +75,7 @@ _COMMIT_LINGER_S = 0.005
 _RECORD_LINGER_S = 0.25
 _SWEEP_EVERY = timedelta(hours=1)
 _SWEEP_PART = 500
+_SETTLE_EVERY = timedelta(minutes=1)
 _LADDER_EVERY = timedelta(seconds=30)
 _FORGET_EVERY = timedelta(minutes=5)
 _LOG_SHARE = 0.3
@@ -346,7 +348,18 @@ class Service:
                 log.info("history.erased", devices=len(device_ids))
 
         scheduler.every(_LADDER_EVERY, "erasures", forget_erased)
+
+        def due_to_settle() -> int:
+            with self.store.read() as connection:
+                return count_due(connection, self.clock.now())
+
+        async def settle() -> None:
+            if await asyncio.to_thread(due_to_settle):
+                settled = await self.pipeline.submit(SettleOutcomes())
+                log.info("notify.outcomes_settled", messages=settled)
+
         scheduler.every(_LADDER_EVERY, "ladder", climb)
+        scheduler.every(_SETTLE_EVERY, "settle", settle)
         scheduler.every(_SWEEP_EVERY, "sweep", sweep)
         scheduler.every(_FORGET_EVERY, "forget", forget)
         scheduler.start()

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from device_models.event import rfc3339
 from device_models.purpose import Purpose, Severity
@@ -13,6 +13,11 @@ from notifiers.priors import SOURCE, WORTH_SAYING, YEAR, priors
 from notifiers.quiet_hours import held_until
 from notifiers.reasons import Reason
 
+OWN_CHOICE = frozenset({"channel.chosen", "channel.preferred"})
+"""Codes of the reasons that are the customer's own word."""
+Basis = Literal["own", "alike", "trying"]
+_BASIS: dict[Basis, str] = {"own": "channel.learned", "alike": "channel.learned_alike", "trying": "channel.trying"}
+
 
 @dataclass(frozen=True, slots=True)
 class Taste:
@@ -20,8 +25,14 @@ class Taste:
 
     order: tuple[str, ...]
     """Channels, best first; a channel that is not in it is not ranked."""
-    evidence: str
-    """Short, for staff: ``answered 4 of 5``."""
+    basis: Basis
+    """Why the first is first: their own answers, those of people alike, or that too little is known of it yet."""
+    answered: int = 0
+    """The evidence for the first channel: so many messages of that basis were answered …"""
+    asked: int = 0
+    """… of so many."""
+    enough_of_their_own: bool = True
+    """Whether this customer had enough messages to say what *they* answer to."""
 
 
 class Learned(Protocol):
@@ -58,12 +69,14 @@ def choose(
     *,
     verified: Collection[str] | None = None,
     learned: Learned | None = None,
+    holdout: bool = False,
+    via: str | None = None,
     default_quiet_hours: str | None = None,
 ) -> Choice:
     """Choose channel and time for one message.
 
-    The order is: consent and objections, the customer's own choice, what they answered to before, what their
-    country prefers, the company's order.
+    The order is: consent and objections, the customer's own choice for the purpose, then for all, what they answered to
+    before, what their country prefers, the company's order.
 
     Args:
         customer: the person.
@@ -73,17 +86,21 @@ def choose(
         now: aware.
         verified: channels whose address is proven; None where no proof is kept and the company's import counts as one.
         learned: past outcomes; None where nothing is learned.
+        holdout: whether this customer is left out of learning, so that its gain can be measured.
+        via: the channel they wrote on last, which an answer goes back to.
         default_quiet_hours: for customers who named none; ``22:00-07:00``.
     """
     allowed, reason = consent(customer, purpose)
     if not allowed:
         return Choice(None, None, (), (reason,), withheld=reason.code)
-    reachable, skipped = _reachable(customer, configured, verified)
+    reachable, skipped = _reachable(customer, purpose, configured, verified)
     why = [reason, *skipped]
     if not reachable:
         nobody = Reason("channel.none")
         return Choice(None, None, (), (*why, nobody), withheld=nobody.code)
-    order, reasons = _order(customer, purpose, tuple(reachable), now, learned)
+    order, reasons = _order(customer, purpose, tuple(reachable), now, None if holdout else learned, via)
+    if holdout and reasons[-1].code in ("channel.country", "channel.configured"):
+        reasons.insert(0, Reason("channel.holdout"))
     not_before, quiet = _quiet(customer, purpose, severity, now, default_quiet_hours)
     return Choice(
         channel=order[0],
@@ -95,14 +112,13 @@ def choose(
 
 
 def _reachable(
-    customer: Customer, configured: Sequence[str], verified: Collection[str] | None
+    customer: Customer, purpose: Purpose, configured: Sequence[str], verified: Collection[str] | None
 ) -> tuple[dict[str, str], list[Reason]]:
     """Addresses by usable channel in the company's order, and why the others are not."""
     reachable: dict[str, str] = {}
-    skipped = []
-    preferred = customer.preferred_channel
-    if preferred is not None and preferred not in configured:
-        skipped.append(Reason("channel.no_transport", {"channel": preferred}))
+    wishes = dict.fromkeys((customer.channel_choices.get(purpose), customer.preferred_channel))
+    missing = [wish for wish in wishes if wish is not None and wish not in configured]
+    skipped = [Reason("channel.no_transport", {"channel": wish}) for wish in missing]
     for channel in dict.fromkeys(configured):
         address = customer.address(channel)
         if not address:
@@ -115,22 +131,33 @@ def _reachable(
 
 
 def _order(
-    customer: Customer, purpose: Purpose, reachable: tuple[str, ...], now: datetime, learned: Learned | None
+    customer: Customer,
+    purpose: Purpose,
+    reachable: tuple[str, ...],
+    now: datetime,
+    learned: Learned | None,
+    via: str | None,
 ) -> tuple[list[str], list[Reason]]:
     """Order the usable channels; each rank has the reason that gave it, the first of them decided."""
     ranked: dict[str, Reason] = {}
     facts: dict[str, Any]
     silent: list[Reason] = []
+    if via in reachable:
+        ranked[via] = Reason("channel.reply", {"channel": via})
+    chosen = customer.channel_choices.get(purpose)
+    if chosen in reachable:
+        ranked.setdefault(chosen, Reason("channel.chosen", {"channel": chosen, "purpose": purpose.value}))
     if customer.preferred_channel in reachable:
-        ranked[customer.preferred_channel] = Reason("channel.preferred", {"channel": customer.preferred_channel})
+        preferred = Reason("channel.preferred", {"channel": customer.preferred_channel})
+        ranked.setdefault(customer.preferred_channel, preferred)
     if learned is not None:
         taste = learned.taste(customer, purpose, reachable, now)
-        if taste is None:
+        if not ranked and (taste is None or not taste.enough_of_their_own):
             silent.append(Reason("channel.not_enough_data"))
-        else:
+        if taste is not None:
             for channel in taste.order:
-                learned_here = Reason("channel.learned", {"channel": channel, "evidence": taste.evidence})
-                ranked.setdefault(channel, learned_here)
+                facts = {"channel": channel, "answered": taste.answered, "asked": taste.asked}
+                ranked.setdefault(channel, Reason(_BASIS[taste.basis], facts))
     for prior in priors(customer.country, purpose):
         if prior.share >= WORTH_SAYING:
             facts = {"channel": prior.channel, "country": customer.country, "share": prior.share}

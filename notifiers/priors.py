@@ -5,6 +5,7 @@ but order nothing by themselves: that 6 % of a country prefers mail is no reason
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from device_models.purpose import Purpose
 
@@ -41,6 +42,7 @@ _PRIORS: dict[str, tuple[Prior, ...]] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def priors(country: str | None, purpose: Purpose) -> tuple[Prior, ...]:
     """Return what the survey says of ``country`` (ISO 3166-1 alpha-2) for ``purpose``, largest share first."""
     rows = _PRIORS.get(country or "", ())

@@ -28,8 +28,14 @@ _SENTENCES = {
     "channel.unverified": "{name}'s address on {channel} is not verified yet.",
     "channel.dead": "{name}'s address on {channel} is dead ({provider}: {reason}); it is tried again once it changes.",
     "channel.blocked": "{name} has told {provider} to stop messages on {channel}.",
+    "channel.reply": "{name} wrote last on {channel}, and the answer goes there.",
+    "channel.chosen": "{name} chose {channel} for messages about {purpose} (own choice).",
     "channel.preferred": "{name} prefers {channel} (own choice).",
-    "channel.learned": "{name} has answered best on {channel} ({evidence}).",
+    "channel.learned": "{name} answers best on {channel} ({answered} of {asked} messages answered there).",
+    "channel.learned_alike": "People like {name} answer best on {channel} ({answered} of {asked} messages).",
+    "channel.trying": "{channel} is tried: it is not known well yet how {name} answers there"
+    " ({answered} of {asked} so far).",
+    "channel.holdout": "For {name} the channel is not learned, so that the gain of learning can be measured.",
     "channel.not_enough_data": "There is not enough data yet on what {name} answers to.",
     "channel.country": "People in {country} mostly prefer {channel} ({share}; {source}, {year}).",
     "channel.configured": "{channel} comes next in the company's order.",
@@ -56,7 +62,7 @@ class Reason:
     def sentence(self, name: str) -> str:
         """Say it to staff, in English; ``name`` is the customer's."""
         shown = {key: _shown(key, value) for key, value in self.facts.items()}
-        said = _SENTENCES[self.code].format_map({"name": name, "source": "", "evidence": "", **shown})
+        said = _SENTENCES[self.code].format_map({"name": name, "source": "", **shown})
         return said[:1].upper() + said[1:]
 
 

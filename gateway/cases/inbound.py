@@ -11,6 +11,7 @@ from device_models.registry import Customer
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import ChannelBlocked, CommandRefused, CustomerWrote, SetConsent
+from gateway.outbox.outcomes import note_answer
 from gateway.outbox.queue import enqueue, set_state
 from gateway.outbox.reachability import heard_from, shut
 from gateway.store import dialect, schema
@@ -71,6 +72,8 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
         if customer is not None and customer.id != case["customer_id"]:
             body["from"] = customer.id
         add_entry(tx, case["id"], "message_in", "customer", body=body)
+        if reply.intent is not Intent.STOP:
+            note_answer(tx, case["id"], command.channel)
         needs_a_person = answer is None and reply.intent not in (Intent.STOP, Intent.START)
         touch(tx, case["id"], needs_reply=case["needs_reply"] or needs_a_person)
     return Understood(reply.intent, customer.id if customer else None, case["id"] if case else None, answer)

@@ -11,6 +11,7 @@ from gateway.cases.alerts import load_alerts, load_alerts_of, load_site_sizes, s
 from gateway.cases.crowds import load_rest, save_member, touched_crowds
 from gateway.cases.silences import load_silences
 from gateway.cases.timeline import add_entry, touch
+from gateway.outbox.outcomes import note_fixed
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
 from gateway.transaction import Transaction
@@ -184,6 +185,7 @@ def apply_actions(tx: Transaction, actions: Sequence[Action]) -> int | None:
                 values = {"resolved_at": transition.at, "resolved_by": "telemetry", "state": "resolved"}
                 touch(tx, case.id, needs_reply=False, **values)
                 add_entry(tx, case.id, "recovered", body=_why(transition))
+                note_fixed(tx, case.id)
                 case_id = case.id
             case Notify():
                 enqueue(tx, action)

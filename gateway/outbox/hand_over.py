@@ -17,6 +17,7 @@ from device_models.registry import Customer
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
+from gateway.outbox.outcomes import note_failed, note_receipt, note_sent
 from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
 from gateway.outbox.reachability import said_to_staff, shut
 from gateway.store import dialect, schema
@@ -51,7 +52,16 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         set_state(tx, row["id"], "cancelled", reason="the customer is gone")
         return None
     purpose, severity = Purpose(row["purpose"]), Severity(row["severity"])
-    choice = choose_now(tx, customer, purpose, severity, used_channels(tx, row), row["facts"].get("via"))
+    choice = choose_now(
+        tx,
+        customer,
+        purpose,
+        severity,
+        used_channels(tx, row),
+        key=row["key"],
+        device_id=row["device_id"],
+        via=row["facts"].get("via"),
+    )
     if choice.withheld or choice.channel is None or choice.address is None:
         set_state(tx, row["id"], "withheld", reason=choice.withheld, why=why_of(choice))
         return None
@@ -119,6 +129,7 @@ def record_sent(tx: Transaction, command: Sent) -> None:
         _next_channel(tx, row, f"{command.provider} reported a failure before it had answered")
         return
     set_state(tx, row["id"], state.value, **values, **_times(tx, state))
+    note_sent(tx, row, state)
     if state.reached:
         call_back(tx, row)
     if row["case_id"] is not None:
@@ -176,6 +187,7 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
         _next_channel(tx, found, f"{command.provider} reported a failure ({command.error_code or 'no code'})")
     elif state.value != found["state"]:
         set_state(tx, found["id"], state.value, **_times(tx, state))
+        note_receipt(tx, found["id"], found["channel"], state)
         if state.reached:
             call_back(tx, found)
         if found["case_id"] is not None:
@@ -238,6 +250,7 @@ def _after_unknown(tx: Transaction, row: sa.RowMapping) -> None:
 
 def _next_channel(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
     """This channel failed for good: go on to the next one the customer can be reached on, else a dead letter."""
+    note_failed(tx, row)
     if went_on(tx, row):
         set_state(tx, row["id"], "cancelled", reason=f"{reason}; it went out on another channel already")
         return

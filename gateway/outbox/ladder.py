@@ -119,7 +119,15 @@ def next_choice(tx: Transaction, row: sa.RowMapping) -> Choice | None:
     if customer is None or tx.config.notifiers.mode == "off":
         return None
     used = (*used_channels(tx, row), row["channel"])
-    choice = choose_now(tx, customer, Purpose(row["purpose"]), Severity(row["severity"]), used)
+    choice = choose_now(
+        tx,
+        customer,
+        Purpose(row["purpose"]),
+        Severity(row["severity"]),
+        used,
+        key=row["key"],
+        device_id=row["device_id"],
+    )
     return None if choice.withheld or choice.channel is None else choice
 
 

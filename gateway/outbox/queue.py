@@ -11,6 +11,7 @@ from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.timeline import add_entry
 from gateway.outbox.channels import configured_channels
+from gateway.outbox.learning import learner_for, left_out
 from gateway.outbox.reachability import shut_channels
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
@@ -43,7 +44,9 @@ def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str |
     customer = tx.registry.customers.get(notify.customer_id)
     if customer is None:
         return None
-    choice = choose_now(tx, customer, notify.purpose, notify.severity, via=via)
+    choice = choose_now(
+        tx, customer, notify.purpose, notify.severity, key=notify.key, device_id=notify.device_id, via=via
+    )
     state, reason = _first_state(tx, notify, choice, written_by_a_person=text is not None)
     row = {
         "key": notify.key,
@@ -110,14 +113,34 @@ def choose_now(
     purpose: Purpose,
     severity: Severity,
     tried: tuple[str, ...] = (),
+    *,
+    key: str,
+    device_id: str | None,
     via: str | None = None,
 ) -> Choice:
-    """Choose the channel as things stand now; ``tried`` failed before, ``via`` is where the customer wrote last."""
+    """Choose the channel as things stand now.
+
+    Args:
+        tx: The transaction.
+        customer: Who is told.
+        purpose: What for.
+        severity: How urgent it is.
+        tried: Channels that failed before, or that the message went out on already.
+        key: The message's own; choosing again under it, as things stand, chooses the same.
+        device_id: What it is about.
+        via: Where the customer wrote last.
+    """
     shut = shut_channels(tx, customer)
-    channels = [channel for channel in available_channels(tx) if channel not in tried and channel not in shut]
-    if via in channels:
-        customer = customer.model_copy(update={"preferred_channel": via})
-    choice = choose(customer, purpose, severity, channels, tx.now)
+    choice = choose(
+        customer,
+        purpose,
+        severity,
+        [channel for channel in available_channels(tx) if channel not in tried and channel not in shut],
+        tx.now,
+        learned=learner_for(tx, customer, purpose, severity, key, device_id),
+        holdout=left_out(tx, customer),
+        via=via,
+    )
     return replace(choice, why=(*shut.values(), *choice.why)) if shut else choice
 
 

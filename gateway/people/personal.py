@@ -104,6 +104,14 @@ HELD: Mapping[str, Held] = {
         pseudonym="customer_id device_id",
         empty="explanation",
     ),
+    "outcomes": _held(
+        Owned.BY_CUSTOMER,
+        keep="notification_id channel case_id purpose country segment decided_by holdout asks sent_at delivered_at "
+        "read_at answered_at fixed_at failed_at settles_at settled",
+        pseudonym="customer_id",
+    ),
+    # What was learned of those alike names nobody, and stays.
+    "tallies": _held(Owned.BY_CUSTOMER),
     "silences": _held(
         Owned.BY_CUSTOMER,
         keep="id created_at starts_at ends_at ended_at ended_by device_id site profile rule safety days begins ends "
@@ -134,6 +142,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "withheld_key withheld due_at",
         # Bounded to the newest few thousand; those that name a person's phone are deleted.
         "rejections": "id sequence topic reason first_bytes received_at",
+        "channel_reports": "channel stage last_at",
         # Those of their messages are deleted.
         "receipts": "id provider provider_id state error_code received_at",
         "crowds": "key rule alike state",

@@ -93,8 +93,8 @@ def upsert_records(
     """Write records by id, never delete; return how many were new and how many were there.
 
     What changes about a device is kept, with its ``source``: ``import``, or ``device`` where it said so itself.
-    Objections that a customer raised since stay: an import may add consents, only the customer takes a STOP back. A
-    device's owner stays where its row names none.
+    Objections that a customer raised since stay: an import may add consents, only the customer takes a STOP back. So do
+    their choices of channels, and a device's owner, where the import names none.
     Raises pydantic.ValidationError for a row that is none of ``kind``, CommandRefused for hours that cannot be read.
     """
     model = _TABLES[kind][1]
@@ -151,11 +151,15 @@ def _keep_changes(
 
 
 def _keep_known(known: Record | None, record: Record) -> Record:
-    if isinstance(known, Customer) and isinstance(record, Customer) and known.objections:
-        return record.model_copy(update={"objections": known.objections | record.objections})
+    update: dict[str, Any] = {}
+    if isinstance(known, Customer) and isinstance(record, Customer):
+        if known.objections:
+            update["objections"] = known.objections | record.objections
+        if known.channel_choices and not record.channel_choices:
+            update["channel_choices"] = known.channel_choices
     if isinstance(known, Device) and isinstance(record, Device) and record.customer_id is None and known.customer_id:
-        return record.model_copy(update={"customer_id": known.customer_id})
-    return record
+        update["customer_id"] = known.customer_id
+    return record.model_copy(update=update) if update else record
 
 
 def _with_old_objections(tx: "Transaction", record: Record, known: Mapping[str, Record]) -> Record:

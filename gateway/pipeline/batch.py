@@ -19,6 +19,8 @@ from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
 from gateway.outbox import hand_over as outbox
 from gateway.outbox import ladder
+from gateway.outbox.learning import settle_outcomes
+from gateway.outbox.outcomes import note_answer
 from gateway.people import ways_in
 from gateway.people.accounts import save_api_token, save_session, save_user
 from gateway.people.identity import said_of_itself
@@ -196,6 +198,8 @@ class Batch:
                 return outbox.record_failure(tx, command, self._owner.chance)
             case c.NoReceipt():
                 return ladder.climb(tx, command)
+            case c.SettleOutcomes():
+                return settle_outcomes(tx)
             case c.Sweep():
                 return self._detect_each(command.device_ids, lambda device_id: Sweep(device_id, command.at))
             case c.Upsert():
@@ -234,6 +238,7 @@ class Batch:
         case = load_case(self._tx, case_id)
         if case is None or case["kind"] != "maintenance" or case["state"] != "open":
             raise c.CommandRefused(f"case {case_id} is no open service notice")
+        note_answer(self._tx, case_id, None)
         now = self._tx.now
         item: Input
         if answer == "done":

@@ -83,6 +83,7 @@ customers = Table(
     Column("phone", sa.Text, index=True),
     Column("preferred_channel", sa.Text),
     Column("addresses", sa.JSON, nullable=False),
+    Column("channel_choices", sa.JSON, nullable=False, default=dict),
     Column("quiet_hours", sa.Text),
     Column("consents", sa.JSON, nullable=False),
     Column("objections", sa.JSON, nullable=False),

@@ -3,6 +3,7 @@
 from gateway.store import (
     erasure,
     fleets,
+    outcomes,
     ownership,
     reachability,
     rule_sets,
@@ -16,6 +17,7 @@ __all__ = [
     "erasure",
     "fleets",
     "metadata",
+    "outcomes",
     "ownership",
     "reachability",
     "rule_sets",

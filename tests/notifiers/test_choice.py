@@ -59,13 +59,13 @@ def test_what_was_asked_about_product_status_says_nothing_of_offers() -> None:
 
 
 def test_what_they_answered_to_comes_before_the_country() -> None:
-    taught = _Taught(Taste(("whatsapp",), "answered 4 of 5"))
+    taught = _Taught(Taste(("whatsapp",), "own", 4, 5))
 
     choice = choose(REACHABLE, Purpose.FAULT, Severity.MAJOR, ["email", "sms", "whatsapp"], NOW, learned=taught)
 
     assert choice.channel == "whatsapp"
     assert [channel for channel, _ in choice.alternatives] == ["sms", "email"]
-    assert choice.why[-1].sentence("Ana") == "Ana has answered best on WhatsApp (answered 4 of 5)."
+    assert choice.why[-1].sentence("Ana") == "Ana answers best on WhatsApp (4 of 5 messages answered there)."
 
 
 def test_too_little_data_is_said_and_not_hidden() -> None:
@@ -76,7 +76,7 @@ def test_too_little_data_is_said_and_not_hidden() -> None:
 
 def test_their_own_choice_comes_before_all() -> None:
     ana = REACHABLE.model_copy(update={"preferred_channel": "email"})
-    taught = _Taught(Taste(("whatsapp", "sms"), "answered 9 of 9"))
+    taught = _Taught(Taste(("whatsapp", "sms"), "own", 9, 9))
 
     choice = choose(ana, Purpose.FAULT, Severity.MAJOR, ["whatsapp", "sms", "email"], NOW, learned=taught)
 
@@ -159,7 +159,7 @@ def test_the_company_may_keep_quiet_for_those_who_named_no_hours() -> None:
     country=st.sampled_from([None, "BR", "JP", "AE", "DE", "CN", "US"]),
     quiet=st.sampled_from([None, "22:00-07:00", "00:00-23:59", "13:00-14:00"]),
     verified=st.none() | st.frozensets(st.sampled_from(_CHANNELS)),
-    taste=st.none() | st.lists(st.sampled_from(_CHANNELS), unique=True).map(lambda order: Taste(tuple(order), "")),
+    taste=st.none() | st.lists(st.sampled_from(_CHANNELS), unique=True).map(lambda order: Taste(tuple(order), "own")),
     now=st.datetimes(datetime(2024, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - aware by timezones
 )
 def test_a_choice_never_reaches_who_it_may_not(

@@ -28,6 +28,7 @@ class CustomerCard:
     phone: str | None
     preferred_channel: str | None
     addresses: Mapping[str, str]
+    channel_choices: Mapping[str, str]
     quiet_hours: str | None
     consents: tuple[str, ...]
     objections: tuple[str, ...]
