@@ -10,12 +10,15 @@ from device_models.profile import DeviceProfile
 from device_models.purpose import Purpose
 from device_models.registry import Customer, Device, Offer, Shop
 from rules.base import BaseRule
+from rules.fleet_recording import Changes, FleetRecording, changed
 from rules.kinds.approach import NotCounted
 from rules.kinds.proximity import ProximityRule
 from rules.respond import (
     Action,
+    JoinIncident,
     Notify,
     OpenCase,
+    Record,
     RecoverCase,
     ReopenCase,
     World,
@@ -24,6 +27,8 @@ from rules.respond import (
     release,
     respond,
 )
+from rules.response.alike import Census
+from rules.response.changed import DeviceChange
 from rules.response.offer import OfferDecision, OfferHistory, Sent, decide_offer
 from rules.transition import AlertState, Transition, Visit
 
@@ -71,6 +76,31 @@ class Outlook:
         self._hours: Counter[int] = Counter()
         self._withheld: Counter[str] = Counter()
         self._reopened = self._arrived = self._open = self._visits = 0
+        self._keys: set[str] = set()
+        self._changes = Changes()
+        self._incidents: list[Transition] = []
+        self._world.census = Census(self._devices)
+
+    def add_in_order(self, recording: FleetRecording) -> list[Transition]:
+        """Take in the facts of devices side by side; return what fleet rules made of them, in the order of time."""
+        for device_id in recording.devices:
+            self._meet(device_id)
+        if recording.began_at is not None:
+            self._world.watched_since = dict.fromkeys(self._world.rules, recording.began_at)
+        for item in recording.in_order():
+            if isinstance(item, Transition):
+                self.add(item)
+            else:
+                self._change(item)
+        return self._incidents
+
+    def _change(self, change: DeviceChange) -> None:
+        before = self._devices[change.device_id]
+        if getattr(before, change.field) == change.after:
+            return
+        after = self._devices[change.device_id] = changed(before, change)
+        self._world.census.replace(before, after)
+        self._world.past = self._changes.add(replace(change, before=getattr(before, change.field)))
 
     def add(self, fact: Transition | Visit) -> OfferDecision | None:
         """Take in one fact, in order; return the decision on a visit."""
@@ -113,7 +143,9 @@ class Outlook:
     def _meet(self, device_id: str) -> None:
         if device_id in self._devices:
             return
-        self._devices[device_id] = Device(id=device_id, profile=self._profile.name, customer_id=device_id)
+        device = Device(id=device_id, profile=self._profile.name, customer_id=device_id)
+        self._devices[device_id] = device
+        self._world.census.replace(None, device)
         self._customers[device_id] = Customer(id=device_id, name=device_id, consents=_CONSENTS)
 
     def _transition(self, fact: Transition) -> None:
@@ -140,7 +172,7 @@ class Outlook:
                     self._open += not case.on_arrival
                     self._arrived += case.on_arrival
                     if not case.on_arrival:
-                        self._cases[fact.rule] += 1
+                        self._cases[case.rule] += 1
                         self._count_hour(fact)
                 case ReopenCase():
                     self._reopened += 1
@@ -148,14 +180,29 @@ class Outlook:
                     self._count_hour(fact)
                 case RecoverCase(case, _):
                     self._open -= not case.on_arrival
-                case Notify():
+                case JoinIncident():
+                    self._open -= 1
+                case Record(transition, _):
+                    self._incidents.append(transition)
+                    self._alerts[transition.rule] += transition.state is AlertState.FIRING
+                    self._of_rule[transition.rule].add(transition.device_id)
+                case Notify() if action.key not in self._keys:
+                    self._keys.add(action.key)
                     self._messages[fact.rule] += 1
                     self._told.add(action.customer_id)
-                    known = world.cases[fact.dedupe_key]
-                    # Sent, as far as anybody can tell beforehand: so the end of it is told as well.
-                    world.cases[fact.dedupe_key] = replace(known, told=known.open)
+                    self._note_told(fact, action)
                 case _:
                     pass
+
+    def _note_told(self, fact: Transition, notify: Notify) -> None:
+        """Sent, as far as anybody can tell beforehand: so the end of it is told as well."""
+        alert = self._world.alert(fact)
+        keys = (fact.dedupe_key, alert.withheld.key if alert is not None and alert.withheld is not None else "")
+        for key in keys:
+            known = self._world.cases.get(key)
+            if known is not None and known.id == notify.case_id:
+                told = known.told_customers | {notify.customer_id}
+                self._world.cases[key] = replace(known, told=known.open, told_customers=told)
 
     def _count_hour(self, fact: Transition | Visit) -> None:
         self._hours[fact.at.astimezone(self._zone).hour] += 1

@@ -12,6 +12,8 @@ from gateway.cli.backtest_sources import Item, Source
 from rules.backtest import Backtest, alert_line, visit_line
 from rules.detect import Detector
 from rules.evaluator import Fact
+from rules.fleet_recording import FleetRecording
+from rules.kinds.fleet import FleetRule
 from rules.outlook import Outlook
 from rules.schema import RuleSet
 from rules.score import Score
@@ -48,6 +50,9 @@ class Trial:
             offers=offers,
             zone=zone,
         )
+        # Whether devices fail alike shows side by side: then what comes of facts is worked out at the end.
+        fleets = any(isinstance(rule, FleetRule) for rule in ruleset.rules)
+        self._fleet = FleetRecording(source.devices) if fleets else None
         self._score = score
         self.alerts: list[Transition] = []
         """All that fired or resolved, in order."""
@@ -60,11 +65,16 @@ class Trial:
     def take(self, item: Item) -> Sequence[dict[str, Any]]:
         """Take in one sample or event; return the lines to print."""
         facts = self._backtest.feed(item) if isinstance(item, Event) else self._backtest.take(*item)
+        if self._fleet is not None and not isinstance(item, Event):
+            self._fleet.look(*item)
         return self._lines(facts) if facts else ()
 
     def finish(self) -> Sequence[dict[str, Any]]:
         """Let the last timers act; return the lines to print."""
-        return self._lines(self._backtest.finish())
+        lines = self._lines(self._backtest.finish())
+        if self._fleet is not None:
+            lines += [alert_line(incident) for incident in self._outlook.add_in_order(self._fleet)]
+        return lines
 
     def report(self) -> dict[str, Any]:
         """Return the summary, JSON-ready."""
@@ -74,7 +84,11 @@ class Trial:
     def _lines(self, facts: Iterable[Fact]) -> list[dict[str, Any]]:
         lines = []
         for fact in facts:
-            decision = self._outlook.add(fact)
+            decision = None
+            if self._fleet is None or isinstance(fact, Visit):
+                decision = self._outlook.add(fact)
+            else:
+                self._fleet.add(fact)
             if isinstance(fact, Visit):
                 if fact.withheld is None and decision is not None:
                     lines.append(visit_line(fact, self._ruleset, decision.explanation))
