@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from device_models.purpose import Purpose
 from gateway.account_commands import AccountCommand
+from gateway.enrolment_commands import EnrolmentCommand
 from gateway.people_commands import PeopleCommand
 from gateway.subscription_commands import SubscriptionCommand
 from notifiers.errors import Because
@@ -433,6 +434,7 @@ Command = (
     | SubscriptionCommand
     | SetMeta
     | PeopleCommand
+    | EnrolmentCommand
 )
 
 

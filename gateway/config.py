@@ -182,6 +182,8 @@ class Notifiers(_Section):
     """``off``: nobody is told; ``approve``: a person lets each message go; ``auto``: at once."""
     modes: dict[Purpose, Mode] = Field(default_factory=dict)
     """Mode by purpose, where it differs."""
+    trust_imported: bool = True
+    """Whether an address that was imported counts as its owner's; otherwise it is written to once they proved it."""
     channels: tuple[str, ...] = (
         "whatsapp",
         "line",

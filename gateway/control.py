@@ -33,6 +33,7 @@ from gateway.commands import (
 )
 from gateway.config import Config
 from gateway.data_lock import DataInUse, lock_data
+from gateway.enrolment_commands import MakeClaimCodes, RevokeLinks
 from gateway.errors import StartRefused
 from gateway.people.registry import Registry, load_registry
 from gateway.people_commands import EraseCustomer, LearnDevices, PeopleCommand, ReplaceDevice, TransferDevice
@@ -60,6 +61,8 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
         SetDisabled,
         Upsert,
         *get_args(PeopleCommand),
+        MakeClaimCodes,
+        RevokeLinks,
     )
 }
 

@@ -22,6 +22,7 @@ from gateway.config import Config
 from gateway.control import serve_control
 from gateway.data_lock import lock_data
 from gateway.decoders import build_dispatcher
+from gateway.enrolment_commands import ForgetChecks
 from gateway.errors import StartRefused
 from gateway.explaining import explain_past
 from gateway.history import History
@@ -347,6 +348,10 @@ class Service:
                 await self.pipeline.submit(HistoryForgot(device_ids))
                 log.info("history.erased", devices=len(device_ids))
 
+        async def forget_checks() -> None:
+            await self.pipeline.submit(ForgetChecks())
+
+        scheduler.every(_SWEEP_EVERY, "checks", forget_checks)
         scheduler.every(_LADDER_EVERY, "erasures", forget_erased)
 
         def due_to_settle() -> int:
@@ -404,6 +409,7 @@ class Service:
             detector=lambda: committer.detector,
             devices=self.registry.devices,
             status=status.snapshot,
+            notifiers=config.notifiers,
             brand=config.brand.name,
             mode=config.notifiers.mode,
             tiles_url=config.web.map_tiles,

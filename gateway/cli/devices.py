@@ -1,9 +1,14 @@
 """``gateway devices``: those that speak and are not known yet, and those that change hands."""
 
+import csv
 import fnmatch
 import json
+import re
+import sys
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -11,6 +16,7 @@ from device_models.contact import Role
 from device_models.purpose import Purpose
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
 from gateway.config import Config
+from gateway.enrolment_commands import MakeClaimCodes
 from gateway.errors import StartRefused
 from gateway.people_commands import (
     EndContact,
@@ -117,7 +123,79 @@ def contact(
     typer.echo(f"{customer} hears of {device} as {role}: {told}.")
 
 
-def _submit(config: Config, command: PeopleCommand) -> Any:
+@app.command("claim-codes")
+def claim_codes(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Device ids, or patterns such as 'fr-2026-*'; none: all without an owner."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV file; default: the terminal.")] = None,
+    qr: Annotated[
+        Path | None, typer.Option("--qr", help="Folder for a QR code of each, as SVG.", file_okay=False)
+    ] = None,
+    valid_for: Annotated[
+        str | None, typer.Option(help="How long they work, such as 365d; default: until used.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Make codes for products or receipts, by which buyers register themselves. Earlier unused codes stop working."""
+    from device_models.duration import parse_duration
+
+    settings = read_config(config)
+    with plain_errors(ValueError):
+        life = parse_duration(valid_for) if valid_for is not None else None
+    wanted = _without_owner(settings, names)
+    if not wanted:
+        typer.echo("No device without an owner matches.", err=True)
+        raise typer.Exit(1)
+    made = _submit(settings, MakeClaimCodes(wanted, _BY, life))
+    rows = [(row["device_id"], row["code"], f"{settings.public_url}/claim/{row['code']}") for row in made]
+    with plain_errors(OSError):
+        if qr is not None:
+            _draw_codes(qr, rows)
+        if out is None:
+            _write_csv(sys.stdout, rows)
+        else:
+            with out.open("w", encoding="utf-8", newline="") as file:
+                _write_csv(file, rows)
+    typer.echo(f"{len(rows)} codes. They are shown this once: only their hashes are kept.", err=True)
+
+
+def _without_owner(config: Config, names: list[str] | None) -> list[str]:
+    import sqlalchemy as sa
+
+    from gateway.store import schema
+    from gateway.store.store import Store
+
+    with plain_errors(StartRefused, OSError):
+        store = Store(config.store_url)
+        try:
+            with store.read() as connection:
+                d = schema.devices.c
+                ids = connection.execute(sa.select(d.id).where(d.customer_id.is_(None)).order_by(d.id)).scalars().all()
+        finally:
+            store.close()
+    if not names:
+        return list(ids)
+    return list(dict.fromkeys(i for name in names for i in (fnmatch.filter(ids, name) or [name])))
+
+
+def _draw_codes(folder: Path, rows: Sequence[tuple[str, str, str]]) -> None:
+    import segno
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for device_id, _, url in rows:
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", device_id)
+        segno.make(url, error="m").save(str(folder / f"{name}.svg"), scale=4, border=4)
+
+
+def _write_csv(file: TextIO, rows: Sequence[tuple[str, str, str]]) -> None:
+    writer = csv.writer(file)
+    writer.writerow(("device_id", "code", "url"))
+    writer.writerows(rows)
+
+
+def _submit(config: Config, command: PeopleCommand | MakeClaimCodes) -> Any:
     from gateway.commands import CommandRefused
     from gateway.control import submit_command
 

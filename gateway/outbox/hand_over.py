@@ -16,6 +16,7 @@ from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
+from gateway.outbox.checking import addressee, choice_of_check, is_check, without_code
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.outcomes import note_failed, note_receipt, note_sent
 from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
@@ -47,12 +48,12 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
     if row["expires_at"] is not None and row["expires_at"] <= tx.now:
         set_state(tx, row["id"], "expired", reason="its time had run out")
         return None
-    customer = tx.registry.customers.get(row["customer_id"])
+    customer = addressee(tx, row)
     if customer is None:
         set_state(tx, row["id"], "cancelled", reason="the customer is gone")
         return None
     purpose, severity = Purpose(row["purpose"]), Severity(row["severity"])
-    choice = choose_now(
+    choice = choice_of_check(row) or choose_now(
         tx,
         customer,
         purpose,
@@ -106,7 +107,8 @@ def render_row(
     """Put a row of the outbox into words as they would go out now on ``channel``."""
     purpose = Purpose(row["purpose"])
     stop_url = links.stop_url(customer.id, row["case_id"], purpose)
-    message_links = Links(links.page_url(customer.id, row["case_id"], purpose), stop_url, stop_url)
+    page_url = links.page_url(customer.id, row["case_id"], purpose)
+    message_links = Links() if is_check(row) else Links(page_url, stop_url, stop_url)
     brand = Brand(tx.config.brand.name, tx.config.brand.support_name, tx.config.public_url)
     facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {})}
     template = "agent_reply" if row["text"] else row["template"]
@@ -128,7 +130,7 @@ def record_sent(tx: Transaction, command: Sent) -> None:
     if state is SendState.FAILED:
         _next_channel(tx, row, f"{command.provider} reported a failure before it had answered")
         return
-    set_state(tx, row["id"], state.value, **values, **_times(tx, state))
+    set_state(tx, row["id"], state.value, **values, **_times(tx, state), **without_code(row))
     note_sent(tx, row, state)
     if state.reached:
         call_back(tx, row)

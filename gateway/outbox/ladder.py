@@ -116,7 +116,7 @@ def _seen_elsewhere(tx: Transaction, row: sa.RowMapping) -> bool:
 def next_choice(tx: Transaction, row: sa.RowMapping) -> Choice | None:
     """The channel after those that the message's family used; None where there is none, or nothing may be sent."""
     customer = tx.registry.customers.get(row["customer_id"])
-    if customer is None or tx.config.notifiers.mode == "off":
+    if customer is None or tx.config.notifiers.mode == "off" or row["template"] == "check":
         return None
     used = (*used_channels(tx, row), row["channel"])
     choice = choose_now(

@@ -48,19 +48,29 @@ class Held:
 
 
 def _held(
-    owned: Owned, *, keep: str = "", pseudonym: str = "", empty: str = "", number: str = "", secret: str = ""
+    owned: Owned, *, keep: str = "", pseudonym: str = "", empty: str = "", number: str = "", hidden: str = ""
 ) -> Held:
     fates = dict.fromkeys(keep.split(), Fate.KEEP)
     fates |= dict.fromkeys(pseudonym.split(), Fate.PSEUDONYM)
     fates |= dict.fromkeys(empty.split(), Fate.EMPTY)
     fates |= dict.fromkeys(number.split(), Fate.NUMBER)
-    return Held(owned, fates, frozenset(secret.split()))
+    return Held(owned, fates, frozenset(hidden.split()))
 
 
 HELD: Mapping[str, Held] = {
     "customers": _held(Owned.BY_CUSTOMER),
     "consent_log": _held(Owned.BY_CUSTOMER),
     "unreachable": _held(Owned.BY_CUSTOMER),
+    "address_checks": Held(Owned.BY_CUSTOMER, secret=frozenset({"token_hash", "answer_hash", "claim_hash"})),
+    "link_codes": Held(Owned.BY_CUSTOMER, secret=frozenset({"code_hash"})),
+    "verified_addresses": _held(Owned.BY_CUSTOMER),
+    "customer_settings": _held(Owned.BY_CUSTOMER),
+    "claim_codes": _held(
+        Owned.BY_CUSTOMER,
+        keep="code_hash device_id created_at created_by expires_at used_at",
+        empty="customer_id",
+        hidden="code_hash",
+    ),
     "devices": _held(
         Owned.BY_DEVICE,
         keep="id profile model serial firmware",

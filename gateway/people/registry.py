@@ -13,6 +13,7 @@ from gateway.commands import CommandRefused
 from gateway.people.contacts import load_contacts
 from gateway.people.objections import objected_before
 from gateway.store import dialect, schema
+from gateway.store.enrolment import customer_settings
 from gateway.store.fleets import device_changes
 from rules.opening import check_opening_hours
 from rules.response.alike import Census
@@ -39,6 +40,8 @@ class Registry:
     offers: dict[str, Offer] = field(default_factory=dict)
     contacts: dict[str, tuple[Contact, ...]] = field(default_factory=dict)
     """Who hears of a device besides its owner, by device; see ``gateway.people.ownership``."""
+    no_location: set[str] = field(default_factory=set)
+    """Customers who agreed to offers and not to the use of where they are."""
     census: Census = field(init=False)
     """How many devices are alike; the writer's alone."""
 
@@ -71,9 +74,9 @@ class Registry:
         return self.customers.get(device.customer_id) if device and device.customer_id else None
 
     def may_use_location(self, device_id: str) -> bool:
-        """Whether the owner agreed to offers and with them to the use of where they are."""
+        """Whether the owner agreed to offers and with them to the use of where they are, which they may take back."""
         owner = self.owner(device_id)
-        return owner is not None and owner.allows(Purpose.OFFER)
+        return owner is not None and owner.allows(Purpose.OFFER) and owner.id not in self.no_location
 
 
 def load_registry(connection: sa.Connection) -> Registry:
@@ -84,6 +87,8 @@ def load_registry(connection: sa.Connection) -> Registry:
         for row in connection.execute(sa.select(table)).mappings():
             records[row["id"]] = model.model_validate(dict(row))
     registry.contacts = load_contacts(connection)
+    s = customer_settings.c
+    registry.no_location = set(connection.execute(sa.select(s.customer_id).where(s.location.is_(False))).scalars())
     return registry
 
 

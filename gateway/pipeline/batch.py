@@ -17,6 +17,7 @@ from gateway.cases.alerts import look_again
 from gateway.cases.crowds import begin_watch
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
+from gateway.enrolment_commands import EnrolmentCommand
 from gateway.outbox import hand_over as outbox
 from gateway.outbox import ladder
 from gateway.outbox.learning import settle_outcomes
@@ -26,7 +27,7 @@ from gateway.people.accounts import save_api_token, save_session, save_user
 from gateway.people.identity import said_of_itself
 from gateway.people.registry import upsert_records
 from gateway.people_commands import PeopleCommand
-from gateway.pipeline import owners
+from gateway.pipeline import enrolling, owners
 from gateway.pipeline.rejections import UnknownDevice, count_unknown_devices, record_rejections
 from gateway.pipeline.states import without_timers
 from gateway.shadow_rules import with_trials
@@ -147,6 +148,8 @@ class Batch:
         tx = self._tx
         if isinstance(command, PeopleCommand):
             return owners.run(tx, self, command)
+        if isinstance(command, EnrolmentCommand):
+            return enrolling.run(tx, self, command)
         match command:
             case c.Acknowledge():
                 return agent.acknowledge(tx, command)
@@ -229,6 +232,8 @@ class Batch:
                 return ways_in.run(tx, command)
 
     def _customer_wrote(self, command: c.CustomerWrote) -> inbound.Understood | None:
+        if enrolling.linked_by(self._tx, command):
+            return None
         understood = inbound.customer_wrote(self._tx, command)
         if understood and understood.service_answer and understood.case_id is not None:
             self._service_answered(understood.case_id, understood.service_answer)

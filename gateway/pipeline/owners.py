@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Device
 from gateway.commands import CommandRefused
-from gateway.people import contacts, erasure, ownership
+from gateway.people import contacts, enrolment, erasure, ownership
 from gateway.people.registry import put_records, upsert_records
 from gateway.people_commands import (
     EndContact,
@@ -95,7 +95,21 @@ def transfer(tx: Transaction, devices: Devices, command: TransferDevice) -> dict
     put_records(tx, "devices", [after])
     ended = _end_for(tx, devices, before, after, at, command.by)
     tx.audit(command.by, "device.transfer", before.id, customer_id=command.customer_id, **ended)
-    return {"device_id": before.id, "customer_id": command.customer_id, **ended}
+    done = {"device_id": before.id, "customer_id": command.customer_id, **ended}
+    if command.customer_id is None:
+        return done
+    code = enrolment.begin_for(tx, after, command.customer_id, command.by)
+    return {**done, "claim_url": f"{tx.config.public_url}/claim/{code}"}
+
+
+def give(tx: Transaction, devices: Devices, device_id: str, customer_id: str, by: str) -> None:
+    """Let a customer own a device that was nobody's, as its code allows; what is wrong with it becomes theirs."""
+    before = _device(tx, device_id)
+    if before.customer_id != customer_id:
+        after = before.model_copy(update={"customer_id": customer_id})
+        put_records(tx, "devices", [after])
+        _end_for(tx, devices, before, after, tx.now, by)
+    tx.audit(by, "device.claim", device_id, customer_id=customer_id)
 
 
 def follow_import(

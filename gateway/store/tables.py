@@ -1,6 +1,7 @@
 """All tables of the store: importing this module makes ``metadata`` know every one of them."""
 
 from gateway.store import (
+    enrolment,
     erasure,
     fleets,
     outcomes,
@@ -14,6 +15,7 @@ from gateway.store import (
 )
 
 __all__ = [
+    "enrolment",
     "erasure",
     "fleets",
     "metadata",

@@ -9,6 +9,7 @@ from xstatic.pkg import leaflet
 
 from gateway.web.access import guarded
 from gateway.web.auth import LoginThrottle
+from gateway.web.customer.claim import CLAIM_THROTTLE, CLAIM_WINDOW, CLAIMS_ALLOWED
 from gateway.web.deps import DEPS, WebDeps
 from gateway.web.errors import refusals
 from gateway.web.ops import add_metrics, watch
@@ -34,6 +35,7 @@ def create_app(deps: WebDeps) -> web.Application:
     app[HUB] = Hub(deps.live)
     app[THROTTLE] = LoginThrottle(deps.clock.now, GUESSING_WINDOW * deps.clock.speed)
     app[SEALER] = Sealer(deps.secret)
+    app[CLAIM_THROTTLE] = LoginThrottle(deps.clock.now, CLAIM_WINDOW * deps.clock.speed, CLAIMS_ALLOWED)
     add_metrics(app, deps)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, guarded(route))

@@ -14,6 +14,7 @@ from device_models.profile import DeviceProfile
 from device_models.registry import Device
 from gateway.clock import Clock
 from gateway.commands import Commands
+from gateway.config import Notifiers
 from gateway.history import History
 from gateway.web.links import LinkSigner
 from notifiers.callbacks import CallbackReader
@@ -100,6 +101,8 @@ class WebDeps:
     """The rules in force."""
     devices: Mapping[str, Device] = field(default_factory=dict)
     """The registered devices by id, as the writer knows them."""
+    notifiers: Notifiers = field(default_factory=Notifiers)
+    """Which channels there are, and how a messenger is opened from the customer's page."""
     brand: str = "Proactive Support"
     mode: str = "approve"
     """off | approve | auto: what becomes of messages by default."""

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 
 from gateway.commands import CommandRefused
 from gateway.web.access import IDENTITY, wants_json
-from gateway.web.customer.pages import gone
+from gateway.web.customer.session import gone
 from gateway.web.render import html
 
 

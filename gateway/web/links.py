@@ -29,6 +29,8 @@ class CustomerLink:
     case_id: int | None = None
     purpose: Purpose | None = None
     """What STOP on this link ends first; None where the link came with no message of a purpose."""
+    issued_at: datetime | None = None
+    """When it was signed, to the second."""
 
 
 class LinkSigner:
@@ -98,13 +100,16 @@ class LinkSigner:
         if serializer is None:
             raise LinkError
         try:
-            payload: Any = serializer.loads(signed, max_age=None if even_expired else self._max_age_s)
+            payload: Any
+            payload, issued_at = serializer.loads(
+                signed, max_age=None if even_expired else self._max_age_s, return_timestamp=True
+            )
         except SignatureExpired as error:
             raise LinkExpiredError from error
         except BadData as error:
             raise LinkError from error
         customer_id, case_id, purpose = payload
-        return CustomerLink(customer_id, case_id, Purpose(purpose) if purpose else None)
+        return CustomerLink(customer_id, case_id, Purpose(purpose) if purpose else None, issued_at)
 
 
 def _serializer(key: str, now: Callable[[], datetime], salt: str = _SALT) -> URLSafeTimedSerializer:

@@ -6,7 +6,7 @@ from gateway.web.api import customers as customer_data
 from gateway.web.api import devices as device_deeds
 from gateway.web.api import reads, writes
 from gateway.web.auth import Role
-from gateway.web.customer import inbox
+from gateway.web.customer import claim, inbox, settings
 from gateway.web.customer import pages as customer
 from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
 from gateway.web.pages import (
@@ -51,6 +51,22 @@ PUBLIC = (
     Route("POST", "/p/{token}/tried", customer.tried, None),
     Route("POST", "/p/{token}/service", customer.service, None),
     Route("POST", "/p/{token}/choose", customer.choose, None),
+    Route("GET", "/claim", claim.show_claim, None),
+    Route("GET", "/claim/{code}", claim.show_claim, None),
+    Route("POST", "/claim", claim.claim, None),
+    Route("GET", "/check/{check}", claim.show_check, None),
+    Route("POST", "/check/{check}", claim.check, None),
+    Route("GET", "/p/{token}/settings", settings.show_settings, None),
+    Route("POST", "/p/{token}/settings", settings.save_settings, None),
+    Route("POST", "/p/{token}/location", settings.choose_location, None),
+    Route("POST", "/p/{token}/link", settings.link_messenger, None),
+    Route("POST", "/p/{token}/address", settings.add_address, None),
+    Route("POST", "/p/{token}/prove", settings.ask_proof, None),
+    Route("GET", "/p/{token}/check/{check}", settings.show_check, None),
+    Route("POST", "/p/{token}/check/{check}", settings.check, None),
+    Route("POST", "/p/{token}/export", settings.export, None),
+    Route("POST", "/p/{token}/erase", settings.erase, None),
+    Route("POST", "/p/{token}/revoke", settings.revoke, None),
     Route("GET", "/p/{token}/stop", customer.ask_stop, None),
     Route("POST", "/p/{token}/stop", customer.stop, None),
     Route("POST", "/webhooks/twilio/status", webhooks.twilio_status, None),

@@ -15,12 +15,21 @@ from tests.gateway.web_visit import log_in, visit
 
 GUARDED = [route for route in ROUTES if route.role is not None]
 WEBHOOKS = {"/webhooks/twilio/status", "/webhooks/twilio/inbound", "/webhooks/{provider}", "/r/{token}/{state}"}
-MEANT_FOR_EVERYONE = {"/healthz", "/readyz", "/metrics", "/login", "/login/code", "/join/{token}", *WEBHOOKS}
+CLAIMS = {"/claim", "/claim/{code}", "/check/{check}"}
+MEANT_FOR_EVERYONE = {"/healthz", "/readyz", "/metrics", "/login", "/login/code", "/join/{token}", *CLAIMS, *WEBHOOKS}
 
 
 def path_of(route: Route) -> str:
     """An address that the route answers, of something that does not exist."""
-    filled = {r"{id:\d+}": "999999", "{id}": "no-such", "{token}": "x", "{kind}": "devices", "{name}": "proactive"}
+    filled = {
+        r"{id:\d+}": "999999",
+        "{id}": "no-such",
+        "{token}": "x",
+        "{kind}": "devices",
+        "{code}": "x",
+        "{check}": "x",
+        "{name}": "proactive",
+    }
     path = route.path
     for placeholder, value in filled.items():
         path = path.replace(placeholder, value)

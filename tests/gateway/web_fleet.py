@@ -274,6 +274,7 @@ async def town(
         detector=lambda: committer.detector,
         devices=registry.devices,
         status=lambda: status_of(committer.detector),
+        notifiers=settings.notifiers,
         brand=settings.brand.name,
         tiles_url=tiles_url,
         simulator=Demo() if demo else None,

@@ -10,20 +10,20 @@ from device_models.event import rfc3339
 from gateway.commands import ReceiptArrived
 from gateway.store import schema
 from gateway.web.access import read
+from gateway.web.customer.session import open_link
 from gateway.web.deps import DEPS
-from gateway.web.links import LinkError, LinkExpiredError
 
 _NEWEST = 50
 
 
 async def show(request: web.Request) -> web.StreamResponse:
     """GET /p/{token}/inbox: the newest fifty of the link's customer, as JSON."""
-    return web.json_response({"messages": await read(request, messages_of, _customer_of(request))})
+    return web.json_response({"messages": await read(request, messages_of, (await open_link(request)).customer_id)})
 
 
 async def mark_read(request: web.Request) -> web.StreamResponse:
     """POST /p/{token}/inbox/read: its owner has opened the list."""
-    await _opened(request, _customer_of(request))
+    await _opened(request, (await open_link(request)).customer_id)
     return web.Response(status=204)
 
 
@@ -73,15 +73,6 @@ def _unread(connection: sa.Connection, customer_id: str) -> list[str]:
         n.c.customer_id == customer_id, n.c.channel == "inbox", n.c.state == "delivered", n.c.provider == "inbox"
     )
     return list(connection.execute(query.order_by(n.c.id.desc()).limit(_NEWEST)).scalars())
-
-
-def _customer_of(request: web.Request) -> str:
-    try:
-        return request.app[DEPS].links.read(request.match_info["token"]).customer_id
-    except LinkExpiredError:
-        raise web.HTTPGone from None
-    except LinkError:
-        raise web.HTTPNotFound from None
 
 
 def _stamp(at: datetime | None) -> str | None:

@@ -1,24 +1,23 @@
 """The words of the customer's page: in their language where we speak it, else English; Arabic runs right to left."""
 
 from collections.abc import Mapping
-
-from gateway.web.customer.languages import ar, de, en, es, fr, ja, pt, ru, zh
-from gateway.web.customer.languages import id as indonesian
+from importlib import import_module
 
 Texts = Mapping[str, str]
 
-TEXTS: Mapping[str, Texts] = {
-    "en": en.TEXTS,
-    "de": de.TEXTS,
-    "ar": ar.TEXTS,
-    "es": es.TEXTS,
-    "fr": fr.TEXTS,
-    "id": indonesian.TEXTS,
-    "ja": ja.TEXTS,
-    "pt": pt.TEXTS,
-    "ru": ru.TEXTS,
-    "zh": zh.TEXTS,
-}
+_LANGUAGES = ("en", "de", "ar", "es", "fr", "id", "ja", "pt", "ru", "zh")
+
+
+def _texts_of(language: str) -> Texts:
+    parts = (import_module(f"gateway.web.customer.{part}.{language}") for part in ("languages", "deeds"))
+    texts: dict[str, str] = {}
+    for part in parts:
+        texts |= part.TEXTS
+    return texts
+
+
+TEXTS: Mapping[str, Texts] = {language: _texts_of(language) for language in _LANGUAGES}
+"""What the customer's pages say, by language."""
 
 
 def language_of(locale: str | None) -> str:

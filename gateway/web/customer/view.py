@@ -10,6 +10,7 @@ from babel.dates import format_timedelta
 from device_models.profile import DeviceProfile
 from device_models.purpose import Purpose
 from device_models.registry import Customer
+from gateway.store.enrolment import customer_settings
 from gateway.web.customer.texts import TEXTS, Texts, language_of
 from gateway.web.links import CustomerLink
 from gateway.web.queries import cases, devices, people
@@ -36,6 +37,8 @@ class CustomerFacts:
     timeline: list[TimelineEntry]
     ended: bool = False
     """The link is about a device that is theirs no longer: it shows nothing, but STOP works."""
+    revoked: bool = False
+    """It was made before their links were revoked: the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def load(connection: sa.Connection, link: CustomerLink) -> CustomerFacts | None:
     customer = people.customer(connection, link.customer_id)
     if customer is None:
         return None
+    if _is_revoked(connection, link):
+        return CustomerFacts(customer, None, None, [], revoked=True)
     case = cases.one(connection, link.case_id) if link.case_id is not None else None
     if case is None:
         return CustomerFacts(customer, None, None, [])
@@ -98,6 +103,15 @@ def load(connection: sa.Connection, link: CustomerLink) -> CustomerFacts | None:
     if sight is not Sight.THEIRS:
         return CustomerFacts(customer, None, None, [], ended=sight is Sight.ENDED)
     return CustomerFacts(customer, case, device, own_words(cases.history_of(connection, case.id), case, customer.id))
+
+
+def _is_revoked(connection: sa.Connection, link: CustomerLink) -> bool:
+    s = customer_settings.c
+    since: datetime | None = connection.execute(
+        sa.select(s.links_from).where(s.customer_id == link.customer_id)
+    ).scalar()
+    # Links are stamped to the second, and the first of the new ones is made in the very second of the old ones' end.
+    return since is not None and (link.issued_at is None or link.issued_at < since.replace(microsecond=0))
 
 
 def view_of(facts: CustomerFacts, profiles: Mapping[str, DeviceProfile], now: datetime) -> CustomerView:
