@@ -84,6 +84,8 @@ Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s/+#][^\n\
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
+"""An IANA time zone, such as Europe/Berlin."""
 Words = Annotated[frozenset[str], BeforeValidator(_words)]
 
 
@@ -132,7 +134,7 @@ class Customer(Record):
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     """ISO 3166-1 alpha-2."""
     locale: Annotated[str, AfterValidator(_locale)] = "en"
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: ZoneName = "UTC"
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)] | None = None
     phone: Annotated[str, AfterValidator(_phone)] | None = None
     preferred_channel: OptionalText = None

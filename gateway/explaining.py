@@ -51,13 +51,14 @@ async def explain_past(
         raise LookupError(f"there is no device {device_id}")
     detector = await asyncio.to_thread(_detector_at, store, config, profiles, registry, at)
     profile = profiles.get(device.profile, GENERIC)
-    run, first = Backtest(detector, profile, {device_id: device}), None
+    zone = registry.zone(device_id)
+    run, first = Backtest(detector, profile, {device_id: device}, zone=zone), None
     # What was observed at that very moment was known then.
     async for event in replay(history, device_id, at - LOOK_BACK, at + timedelta(microseconds=1)):
         first = first or event.observed_at
         run.feed(event)
     reached = run.state(device_id, at)
-    context = DeviceContext(device, profile, registry.may_use_location(device_id))
+    context = DeviceContext(device, profile, registry.may_use_location(device_id), zone=registry.zone(device_id))
     standing = explain(detector, context, reached[1] if reached else DeviceState(), at)
     outcomes = await asyncio.to_thread(outcomes_of, store, device_id, at)
     withheld = await asyncio.to_thread(_withheld_at, store, device_id, at)

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from device_models.event import Event, EventKind, TimeSource, Value, rfc3339
 from device_models.profile import DeviceProfile
-from device_models.registry import Device
+from device_models.registry import Customer, Device
 from rules.detect import Detector
 from rules.evaluator import Fact
 from rules.inputs import DeviceContext
@@ -42,12 +42,18 @@ class Backtest:
         profile: DeviceProfile,
         devices: Mapping[str, Device] | None = None,
         profiles: Mapping[str, DeviceProfile] | None = None,
+        *,
+        customers: Mapping[str, Customer] | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
-        """``devices`` are those known by id, with their profiles by name; all others have ``profile``."""
+        """``devices`` are those known by id, with their profiles by name; all others have ``profile``. They stand in
+        the time zone of their owner among ``customers``, otherwise in ``zone``."""
         self._detector = detector
         self._profile = profile
         self._devices = devices or {}
         self._profiles = profiles or {}
+        self._customers = customers or {}
+        self._zone = zone
         self._recordings: dict[str, _Recording] = {}
         self.samples = 0
 
@@ -118,7 +124,9 @@ class Backtest:
         device = self._devices.get(device_id) or Device(id=device_id, profile=self._profile.name)
         # Whether an owner agrees to be met is not what a backtest asks; without it no fix would be looked at.
         profile = self._profiles.get(device.profile, self._profile)
-        made = _Recording(DeviceContext(device, profile, location_consent=True), at)
+        owner = self._customers.get(device.customer_id or "")
+        zone = owner.zone if owner is not None else self._zone
+        made = _Recording(DeviceContext(device, profile, location_consent=True, zone=zone), at)
         self._recordings[device_id] = made
         return made
 

@@ -5,8 +5,9 @@ Grammar: the CEL language definition, cel-spec ``doc/langdef.md``, "Syntax".
 """
 
 import ast
+import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +24,12 @@ _TOKEN = re.compile(
 _LITERALS = {"true": True, "false": False, "null": None}
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+_ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
 _BINDING_MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 
 VALUES = "values"
@@ -44,14 +51,20 @@ class Reference(NamedTuple):
     field: str
     start: int
     end: int
+    called: str | None = None
+    """The variable of a call of ours that stands here, ``field`` being what it is about; None: the field itself."""
 
 
-class UnnamedFieldError(ValueError):
-    """A reference that names no field; ``offset`` is where in the source."""
+class MisplacedError(ValueError):
+    """Something in a source that cannot be; ``offset`` is where."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
         self.offset = offset
+
+
+class UnnamedFieldError(MisplacedError):
+    """A reference that names no field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,35 @@ def text_of(token: Token) -> str:
         return token.text.lstrip("rR").strip("'\"")
 
 
+def constant_of(tokens: Sequence[Token]) -> float | None:
+    """Return the number that an expression of numbers alone comes to, such as ``-(2 * 6)``; None for anything else."""
+    parts = []
+    for token in tokens:
+        if token.kind in ("int", "uint", "float"):
+            digits = token.text.rstrip("uU")
+            parts.append(repr(float(int(digits, 16)) if digits[:2].lower() == "0x" else float(digits)))
+        elif token.kind == "op" and token.text in "+-*/()":
+            parts.append(token.text)
+        else:
+            return None
+    try:
+        return _reckoned(ast.parse(" ".join(parts), mode="eval").body)
+    except (SyntaxError, ArithmeticError, RecursionError):
+        return None
+
+
+def _reckoned(node: ast.expr) -> float | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, float):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        operand = _reckoned(node.operand)
+        return None if operand is None else -operand
+    if isinstance(node, ast.BinOp):
+        left, right, reckon = _reckoned(node.left), _reckoned(node.right), _ARITHMETIC.get(type(node.op))
+        return None if left is None or right is None or reckon is None else reckon(left, right)
+    return None
+
+
 def comparisons_of(tokens: Sequence[Token], references: Sequence[Reference]) -> list[tuple[Comparison, bool]]:
     """Return the comparisons of a field with a literal, each with whether it draws a limit.
 
@@ -136,10 +178,10 @@ def _comparisons(
     if tokens and tokens[0].text == "!":
         yield from _comparisons(tokens[1:], references, limit=False)
         return
-    operator = [i for i, depth in _depths(tokens) if depth == 0 and tokens[i].text in _COMPARISONS]
-    if len(operator) != 1:
+    found = [i for i, depth in _depths(tokens) if depth == 0 and tokens[i].text in _COMPARISONS]
+    if len(found) != 1:
         return
-    at = operator[0]
+    at = found[0]
     left, right, op = tokens[:at], tokens[at + 1 :], tokens[at].text
     for field_side, literal_side, direction in ((left, right, op), (right, left, _MIRRORED[op])):
         reference = _reference(field_side, references)
@@ -157,16 +199,12 @@ def _reference(tokens: list[Token], references: dict[int, Reference]) -> Referen
 
 def _literal(tokens: list[Token]) -> tuple[bool, float | str | bool | None]:
     tokens = _without_parentheses(tokens)
-    negative = len(tokens) == 2 and tokens[0].text == "-"
-    if len(tokens) != 1 + negative:
+    number = constant_of(tokens)
+    if number is not None:
+        return True, number
+    if len(tokens) != 1:
         return False, None
-    token = tokens[-1]
-    if token.kind in ("int", "uint", "float"):
-        digits = token.text.rstrip("uU")
-        number = float(int(digits, 16)) if digits[:2].lower() == "0x" else float(digits)
-        return True, -number if negative else number
-    if negative:
-        return False, None
+    token = tokens[0]
     if token.kind == "text":
         return True, text_of(token)
     if token.text in _LITERALS:

@@ -4,9 +4,10 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 
 from device_models.profile import DeviceProfile, FieldSpec
-from device_models.yaml_lines import FileError
+from device_models.yaml_lines import FileError, Location
 from rules.base import BaseRule
 from rules.expression import Expression, FieldType, compile_expression, problems
+from rules.functions import FUNCTIONS, Call
 from rules.kinds.anomaly import AnomalyRule
 from rules.kinds.change import ChangeRule
 from rules.kinds.condition import ConditionRule
@@ -21,6 +22,7 @@ from rules.schema import RuleSet
 
 ALWAYS_THERE: Mapping[str, FieldType] = {"online": "bool"}
 """Fields that no profile declares: presence events carry them for every device."""
+_ARTICLES: Mapping[str, str] = {"text": "a text", "bool": "true or false"}
 SIMILAR = 0.6
 """How alike two names must be for one to be suggested for the other (``difflib``'s ratio)."""
 
@@ -65,9 +67,12 @@ def types_of(profile: DeviceProfile) -> dict[str, FieldType | None]:
 def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> Iterator[FileError]:
     match rule:
         case ConditionRule():
-            yield from _condition(ruleset, rule, "when", rule.when, watched)
-            if rule.clear_when is not None:
-                yield from _condition(ruleset, rule, "clear_when", rule.clear_when, watched)
+            yield from _expressions(ruleset, rule, {"when": rule.when, "clear_when": rule.clear_when}, watched)
+            for severity, rise in rule.severities.items():
+                of = ("severities", severity.value)
+                yield from _condition(ruleset, rule, (*of, "when"), rise.when, watched)
+                if rise.clear_when is not None:
+                    yield from _condition(ruleset, rule, (*of, "clear_when"), rise.clear_when, watched)
         case ChangeRule():
             yield from _expressions(
                 ruleset, rule, {"of": rule.of, "unless": rule.unless, "clear_when": rule.clear_when}, watched
@@ -107,19 +112,25 @@ def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> It
 
 
 def _condition(
-    ruleset: RuleSet, rule: BaseRule, field: str, source: str, watched: list[DeviceProfile]
+    ruleset: RuleSet, rule: BaseRule, field: str | Location, source: str, watched: list[DeviceProfile]
 ) -> Iterator[FileError]:
     expression = compile_expression(source)
     types = [types_of(profile) for profile in watched]
     # A rule for all profiles acts on those that have its fields; a rule that names its profiles means each of them.
     everywhere = bool(rule.profile)
+    calls = {call.start: call for call in expression.found_calls}
     for reference in expression.references:
-        lacking = [p for p, known in zip(watched, types, strict=True) if _lacks(p, known, reference.field)]
-        if not lacking or (not everywhere and len(lacking) < len(watched)):
+        call = calls.get(reference.start)
+        if call is not None and call.field is None:
             continue
-        known = {name for profile in lacking for name in types_of(profile)}
-        message = f"{_named(lacking)} no field '{reference.field}'{_field_hint(reference.field, known, watched)}"
-        yield ruleset.error(rule, field, message, reference.start)
+        offset = call.field_start if call is not None else reference.start
+        lacking = [p for p, known in zip(watched, types, strict=True) if _lacks(p, known, reference.field)]
+        if lacking and (everywhere or len(lacking) == len(watched)):
+            known = {name for profile in lacking for name in types_of(profile)}
+            message = f"{_named(lacking)} no field '{reference.field}'{_field_hint(reference.field, known, watched)}"
+            yield ruleset.error(rule, field, message, offset)
+        elif call is not None and (misuse := _misused(call, watched, everywhere=everywhere)):
+            yield ruleset.error(rule, field, misuse, offset)
     seen: set[tuple[str, int]] = set()
     for profile, known_types in zip(watched, types, strict=True):
         if any(_lacks(profile, known_types, name) for name in expression.fields):
@@ -128,6 +139,20 @@ def _condition(
             if (problem.message, problem.offset) not in seen:
                 seen.add((problem.message, problem.offset))
                 yield ruleset.error(rule, field, problem.message, problem.offset)
+
+
+def _misused(call: Call, watched: list[DeviceProfile], *, everywhere: bool) -> str | None:
+    """Tell what is wrong with what a function is asked of."""
+    takes = FUNCTIONS[call.name].field
+    wrong = next((t for p in watched if (t := types_of(p).get(call.field or "")) in ("text", "bool")), None)
+    if takes == "number" and wrong is not None:
+        hint = "; 'count' and 'age' take any field" if call.name != "nominal" else ""
+        return f"{call.name} needs a number, and '{call.field}' is {_ARTICLES[wrong]}{hint}"
+    if call.name == "nominal":
+        without = [p for p in watched if (s := p.fields.get(call.field or "")) is None or s.nominal is None]
+        if without and (everywhere or len(without) == len(watched)):
+            return f"{_named(without)} no nominal value for '{call.field}'; give the field one: nominal: 5"
+    return None
 
 
 def _expressions(
@@ -185,7 +210,9 @@ def _type_of(spec: FieldSpec) -> FieldType | None:
 
 
 def _field_hint(name: str, known: Iterable[str], watched: list[DeviceProfile]) -> str:
-    """An alias is no field: conditions are written in the profile's own names."""
+    """An alias is no field: conditions are written in the profile's own names. A function without brackets is none."""
+    if name in FUNCTIONS:
+        return f"; '{name}' is a function: {FUNCTIONS[name].example}"
     for profile in watched:
         for field, spec in profile.fields.items():
             if name in spec.aliases:

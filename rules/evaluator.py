@@ -125,7 +125,7 @@ class Moment:
 class Evaluator(ABC):
     """One rule, made ready for the devices of one profile. Stateless: all it remembers is in ``RuleState``."""
 
-    wakes: ClassVar[frozenset[Wake]]
+    wakes: frozenset[Wake]
     """What it looks at."""
     clock: ClassVar[Clock] = Clock.EVENT
     """Whose time ``RuleState.due_at`` is in."""

@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from device_models.event import rfc3339
+from rules.called import Around
 from rules.detect import Detector
 from rules.evaluator import Evaluator
+from rules.expression import Scope
 from rules.inputs import DeviceContext
 from rules.kinds.fleet import FleetRule
 from rules.state import DeviceState
@@ -18,7 +20,8 @@ def explain(detector: Detector, device: DeviceContext, state: DeviceState, at: d
     Keys: ``rule``, ``kind``, ``applies``, ``mode``; where it applies ``alerts`` (each with ``fault``, ``state``,
     ``since``, ``sampled_at``, ``held_s``, ``on_arrival``), ``values`` with ``observed_at`` and ``age_s``, ``missing``
     (fields it reads that the device never said), ``no_sample`` (why the last event could not be evaluated),
-    ``next_timer``, ``late_events``, and what the kind adds, such as ``condition``, ``limits``, ``unknown_codes``.
+    ``called`` (what the functions in its conditions give at ``at``), ``next_timer``, ``late_events``, and what the kind
+    adds, such as ``condition``, ``limits``, ``unknown_codes``.
     """
     evaluators = detector.evaluators(device.profile)
     explained = []
@@ -74,8 +77,17 @@ def _standing(evaluator: Evaluator, device: DeviceContext, state: DeviceState, a
         else {"reason": unsampled.reason, "at": rfc3339(unsampled.at), "count": unsampled.count},
         "next_timer": rfc3339(rule_state.due_at) if rule_state and rule_state.due_at else None,
         "late_events": state.counters.get("late", 0),
+        **_called(evaluator, device, state, at),
         **evaluator.explain(device, rule_state, at),
     }
+
+
+def _called(evaluator: Evaluator, device: DeviceContext, state: DeviceState, at: datetime) -> dict[str, Any]:
+    calls = [call for expression in evaluator.expressions for call in expression.calls]
+    if not calls:
+        return {}
+    around = Around(at, device.zone, state.twin.observed_at, state.windows)
+    return {"called": Scope(state.twin.values, (), calls, around).told(calls)}
 
 
 def _weight(state: object) -> int:

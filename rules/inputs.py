@@ -1,7 +1,7 @@
 """What detection is given beside events and ticks, and what it is told about the device."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from device_models.event import Event, Tick
 from device_models.profile import DeviceProfile
@@ -18,6 +18,8 @@ class DeviceContext:
     """Whether its owner agreed to be met near shops; without it no fix is kept or evaluated."""
     listening_since: datetime | None = None
     """Since when its broker can be heard without a break; silence before is no fault of the device. None: always."""
+    zone: tzinfo = UTC
+    """Where it stands: its owner's time zone, for ``hour_local()``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,9 @@ def _tried(expressions: Sequence[Expression], profile: DeviceProfile) -> Tried |
     """Return the combinations that decide some conditions; None where comparisons are not all they are made of."""
     choices: dict[str, list[Value]] = {}
     literals: dict[str, set[Value]] = {}
+    if any(expression.calls for expression in expressions):
+        # What an average of an hour may be is not decided by what a value may be.
+        return None
     for expression in expressions:
         compared = {comparison.reference.start: comparison for comparison, _ in expression.comparisons}
         for reference in expression.references:

@@ -9,14 +9,16 @@ from device_models.profile import DeviceProfile
 from device_models.reading import FieldReader
 from rules.base import BaseRule
 from rules.evaluator import Clock, Evaluator, Wake
+from rules.functions import Call, Window
 from rules.kinds.absent import AbsentEvaluator, AbsentRule
 from rules.kinds.anomaly import AnomalyEvaluator, AnomalyRule
 from rules.kinds.change import ChangeEvaluator, ChangeRule
-from rules.kinds.condition import ConditionEvaluator, ConditionRule
+from rules.kinds.condition import STALE_INTERVALS, ConditionRule
 from rules.kinds.error_code import ErrorCodeEvaluator, ErrorCodeRule
 from rules.kinds.fleet import FleetRule
 from rules.kinds.forecast import ForecastEvaluator, ForecastRule
 from rules.kinds.geofence import GeofenceRule
+from rules.kinds.graded import condition_evaluator
 from rules.kinds.guarding import GeofenceEvaluator
 from rules.kinds.maintenance import MaintenanceEvaluator, MaintenanceRule
 from rules.kinds.proximity import ProximityRule
@@ -38,6 +40,10 @@ class Woken:
     """Those that any event wakes while they want it."""
     variables: tuple[tuple[str, str], ...]
     """(field, CEL variable) of all their expressions."""
+    calls: tuple[Call, ...]
+    """What they call of our functions."""
+    windows: tuple[Window, ...]
+    """Those that look back on one of its fields, whatever rule they are for."""
 
 
 class Plan:
@@ -52,6 +58,10 @@ class Plan:
         """Those in arrival time, which look at presence alone."""
         self.on_sweep = tuple(e for e in every if Wake.SWEEP in e.wakes)
         self.variables = _variables(every)
+        self.calls = _calls(every)
+        self.windows = {call.window.key: call.window for call in self.calls if call.window is not None}
+        """By key: all that is to be remembered of a device beside what rules remember themselves."""
+        self.longest_gap_s = (STALE_INTERVALS * profile.reporting_interval).total_seconds()
         self._on_event = tuple(e for e in every if e.clock is Clock.EVENT)
         self._shapes: dict[tuple[EventKind, bool, tuple[str, ...]], Woken] = {}
 
@@ -75,14 +85,15 @@ class Plan:
             or (Wake.FIX in e.wakes and event.position is not None)
         )
         hearing = tuple(e for e in self._on_event if Wake.HEARD in e.wakes and e not in evaluators)
-        return Woken(evaluators, hearing, _variables(evaluators))
+        windows = tuple(window for window in self.windows.values() if window.field in names)
+        return Woken(evaluators, hearing, _variables(evaluators), _calls(evaluators), windows)
 
 
 def evaluator_for(rule: BaseRule, profile: DeviceProfile, shops: ShopIndex | None) -> Evaluator:
     """Make a rule ready for the devices of one profile."""
     match rule:
         case ConditionRule():
-            return ConditionEvaluator(rule, profile)
+            return condition_evaluator(rule, profile)
         case AbsentRule():
             return AbsentEvaluator(rule, profile)
         case AnomalyRule():
@@ -103,6 +114,11 @@ def evaluator_for(rule: BaseRule, profile: DeviceProfile, shops: ShopIndex | Non
             return ProximityEvaluator(rule, profile, shops or ShopIndex(()))
         case _:
             raise TypeError(f"{type(rule).__name__} is no kind of rule that detection knows")
+
+
+def _calls(evaluators: Iterable[Evaluator]) -> tuple[Call, ...]:
+    calls = (call for evaluator in evaluators for expression in evaluator.expressions for call in expression.calls)
+    return tuple({call.variable: call for call in calls}.values())
 
 
 def _variables(evaluators: Iterable[Evaluator]) -> tuple[tuple[str, str], ...]:

@@ -57,7 +57,8 @@ class QuietRun:
         reading = plan.reader.read(event)
         woken = plan.woken(event, reading.values)
         twin = state.twin
-        if reading.implausible or any(twin.observed_at.get(name) != at for name in reading.values):
+        # What looks back wants each sample.
+        if woken.windows or reading.implausible or any(twin.observed_at.get(name) != at for name in reading.values):
             return None
         listening = (*plan.on_arrival, *woken.hearing)
         if any(evaluator.wants_heard(state.rules.get(evaluator.rule.id)) for evaluator in listening):

@@ -188,10 +188,12 @@ def _on_firing(world: World, transition: Transition) -> list[Action]:
 
 def _on_firing_again(world: World, transition: Transition, known: CaseRecord) -> list[Action]:
     rises = transition.severity.rank > known.severity.rank
+    # It is less bad than it was: the case says so and nobody is told, unless something else made the case this bad.
+    falls = transition.explanation.get("severity_before") == known.severity
     begins_anew = known.on_arrival and not transition.on_arrival
     case = replace(
         known,
-        severity=transition.severity if rises else known.severity,
+        severity=transition.severity if rises or falls else known.severity,
         on_arrival=known.on_arrival and transition.on_arrival,
     )
     added: list[Action] = [AddToCase(case, transition)]

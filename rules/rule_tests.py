@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from device_models.duration import Duration, format_duration
 from device_models.event import Event, EventKind, Position, TimeSource, Value
 from device_models.profile import DeviceProfile
-from device_models.registry import Device, Latitude, Longitude, Shop
+from device_models.registry import Device, Latitude, Longitude, Shop, ZoneName
 from device_models.yaml_lines import Document, FileError, InvalidFileError
 from rules.detect import Detector
 from rules.evaluator import Fact
@@ -99,6 +100,8 @@ class Case(BaseModel):
     given: tuple[Given, ...]
     expect: dict[AlertState, tuple[Duration, ...]]
     """The times at which the rule enters each state; a state left out is not looked at, an empty list means never."""
+    timezone: ZoneName = "UTC"
+    """Where the device stands, for ``hour_local()``; the case begins at midnight UTC, on a Thursday."""
     until: Duration | None = None
     """How long the case runs; None: until a minute after the last time named in it."""
 
@@ -153,6 +156,7 @@ def run_case(case: Case, line: int, ruleset: RuleSet, profiles: Mapping[str, Dev
         Device(id=_DEVICE, profile=profile.name, latitude=case.latitude, longitude=case.longitude),
         profile,
         location_consent=True,
+        zone=ZoneInfo(case.timezone),
     )
     detector = Detector(RuleSet.of([rule]), {profile.name: profile}, ShopIndex(case.shops))
     _, facts = detector.run(device, DeviceState(), (item for _, item in items), until=EPOCH + until)

@@ -85,12 +85,14 @@ class RuleSet:
                 return rule
         raise KeyError(rule_id)
 
-    def error(self, rule: BaseRule, field: str, message: str, offset: int = 0) -> FileError:
-        """Make the error that ``message`` is about ``field`` of ``rule``, ``offset`` characters into its text."""
+    def error(self, rule: BaseRule, field: str | Location, message: str, offset: int = 0) -> FileError:
+        """Make the error that ``message`` is about ``field`` of ``rule`` (a path where it is a setting within one),
+        ``offset`` characters into its text."""
+        path = (field,) if isinstance(field, str) else field
         if self.places is None or rule.id not in self.places:
-            return FileError("<rules>", 1, 1, f"{rule.id}.{field}", message)
+            return FileError("<rules>", 1, 1, ".".join(map(str, (rule.id, *path))), message)
         document, index = self.places[rule.id]
-        return _error_at(document, ("rules", index, field), message, offset)
+        return _error_at(document, ("rules", index, *path), message, offset)
 
 
 def parse_rules(text: str, filename: str) -> RuleSet:

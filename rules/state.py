@@ -54,6 +54,8 @@ class DeviceState:
     """``Detector.version`` it was last reconciled with."""
     unsampled: Mapping[str, Unsampled] = field(default_factory=dict)
     """By rule id."""
+    windows: Mapping[str, Any] = field(default_factory=dict)
+    """What conditions that look back have to remember, by ``rules.functions.Window.key``; shared by all rules."""
     counters: Mapping[str, int] = field(default_factory=dict)
     """``late``, ``duplicate``, ``implausible.<field>``, ``retained``: what did not count as a sample."""
 
@@ -86,6 +88,7 @@ class DeviceState:
             self.held,
             self.rules_version,
             self.unsampled,
+            self.windows,
             self.counters,
         )
 
@@ -100,6 +103,7 @@ class DeviceState:
             "held": [_event_to_json(event) for event in self.held],
             "rules_version": self.rules_version,
             "unsampled": {rule: [u.reason, rfc3339(u.at), u.count] for rule, u in self.unsampled.items()},
+            "windows": dict(self.windows),
             "counters": dict(self.counters),
         }
         times = {name: getattr(self, name) for name in _TIMES}
@@ -123,6 +127,7 @@ class DeviceState:
                 rule: Unsampled(reason, datetime.fromisoformat(at), count)
                 for rule, (reason, at, count) in data.get("unsampled", {}).items()
             },
+            windows=data.get("windows", {}),
             counters=data.get("counters", {}),
             **{name: datetime.fromisoformat(data[name]) for name in _TIMES if name in data},
         )

@@ -7,6 +7,7 @@ from typing import Any
 from device_models.event import Event, EventKind, Tick, rfc3339
 from device_models.purpose import Purpose, Severity
 from rules import event_time
+from rules.called import Around, windows_after
 from rules.evaluator import Clock, Evaluator, Fact, Moment, RuleState
 from rules.expression import Scope
 from rules.inputs import DeviceContext, Input, Serviced, Snoozed, Sweep, acts_at
@@ -105,6 +106,7 @@ class Turn:
                 self.facts += made
         draft.rules = kept
         draft.unsampled = {rule_id: why for rule_id, why in draft.unsampled.items() if rule_id in kept}
+        draft.windows = {key: kept for key, kept in draft.windows.items() if key in self._plan.windows}
         for evaluator in self._plan.on_arrival:
             # A new rule about silence must not wait for a word from the very device that is silent.
             if evaluator.rule.id not in kept:
@@ -135,9 +137,13 @@ class Turn:
         if not self._context.profile.lateness:
             event_time.note_lag(draft, event, self._context.profile.lateness)
         draft.watermarks = {**draft.watermarks, clock: at}
+        woken = self._plan.woken(event, reading.values)
+        if woken.windows:
+            draft.windows = windows_after(
+                woken.windows, draft.windows, draft.twin, reading.values, rule_time, self._plan.longest_gap_s
+            )
         draft.twin = draft.twin.after(reading.values, at)
         draft.rule_time = rule_time
-        woken = self._plan.woken(event, reading.values)
         evaluators: Iterable[Evaluator] = woken.evaluators
         if woken.hearing:
             hearing = [e for e in woken.hearing if e.wants_heard(draft.rules.get(e.rule.id))]
@@ -153,7 +159,7 @@ class Turn:
             draft.first_seen_at,
             reading.values,
             self._is_arriving(event),
-            Scope(draft.twin.values, woken.variables),
+            Scope(draft.twin.values, woken.variables, woken.calls, self._around(rule_time)),
         )
         for evaluator in evaluators:
             self._step(evaluator, moment)
@@ -230,10 +236,16 @@ class Turn:
 
     def _moment(self, at: datetime) -> Moment:
         state = self._state
-        scope = Scope(state.twin.values, self._plan.variables)
+        scope = Scope(state.twin.values, self._plan.variables, self._plan.calls, self._around(at))
         return Moment(
             self._context, self._item, at, state.twin, state.presence, state.first_seen_at, _NO_VALUES, False, scope
         )
+
+    def _around(self, at: datetime) -> Around | None:
+        if not self._plan.calls:
+            return None
+        state = self._state
+        return Around(at, self._context.zone, state.twin.observed_at, state.windows)
 
     def _count(self, what: str) -> None:
         draft = self._draft()

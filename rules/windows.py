@@ -11,6 +11,8 @@ than that may be too long or too short by up to a 64th of its length (1.6 %); ea
 """
 
 import math
+from bisect import bisect_left
+from operator import itemgetter
 from typing import Literal
 
 Rows = list[list[float]]
@@ -57,6 +59,11 @@ class Extreme:
         kept.append([at_s, value])
         return Extreme("lowest" if sign > 0 else "highest", kept)
 
+    def until(self, at_s: float, length_s: float) -> "Extreme":
+        """Return the window as it is at a later time without a further sample; it may be empty."""
+        kept = _not_older(self.rows, at_s - length_s)
+        return self if kept is self.rows else Extreme("lowest" if self._sign > 0 else "highest", kept)
+
 
 class Ends:
     """The first and the last sample of the window, and so delta and rate between them.
@@ -78,6 +85,11 @@ class Ends:
             kept = _first_of_cells(kept, length_s)
         kept.append([at_s, value])
         return Ends(kept)
+
+    def until(self, at_s: float, length_s: float) -> "Ends":
+        """Return the window as it is at a later time without a further sample; it may be empty."""
+        kept = _not_older(self.rows, at_s - length_s)
+        return self if kept is self.rows else Ends(kept)
 
     @property
     def first(self) -> tuple[float, float]:
@@ -135,6 +147,11 @@ class Totals:
             count, total = count - count0, total - total0
         kept.append([at_s, count + 1, total + value])
         return Totals(kept)
+
+    def until(self, at_s: float, length_s: float) -> "Totals":
+        """Return the window as it is at a later time without a further sample; it may be empty."""
+        outside = max(0, bisect_left(self.rows, at_s - length_s, key=itemgetter(0)) - 1)
+        return Totals(self.rows[outside:]) if outside else self
 
     @property
     def count(self) -> int:
@@ -215,6 +232,13 @@ def _first_from(rows: Rows, since: float) -> int:
     while index < len(rows) and rows[index][0] < since:
         index += 1
     return index
+
+
+def _not_older(rows: Rows, since: float) -> Rows:
+    """The very rows where none is older, as right after a sample."""
+    if not rows or rows[0][0] >= since:
+        return rows
+    return rows[bisect_left(rows, since, key=itemgetter(0)) :]
 
 
 def _first_of_cells(rows: Rows, length_s: float) -> Rows:

@@ -40,7 +40,9 @@ class Trial:
         profiles = {**source.profiles, profile.name: profile}
         detector = Detector(ruleset, profiles, ShopIndex(shops))
         self._ruleset = ruleset
-        self._backtest = Backtest(detector, profile, source.devices, source.profiles)
+        self._backtest = Backtest(
+            detector, profile, source.devices, source.profiles, customers=source.customers, zone=zone
+        )
         self._outlook = Outlook(
             ruleset.rules,
             profile,

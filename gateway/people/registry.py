@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -72,6 +73,11 @@ class Registry:
         """The customer a device belongs to, None where nobody owns it or it is unknown."""
         device = self.devices.get(device_id)
         return self.customers.get(device.customer_id) if device and device.customer_id else None
+
+    def zone(self, device_id: str) -> tzinfo:
+        """The time zone of the owner, which is taken for the device's; UTC where nobody owns it."""
+        owner = self.owner(device_id)
+        return owner.zone if owner is not None else UTC
 
     def may_use_location(self, device_id: str) -> bool:
         """Whether the owner agreed to offers and with them to the use of where they are, which they may take back."""

@@ -160,7 +160,8 @@ class Committer:
     def context(self, device: Device) -> DeviceContext:
         """Gather what detection may know of a device."""
         profile = self.profiles.get(device.profile, GENERIC)
-        return DeviceContext(device, profile, self._registry.may_use_location(device.id), self._listening_since)
+        may_use_location, zone = self._registry.may_use_location(device.id), self._registry.zone(device.id)
+        return DeviceContext(device, profile, may_use_location, self._listening_since, zone)
 
     def _transaction(self, connection: sa.Connection, now: datetime) -> Transaction:
         return Transaction(connection, now, self._registry, self._config, self.profiles, self.sequence)

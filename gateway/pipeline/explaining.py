@@ -53,7 +53,8 @@ def explain_device(
         fleets = [rule for rule in in_force.detector.ruleset.rules if isinstance(rule, FleetRule)]
         crowds = {rule.id: crowd_of(connection, rule, device, at) for rule in fleets}
     state = DeviceState.from_json(orjson.loads(kept)) if kept else DeviceState()
-    context = DeviceContext(device, profiles.get(device.profile, GENERIC), registry.may_use_location(device_id))
+    profile, zone = profiles.get(device.profile, GENERIC), registry.zone(device_id)
+    context = DeviceContext(device, profile, registry.may_use_location(device_id), zone=zone)
     explained = explain(in_force.detector, context, state, at)
     return [
         {

@@ -101,8 +101,8 @@ class ChangeEvaluator(Evaluator):
 
     def __init__(self, rule: ChangeRule, profile: DeviceProfile) -> None:
         self._rule = rule
-        self._unless = compile_expression(rule.unless) if rule.unless else None
-        self._clear = compile_expression(rule.clear_when) if rule.clear_when else None
+        self._unless = compile_expression(rule.unless, profile) if rule.unless else None
+        self._clear = compile_expression(rule.clear_when, profile) if rule.clear_when else None
         stale_after = STALE_INTERVALS * profile.reporting_interval
         self._measure = measure_of(rule, profile, stale_after)
         self._timing = Timing(rule.hold, _clear_for(rule, self._measure), stale_after)
@@ -295,7 +295,7 @@ def measure_of(rule: ChangeRule, profile: DeviceProfile, longest_gap: timedelta)
     if rule.rate_below is not None:
         return Rate(field, rule.rate_below, "below", rule.per.total_seconds(), within_s)
     if rule.count is not None:
-        return Repeats(compile_expression(rule.of or ""), rule.count, within_s)
+        return Repeats(compile_expression(rule.of or "", profile), rule.count, within_s)
     if rule.restarts is not None:
         spec = profile.fields.get(field)
         return Restarts(field, rule.restarts, within_s, spec.unit if spec else "")

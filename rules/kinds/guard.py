@@ -49,8 +49,8 @@ class FenceEvaluator(Evaluator):
         """``of``: digest of the rule's geometry."""
         self._rule = rule
         self._of = of
-        self._unless = compile_expression(rule.unless) if rule.unless else None
-        self._while = compile_expression(rule.moved_while) if rule.moved_while else None
+        self._unless = compile_expression(rule.unless, profile) if rule.unless else None
+        self._while = compile_expression(rule.moved_while, profile) if rule.moved_while else None
         self._terms = Terms(rule.confidence, rule.margin_m)
         self._target = Side.INSIDE if rule.on in ("enter", "dwell") else Side.OUTSIDE
         stale_after = rule.stale_after or max(STALE_INTERVALS * profile.reporting_interval, _LEAST_STALE)

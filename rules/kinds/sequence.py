@@ -106,10 +106,10 @@ class SequenceEvaluator(Evaluator):
 
     def __init__(self, rule: SequenceRule, profile: DeviceProfile) -> None:
         self._rule = rule
-        self._first = compile_expression(rule.first)
-        self._second = compile_expression(rule.then or rule.then_not or "")
-        self._without = compile_expression(rule.without) if rule.without else None
-        self._clear = compile_expression(rule.clear_when) if rule.clear_when else None
+        self._first = compile_expression(rule.first, profile)
+        self._second = compile_expression(rule.then or rule.then_not or "", profile)
+        self._without = compile_expression(rule.without, profile) if rule.without else None
+        self._clear = compile_expression(rule.clear_when, profile) if rule.clear_when else None
         self._must_follow = rule.then_not is not None
         self._of = f"{rule.first} > {'!' if self._must_follow else ''}{self._second.source}"
         self._stale_after = STALE_INTERVALS * profile.reporting_interval

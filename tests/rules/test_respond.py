@@ -88,6 +88,32 @@ def test_a_rising_severity_tells_the_customer_again() -> None:
     assert len({action.key for action in actions if isinstance(action, Notify)}) == 2
 
 
+def test_a_severity_that_falls_changes_the_case_and_tells_nobody_and_its_rising_again_has_been_told() -> None:
+    here, critical = world(), Severity.CRITICAL
+    before = {"severity_before": "critical"}
+    actions = play(
+        here,
+        transition(AlertState.FIRING),
+        transition(AlertState.FIRING, severity=critical, explanation={"severity_before": "major"}),
+        transition(AlertState.FIRING, explanation=before),
+    )
+    assert kinds(actions) == [OpenCase, Notify, AddToCase, Notify, AddToCase]
+    case = here.cases["f1|too-warm"]
+    assert case.severity is Severity.MAJOR
+    again = play(here, transition(AlertState.FIRING, severity=critical, explanation={"severity_before": "major"}))
+    keys = [action.key for action in (*actions, *again) if isinstance(action, Notify)]
+    # The same key goes out once.
+    assert (len(keys), len(set(keys))) == (3, 2)
+
+
+def test_a_rule_that_falls_does_not_lower_what_another_one_raised() -> None:
+    here = world()
+    play(here, transition(AlertState.FIRING, severity=Severity.CRITICAL))
+    fall = {"severity_before": "major"}
+    play(here, transition(AlertState.FIRING, severity=Severity.MINOR, explanation=fall))
+    assert here.cases["f1|too-warm"].severity is Severity.CRITICAL
+
+
 def test_a_service_put_off_and_due_again_is_told_again_in_the_same_case() -> None:
     reminder = {"kind": "maintenance", "reminder": True}
     due = transition(FIRING, T0 + timedelta(days=7), explanation=reminder)
