@@ -13,7 +13,7 @@ from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
 from gateway.contact_settings import Learning
 from gateway.errors import StartRefused
-from gateway.provider_settings import Apprise, Fcm, Line, Telegram, WebPush, WhatsApp
+from gateway.provider_settings import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
 from gateway.section import Section as _Section
 from gateway.subscriptions.settings import Subscription
 
@@ -206,6 +206,7 @@ class Notifiers(_Section):
     apprise: Apprise | None = None
     fcm: Fcm | None = None
     line: Line | None = None
+    mailbox: Mailbox | None = None
     telegram: Telegram | None = None
     twilio: Twilio | None = None
     webhook: Webhook | None = None

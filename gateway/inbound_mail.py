@@ -23,7 +23,7 @@ from notifiers.mail_sender import Verdict
 
 log = structlog.get_logger()
 
-_LARGEST_MAIL = 40 * 2**20
+LARGEST_MAIL = 40 * 2**20
 """Bytes: what the large mailbox providers let pass, with its files in base64."""
 _COMMIT_WITHIN_S = 25.0
 _MOST_AT_ONCE = 4
@@ -72,7 +72,7 @@ class _Connection(LMTP):
     def __init__(self, reader: "_MailReader", open_now: "set[_Connection]") -> None:
         loop = asyncio.get_running_loop()
         super().__init__(
-            reader, loop=loop, hostname="gateway", ident="LMTP", data_size_limit=_LARGEST_MAIL, enable_SMTPUTF8=True
+            reader, loop=loop, hostname="gateway", ident="LMTP", data_size_limit=LARGEST_MAIL, enable_SMTPUTF8=True
         )
         self._open_now = open_now
         self._recipients = 1
@@ -118,7 +118,7 @@ class _MailReader:
         async with self._slots:
             # In a thread: forty megabytes take a second to read.
             mail = await asyncio.to_thread(read_mail, content, envelope.mail_from or "", self._authserv_id)
-            command = _command(mail)
+            command = command_of(mail)
             if command is None:
                 log.info("mail.automatic")
                 return _TAKEN
@@ -136,7 +136,8 @@ class _MailReader:
         return _TAKEN
 
 
-def _command(mail: object) -> MailArrived | MailBounced | None:
+def command_of(mail: object) -> MailArrived | MailBounced | None:
+    """Say what a mail that was read comes to; None: nothing anybody has to see."""
     match mail:
         case Answer():
             return MailArrived(

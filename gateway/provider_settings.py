@@ -1,8 +1,9 @@
 """The sections ``[notifiers.<provider>]`` of the chat providers. Docs: docs/configuration.md, docs/messages.md."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from gateway.section import Section
 
@@ -60,6 +61,15 @@ class Apprise(Section):
 
     schemes: tuple[str, ...]
     """Those that customers' addresses may have: ``["signal", "matrixs"]``."""
+
+
+class Mailbox(Section):
+    """A mailbox that customers' answers and bounces come to, read by IMAP."""
+
+    url: SecretStr
+    """``imaps://user:password@imap.example.com/INBOX``."""
+    authserv_id: Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
+    """The name by which the mailbox's server signs its ``Authentication-Results``; no other is believed."""
 
 
 class WhatsApp(Section):

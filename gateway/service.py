@@ -38,6 +38,7 @@ from gateway.ingest.relay_settings import RelaySettings
 from gateway.ingest.server_config import DeviceLogin
 from gateway.ingest.stream import Stream
 from gateway.live import LiveFeed
+from gateway.mailbox import Mailbox
 from gateway.outbox.ladder import without_receipt
 from gateway.outbox.learning import count_due
 from gateway.outbox.preview import preview
@@ -191,6 +192,7 @@ class Service:
         sender = Sender(self.store, self.pipeline, clock, transports)
         watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline, clock, lambda: committer.detector)
         watcher.describe(detector)
+        couriers: list[Courier] = []
         self.pipeline.on_commit = lambda outcome: _wake(sender, couriers, outcome)
 
         await asyncio.to_thread(warm_up)
@@ -199,20 +201,29 @@ class Service:
         self._spawn("recorder", recorder.run())
         self._spawn("outbox", sender.run())
         self._stack.push_async_callback(sender.stop)
-        couriers = self._start_subscriptions()
+        couriers += self._start_subscriptions()
         self._spawn("rules", watcher.run())
         relays = self._start_relays(stream, dispatcher)
         self.pipeline.timers_held = lambda: any(relay.catching_up for relay in relays)
-        status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher)
+        mailbox = self._make_mailbox()
+        status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher, mailbox)
         self._spawn("status", status.run())
         self._start_scheduler(stream, profiles, transports)
         await self._stack.enter_async_context(serve_control(config.data_dir, self.pipeline))
         await self._start_web(committer, links, keys.web, profiles, status)
+        if mailbox is not None:
+            self._spawn("mailbox", mailbox.run())
         if config.notifiers.inbound_mail is not None:
             # Last: what it takes in is committed by the parts before it, and it is the first to stop.
             inbound = mail_listener(config.notifiers.inbound_mail, self.pipeline)
             await self._stack.enter_async_context(inbound)
         log.info("gateway.started", console=self.web_url, mqtt=self.mqtt_url, rules=watcher.status.digest)
+
+    def _make_mailbox(self) -> Mailbox | None:
+        section = self.config.notifiers.mailbox
+        if section is None:
+            return None
+        return Mailbox(section.url.get_secret_value(), section.authserv_id, self.pipeline, self.store, self.clock)
 
     def _load_registry(self) -> Registry:
         with self.store.read() as connection:

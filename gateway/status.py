@@ -12,6 +12,7 @@ from gateway.history import History, HistoryError
 from gateway.ingest.broker import EmbeddedBroker
 from gateway.ingest.relay import Relay
 from gateway.ingest.stream import Stream
+from gateway.mailbox import Mailbox
 from gateway.pipeline.pipeline import Pipeline
 from gateway.rule_files import RuleWatcher
 from gateway.store import schema
@@ -33,6 +34,7 @@ class Status:
         history: History,
         store: Store,
         watcher: RuleWatcher,
+        mailbox: Mailbox | None = None,
     ) -> None:
         self._config = config
         self._broker = broker
@@ -42,6 +44,7 @@ class Status:
         self._history = history
         self._store = store
         self._watcher = watcher
+        self._mailbox = mailbox
         self._outbox: Mapping[str, Any] = {"ok": True, "detail": "starting"}
         self._history_now: Mapping[str, Any] = {"ok": True, "detail": "starting"}
 
@@ -68,6 +71,7 @@ class Status:
             },
             "outbox": dict(self._outbox),
             "history": dict(self._history_now),
+            **({"mailbox": dict(self._mailbox.status)} if self._mailbox is not None else {}),
             "rules": self._watcher.status.as_dict(),
         }
 

@@ -128,8 +128,18 @@ def _providers(config: Config) -> Iterator[Finding]:
     else:
         yield Finding("warning", "notifiers: none is set up, so cases open and nobody is told; see docs/messages.md")
     yield from _callbacks(config)
+    yield from _mailbox(config)
     if config.web.public_url is None:
         yield Finding("warning", "web.public_url is not set: links in messages lead to this machine alone")
+
+
+def _mailbox(config: Config) -> Iterator[Finding]:
+    if config.notifiers.mailbox is None:
+        return
+    from gateway.mailbox import MailboxAddress
+
+    url = config.notifiers.mailbox.url.get_secret_value()
+    yield from _try(lambda: f"notifiers.mailbox: {MailboxAddress.parse(url).host} will be read by IMAP")
 
 
 def _callbacks(config: Config) -> Iterator[Finding]:
