@@ -44,6 +44,7 @@ class FieldReader:
         self._profile = profile
         self._aliases = {alias: name for name, spec in profile.fields.items() for alias in spec.aliases}
         self._plans: dict[tuple[str, str], _Plan] = {}
+        self._unitless: dict[str, _Plan] = {}
 
     def read(self, event: Event) -> Reading:
         """Return the event's values by the profile's fields."""
@@ -66,6 +67,22 @@ class FieldReader:
             else:
                 implausible.append(plan.field)
         return Reading(values, tuple(implausible)) if implausible else Reading(values)
+
+    def plausible(self, said: Mapping[str, Value]) -> dict[str, Value] | None:
+        """Return values without stated units as ``read_values`` does; None where one of them is implausible."""
+        values: dict[str, Value] = {}
+        plans = self._unitless
+        for name, value in said.items():
+            plan = plans.get(name)
+            if plan is None:
+                if len(plans) >= MAX_NAMES:
+                    plans.clear()
+                plan = plans[name] = self._plan((name, ""))
+            if plan.plain or isinstance(value, str | bool) or plan.minimum <= value <= plan.maximum:
+                values[plan.field] = value
+            else:
+                return None
+        return values
 
     def _plan(self, key: tuple[str, str]) -> _Plan:
         name, unit = key

@@ -20,6 +20,7 @@ from device_models.profile import DeviceProfile
 from rules.called import Around, turns_at, values_of
 from rules.cel_syntax import Comparison, MisplacedError, Reference, Token, comparisons_of, references_of, tokens_of
 from rules.functions import AGES, CLOCK, RUNNING, Call, calls_of, durations_of, without_calls
+from rules.plain import Decide, plain_decision
 
 MAX_LENGTH = 2000
 """Characters of one expression."""
@@ -120,6 +121,8 @@ class Expression:
     references: tuple[Reference, ...]
     """Where it reads fields, and where calls of ours stand."""
     comparisons: tuple[tuple[Comparison, bool], ...]
+    plain: Decide | None
+    """Decides a single comparison with a number; None for all other expressions."""
     calls: tuple[Call, ...]
     """What it calls of our functions, each once."""
     found_calls: tuple[Call, ...]
@@ -129,6 +132,8 @@ class Expression:
 
     def evaluate(self, scope: Scope) -> "bool | NoSample":
         """Tell whether the condition holds, or why that cannot be told."""
+        if self.plain is not None and (decided := self.plain(scope.values)) is not None:
+            return decided
         try:
             result = self._execute(scope.context)
         except (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError) as error:
@@ -200,6 +205,7 @@ def compile_expression(source: str, profile: DeviceProfile | None = None) -> Exp
         calls=calls,
         found_calls=tuple(called),
         _turning=tuple(_turning_of(calls, [comparison for comparison, _ in comparisons], references)),
+        plain=None if called else plain_decision(tokens, comparisons),
         _execute=program.execute,
     )
 

@@ -17,8 +17,6 @@ from rules.inputs import DeviceContext
 from rules.plan import Plan
 from rules.state import DeviceState
 
-_NO_UNITS: Mapping[str, str] = {}
-
 
 class QuietRun:
     """What samples that follow one another may say without any rule caring."""
@@ -79,13 +77,18 @@ class QuietRun:
         """Tell whether a sample belongs to the run. It then need only be handed in if it is the last one."""
         if at <= self._after or (self._due is not None and at >= self._due):
             return False
-        reading = self._reader.read_values(values, _NO_UNITS)
-        if reading.implausible or reading.values.keys() != self._names:
+        read = self._reader.plausible(values)
+        if read is None or read.keys() != self._names:
             return False
-        known = self._known
-        scope = Scope({**known, **reading.values} if known else reading.values, self._variables)
+        if self._known:
+            read = {**self._known, **read}
+        scope: Scope | None = None
         for expression, answer in self._deciding:
-            if expression.evaluate(scope) is not answer:
+            said: object = expression.plain(read) if expression.plain is not None else None
+            if said is None:
+                scope = scope or Scope(read, self._variables)
+                said = expression.evaluate(scope)
+            if said is not answer:
                 return False
         self._after = at
         return True

@@ -28,7 +28,13 @@ def parse_time(text: str, zone: tzinfo = UTC) -> datetime:
 
     Raises ValueError for anything else.
     """
-    # The usual form first: asking a number of it would cost as much as all the rest of the row.
+    # The usual forms first: asking a number of them would cost as much as all the rest of the row.
+    if len(text) == 19 and zone is UTC:
+        try:
+            # Without a zone, to the second.
+            return datetime.fromisoformat(text + "Z")
+        except ValueError:
+            pass
     if text[4:5] == "-":
         try:
             at = datetime.fromisoformat(text)
@@ -104,9 +110,15 @@ class Columns:
             at = parse_time(row[self.time], self.zone)
             values: dict[str, Value] = {}
             for index, name in self.values:
-                value = parse_value(row[index])
-                if value is not None:
-                    values[name] = value
+                try:
+                    number = float(text := row[index])
+                except ValueError:
+                    if (value := parse_value(text)) is not None:
+                        values[name] = value
+                    continue
+                # What is neither below nor above is no number, which says nothing.
+                if -math.inf < number < math.inf:
+                    values[name] = number
             return (device_id if self.device is None else row[self.device]), at, values
         except IndexError as error:
             raise ValueError(f"has {len(row)} columns, fewer than the header") from error

@@ -109,9 +109,11 @@ def backtest(
 
 def _run(source: Source, trials: Sequence[Trial], drawn: Plot | None) -> None:
     first, others = trials[0], trials[1:]
+    take = first.take
     for item in source.items():
-        for line in first.take(item):
-            print(json.dumps(line, ensure_ascii=False))
+        if lines := take(item):
+            for line in lines:
+                print(json.dumps(line, ensure_ascii=False))
         for trial in others:
             trial.take(item)
         if drawn is not None:
