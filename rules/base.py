@@ -44,8 +44,9 @@ class BaseRule(BaseModel):
 
     inhibited_by: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
     """Ids of rules that explain this one: while one of them fires, this fault opens no case and tells nobody."""
-    inhibited_scope: Literal["device", "site"] = "device"
-    """Where a rule of ``inhibited_by`` has to fire: on the same device, or anywhere at its site."""
+    inhibited_scope: Literal["device", "site", "hub"] = "device"
+    """Where a rule of ``inhibited_by`` has to fire: on the same device, besides on the hub that it speaks through, or
+    anywhere at its site."""
     inhibited_after: Duration = timedelta(0)
     """How long what explained it still does once it is over: a cabinet needs hours to get cold again."""
 

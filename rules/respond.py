@@ -126,7 +126,7 @@ def _withheld(world: World, transition: Transition) -> Withheld | None:
     if rule is None or (case is not None and case.open):
         # Who was told of a fault is told when it gets worse, whatever explains it by then.
         return None
-    devices = world.alerts if rule.inhibited_scope == "site" else (transition.device_id,)
+    devices = world.alerts if rule.inhibited_scope != "device" else (transition.device_id,)
     near = (alert for device_id in devices for alert in world.alerts.get(device_id, {}).values())
     return inhibitor_of(transition, rule, world.rules, near, world.devices)
 
@@ -141,7 +141,7 @@ def _raise_cause(world: World, transition: Transition, withheld: Withheld) -> li
 
 def _no_longer_explained(world: World, cause: Transition) -> Iterable[KnownAlert]:
     """What ``cause`` explained until now is looked at again once it has had its time to fade."""
-    beyond = any(r.inhibited_scope == "site" and cause.rule in r.inhibited_by for r in world.rules.values())
+    beyond = any(r.inhibited_scope != "device" and cause.rule in r.inhibited_by for r in world.rules.values())
     for alert in world.all_alerts() if beyond else world.alerts.get(cause.device_id, {}).values():
         withheld, rule = alert.withheld, world.rules.get(alert.transition.rule)
         if alert.firing and withheld is not None and withheld.key == cause.dedupe_key and withheld.until is None:

@@ -39,7 +39,8 @@ def load_alerts(
     if not device_ids:
         return {}
     found = [*released, *_read(tx.connection, a.c.device_id.in_(sorted(device_ids)))]
-    found += _of_sites(tx, rules, device_ids, {t.rule for t in transitions} | {x.transition.rule for x in released})
+    concerned = {t.rule for t in transitions} | {x.transition.rule for x in released}
+    found += _of_sites(tx, rules, device_ids, concerned) + _behind_hubs(tx, rules, device_ids, concerned)
     alerts: Alerts = {}
     for alert in found:
         alerts.setdefault(alert.transition.device_id, {})[alert.transition.dedupe_key] = alert
@@ -125,6 +126,48 @@ def load_site_sizes(tx: Transaction, rules: Mapping[str, BaseRule], sites: Seque
             if rule.applies_to(profile):
                 sizes[site, rule.id] += count
     return dict(sizes)
+
+
+def load_hub_sizes(tx: Transaction, rules: Mapping[str, BaseRule], hubs: Sequence[str]) -> dict[str, int]:
+    """Count the devices behind hubs that any absent rule watches."""
+    absent = [rule for rule in rules.values() if isinstance(rule, AbsentRule)]
+    if not absent or not hubs:
+        return {}
+    d = schema.devices
+    query = sa.select(d.c.hub, d.c.profile, sa.func.count()).where(d.c.hub.in_(hubs)).group_by(d.c.hub, d.c.profile)
+    sizes: Counter[str] = Counter()
+    for hub, profile, count in tx.connection.execute(query):
+        if any(rule.applies_to(profile) for rule in absent):
+            sizes[hub] += count
+    return dict(sizes)
+
+
+def hubs_of(tx: Transaction, device_ids: Iterable[str]) -> list[str]:
+    """Return the hubs that some devices speak through, and the devices themselves, which may be hubs."""
+    devices, found = tx.registry.devices, set[str]()
+    for device_id in device_ids:
+        if device := devices.get(device_id):
+            found.add(device.hub or device.id)
+    return sorted(found)
+
+
+def _behind_hubs(
+    tx: Transaction, rules: Mapping[str, BaseRule], device_ids: Iterable[str], concerned: set[str]
+) -> list[KnownAlert]:
+    """Alerts of hubs and of what hangs on them, by rules of silence and by rules that explain what is behind a hub."""
+    across = [rule for rule in rules.values() if rule.inhibited_scope == "hub" and rule.inhibited_by]
+    names = {name for rule in across if rule.id in concerned for name in rule.inhibited_by}
+    if any(isinstance(rules.get(name), AbsentRule) for name in concerned):
+        names |= {rule.id for rule in rules.values() if isinstance(rule, AbsentRule)}
+    hubs = hubs_of(tx, device_ids)
+    found: list[KnownAlert] = []
+    a, d = schema.alerts, schema.devices
+    for start in range(0, len(hubs) if names else 0, _PART):
+        part = hubs[start : start + _PART]
+        behind = sa.select(d.c.id).where(d.c.hub.in_(part))
+        there = sa.or_(a.c.device_id.in_(part), a.c.device_id.in_(behind))
+        found += _read(tx.connection, sa.and_(a.c.rule.in_(sorted(names)), there))
+    return found
 
 
 def _of_sites(

@@ -7,7 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
-from gateway.cases.alerts import load_alerts, load_alerts_of, load_site_sizes, save_alert, sites_of
+from gateway.cases.alerts import (
+    hubs_of,
+    load_alerts,
+    load_alerts_of,
+    load_hub_sizes,
+    load_site_sizes,
+    save_alert,
+    sites_of,
+)
 from gateway.cases.crowds import load_rest, save_member, touched_crowds
 from gateway.cases.silences import load_silences
 from gateway.cases.timeline import add_entry, touch
@@ -52,7 +60,11 @@ def load_world(
     alerts = load_alerts(tx, rules, transitions, until)
     known = {key for of_device in alerts.values() for key, alert in of_device.items() if alert.firing}
     sites = sites_of(tx, [t.device_id for t in transitions] + list(alerts))
-    groups = {group_key(rule.id, site) for rule in rules.values() if isinstance(rule, AbsentRule) for site in sites}
+    hubs = hubs_of(tx, [t.device_id for t in transitions] + list(alerts))
+    hub_sizes = load_hub_sizes(tx, rules, hubs)
+    groups = {f"hub:{hub}" for hub in hub_sizes} | {
+        group_key(rule.id, site) for rule in rules.values() if isinstance(rule, AbsentRule) for site in sites
+    }
     muted = [alert.transition for of_device in alerts.values() for alert in of_device.values() if _may_count(alert)]
     roster, crowds, counts = touched_crowds(tx, rules, [*transitions, *muted])
     customers = {hearer for t in [*transitions, *muted] for hearer in _hearers(tx, t.device_id)}
@@ -67,6 +79,7 @@ def load_world(
         next_case_id=(last_id or 0) + 1,
         alerts=alerts,
         site_sizes=load_site_sizes(tx, rules, sites),
+        hub_sizes=hub_sizes,
         silences=load_silences(tx.connection, tx.now),
         contacts=tx.registry.contacts,
         census=tx.registry.census,

@@ -81,9 +81,11 @@ def withheld_sentence(withheld: Mapping[str, Any], now: datetime) -> str:
         if withheld.get("by") == "group":
             return f"It waits{wait} whether others alike ({alike}) fail too."
         return f"It is part of incident #{withheld.get('case_id')}: devices alike ({alike}) fail alike."
+    where = f"behind hub {withheld['hub']}" if "hub" in withheld else f"at {site}"
     if withheld.get("by") == "group":
-        return f"It waits{wait} whether others at {site} fall silent too."
-    return f"It is part of incident #{withheld.get('case_id')}: no data from {site}."
+        return f"It waits{wait} whether others {where} fall silent too."
+    gone = f"hub {withheld['hub']}" if "hub" in withheld else str(site)
+    return f"It is part of incident #{withheld.get('case_id')}: no data from {gone}."
 
 
 def _begin(rule: Mapping[str, Any], state: str, now: datetime) -> str:

@@ -36,6 +36,6 @@ def group_key(rule: str, site: str) -> str:
     return f"site:{site}|{rule}"
 
 
-def is_site(key: str) -> bool:
-    """Tell whether a group's key is that of a site."""
-    return key.startswith("site:")
+def is_place(key: str) -> bool:
+    """Tell whether a group's key is that of a site or a hub."""
+    return key.startswith(("site:", "hub:"))

@@ -1,7 +1,8 @@
-"""Incidents: one case for a site that is gone, its silent devices as children, one message for each customer.
+"""Incidents: one case for a site or hub that is gone, its silent devices as children, one message for each customer.
 
 From life: a café's router dies at night. Its two freezers and the ice machine fall silent within minutes; one case says
-so, the owner gets one message, and it is over when they are heard again.
+so, the owner gets one message, and it is over when they are heard again. A Zigbee bridge loses its stick: its forty
+sensors are silent because of it, and nothing is known of them until it is back.
 """
 
 from collections import defaultdict
@@ -14,8 +15,9 @@ from device_models.event import rfc3339
 from device_models.purpose import Purpose
 from device_models.registry import Device
 from rules.kinds.absent import AbsentRule
-from rules.response.grouping import group_key, is_site
+from rules.response.grouping import is_place
 from rules.response.notice import notice
+from rules.response.place import Place, alerts_at, place_named, places_of
 from rules.response.withheld import KnownAlert, Withheld
 from rules.response.world import (
     Action,
@@ -33,32 +35,41 @@ from rules.transition import AlertState, Transition
 
 
 def gather(world: World, transition: Transition) -> list[Action] | None:
-    """Let a silent device wait for others of its site, or take it into their incident; None: it stands alone."""
+    """Let a silent device wait for others of its hub or site, or take it into their incident; None: it stands alone."""
     rule, device = world.rules.get(transition.rule), world.devices.get(transition.device_id)
-    if not isinstance(rule, AbsentRule) or device is None or device.site is None or not rule.incident.wait:
+    if not isinstance(rule, AbsentRule) or device is None or not rule.incident.wait:
         return None
     own = world.cases.get(transition.dedupe_key)
     if transition.purpose is Purpose.SAFETY or transition.on_arrival or (own is not None and own.open):
         return None
-    size = world.site_sizes.get((device.site, rule.id), 0)
-    if size < 2:
+    places = places_of(world, device, rule)
+    for place in places:
+        incident = world.cases.get(place.key)
+        if incident is not None and incident.open:
+            child = _child(KnownAlert(transition), incident, place)
+            return [AddToCase(incident, transition), KeepAlert(child), *_tell(world, incident, [child], rule)]
+    until = transition.at + rule.incident.wait
+    for place in places:
+        held = KnownAlert(transition, Withheld("group", place.key, until, place.reason))
+        members = [alert for alert in alerts_at(world, place) if _gathers(alert, transition, rule, place)]
+        if _is_gone(place, [*members, held], rule):
+            return _open(world, rule, place, [*members, held], transition, world.cases.get(place.key))
+    if not places:
         return None
-    key, grouping = group_key(rule.id, device.site), rule.incident
-    incident = world.cases.get(key)
-    if incident is not None and incident.open:
-        child = _child(KnownAlert(transition), incident, device.site)
-        return [AddToCase(incident, transition), KeepAlert(child), *_tell(world, incident, [child], rule)]
-    until = transition.at + grouping.wait
-    held = KnownAlert(transition, Withheld("group", key, until, {"site": device.site}))
-    members = [alert for alert in _of_site(world, rule, device.site) if _gathers(alert, transition, rule)]
-    if len(members) + 1 < grouping.needed(size):
-        return [KeepAlert(held)]
-    return _open(world, rule, device.site, [*members, held], transition, incident)
+    return [KeepAlert(KnownAlert(transition, Withheld("group", places[0].key, until, places[0].reason)))]
+
+
+def _is_gone(place: Place, members: list[KnownAlert], rule: AbsentRule) -> bool:
+    """So many are silent, or two of whom one is the hub that the others speak through."""
+    if len(members) >= rule.incident.needed(place.size):
+        return True
+    silent = {alert.transition.device_id for alert in members}
+    return place.kind == "hub" and len(silent) >= 2 and place.name in silent
 
 
 def leave(world: World, alert: KnownAlert | None, at: datetime) -> list[Action]:
     """A device of an incident is heard again, or stands alone from now on: the last one out ends the incident."""
-    if alert is None or alert.withheld is None or alert.withheld.by != "incident" or not is_site(alert.withheld.key):
+    if alert is None or alert.withheld is None or alert.withheld.by != "incident" or not is_place(alert.withheld.key):
         return []
     incident, rule = world.cases.get(alert.withheld.key), world.rules.get(alert.transition.rule)
     if incident is None or not incident.open:
@@ -83,33 +94,28 @@ def leave(world: World, alert: KnownAlert | None, at: datetime) -> list[Action]:
         ]
     over = replace(incident, open=False, resolved_at=at)
     end = replace(alert.transition, state=AlertState.RESOLVED, at=at)
-    site = _site(alert)
+    place = place_named(alert.withheld.reason)
     told = [
-        notice(world, incident, customer_id, [d for d in _theirs(world, incident, customer_id) if d.site == site], end)
+        notice(world, incident, customer_id, [d for d in _theirs(world, incident, customer_id) if place.holds(d)], end)
         for customer_id in sorted(incident.told_customers)
         if customer_id in world.customers
     ]
     return [RecoverCase(over, end), Withdraw(incident.id, "resolved before it was sent"), *told]
 
 
-def _gathers(alert: KnownAlert, transition: Transition, rule: AbsentRule) -> bool:
+def _gathers(alert: KnownAlert, transition: Transition, rule: AbsentRule, place: Place) -> bool:
     waits = alert.withheld is None or alert.withheld.by == "group"
-    recent = alert.transition.at >= transition.at - rule.incident.within
+    # A hub that is gone still is: sensors that report once an hour are missed hours later.
+    is_hub = place.kind == "hub" and alert.transition.device_id == place.name
+    recent = is_hub or alert.transition.at >= transition.at - rule.incident.within
     other = alert.transition.dedupe_key != transition.dedupe_key
     return alert.firing and waits and recent and other and not alert.transition.on_arrival
-
-
-def _of_site(world: World, rule: AbsentRule, site: str) -> Iterable[KnownAlert]:
-    for device_id, alerts in world.alerts.items():
-        device = world.devices.get(device_id)
-        if device is not None and device.site == site:
-            yield from (alert for alert in alerts.values() if alert.transition.rule == rule.id)
 
 
 def _open(
     world: World,
     rule: AbsentRule,
-    site: str,
+    place: Place,
     members: list[KnownAlert],
     last: Transition,
     known: CaseRecord | None,
@@ -120,7 +126,7 @@ def _open(
         first,
         at=last.at,
         severity=severity,
-        explanation=_explanation(world, rule, site, members, first),
+        explanation=_explanation(rule, place, members, first),
     )
     owners = {owner.id if (owner := world.owner(alert.transition.device_id)) else None for alert in members}
     again = known is not None and known.resolved_at is not None and last.at - known.resolved_at <= rule.reopen_within
@@ -138,7 +144,7 @@ def _open(
     else:
         incident = CaseRecord(
             id=world.next_case_id,
-            dedupe_key=group_key(rule.id, site),
+            dedupe_key=place.key,
             rule=rule.id,
             device_id=first.device_id,
             customer_id=owners.pop() if len(owners) == 1 else None,
@@ -155,32 +161,31 @@ def _open(
         own = world.cases.get(alert.transition.dedupe_key)
         if own is not None and own.open:
             actions.append(JoinIncident(replace(own, open=False, resolved_at=last.at), incident.id))
-        actions.append(KeepAlert(_child(alert, incident, site)))
+        actions.append(KeepAlert(_child(alert, incident, place)))
     return [*actions, *_tell(world, incident, members, rule)]
 
 
-def _child(alert: KnownAlert, incident: CaseRecord, site: str) -> KnownAlert:
-    reason = {"site": site, "case_id": incident.id}
+def _child(alert: KnownAlert, incident: CaseRecord, place: Place) -> KnownAlert:
+    reason = {**place.reason, "case_id": incident.id}
     return KnownAlert(alert.transition, Withheld("incident", incident.dedupe_key, None, reason))
 
 
-def _explanation(
-    world: World, rule: AbsentRule, site: str, members: list[KnownAlert], first: Transition
-) -> dict[str, Any]:
-    count = len(members)
+def _explanation(rule: AbsentRule, place: Place, members: list[KnownAlert], first: Transition) -> dict[str, Any]:
+    count, name = len(members), place.name
+    at_hub = place.kind == "hub"
     return {
         "kind": "incident",
         "title": {
-            "en": f"No data from site {site}: {count} devices",
-            "de": f"Keine Daten vom Standort {site}: {count} Geräte",
-            "ar": f"لا بيانات من الموقع {site}: {count} أجهزة",
+            "en": f"No data from {place.kind} {name}: {count} devices",
+            "de": f"Keine Daten {'über die Zentrale' if at_hub else 'vom Standort'} {name}: {count} Geräte",
+            "ar": f"لا بيانات من {'الموزع' if at_hub else 'الموقع'} {name}: {count} أجهزة",
         },
         "advice": dict(rule.advice),
         "since": rfc3339(first.at),
         "last_heard_at": _last_heard(members),
-        "site": site,
+        place.kind: name,
         "devices": sorted(alert.transition.device_id for alert in members),
-        "devices_at_site": world.site_sizes.get((site, rule.id), count),
+        f"devices_at_{place.kind}": place.size,
     }
 
 
@@ -211,7 +216,3 @@ def _theirs(world: World, incident: CaseRecord, customer_id: str) -> list[Device
         for device_id in world.alerts
         if any(hearer.id == customer_id for hearer in world.hearers(device_id, incident.purpose))
     ]
-
-
-def _site(alert: KnownAlert) -> str | None:
-    return str(alert.withheld.reason["site"]) if alert.withheld else None

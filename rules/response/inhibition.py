@@ -29,7 +29,7 @@ def inhibitor_of(
         transition: The fault that fires.
         rule: Its rule; ``inhibited_by`` names the rules that explain it, ``inhibited_scope`` where.
         rules: All rules in force, by id.
-        alerts: What response knows of alerts on the same device, and on the same site where the scope is that.
+        alerts: What response knows of alerts on the same device, and on its hub or site where the scope is that.
         devices: The registry, by id.
 
     An alert that is itself inhibited explains nothing, so that two that name each other cannot both stay unheard.
@@ -57,7 +57,11 @@ def _named(alert: KnownAlert, transition: Transition, rule: BaseRule, devices: M
     if alert.transition.device_id == transition.device_id:
         return True
     here, there = devices.get(transition.device_id), devices.get(alert.transition.device_id)
-    return rule.inhibited_scope == "site" and here is not None and there is not None and _same_site(here, there)
+    if here is None or there is None:
+        return False
+    if rule.inhibited_scope == "hub":
+        return here.hub == there.id
+    return rule.inhibited_scope == "site" and _same_site(here, there)
 
 
 def _same_site(one: Device, other: Device) -> bool:

@@ -58,6 +58,8 @@ class World:
     """What response knows of alerts, by device and dedupe key."""
     site_sizes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """How many devices of a site a rule watches, by site and rule; of those sites that may be gone."""
+    hub_sizes: Mapping[str, int] = field(default_factory=dict)
+    """How many devices behind a hub are watched for silence, by hub; of those hubs that may be gone."""
     silences: Sequence[Silence] = ()
     """Those that may be in force; which are is theirs to say."""
     contacts: Mapping[str, Sequence[Contact]] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """GET under /api: lists by cursor, single things with all that is known of them."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from gateway.web.pages.devices import wanted_of
 from gateway.web.queries import cases, devices, messages, visits
 from gateway.web.queries.cases import CaseFilter
 from gateway.web.queries.messages import MessageLine
+from gateway.web.queries.presence import presence_of
 from gateway.web.twin import twin_of
 
 PAGE = 100
@@ -85,6 +87,7 @@ async def get_device(request: web.Request) -> web.StreamResponse:
     explained = await request.app[DEPS].explain(device_id)
     shown = {
         **present.device(line),
+        "presence": asdict(await read(request, presence_of, line)),
         "twin": twin_of(line.state).to_json(),
         "cases": [present.case(c) for c in of_device],
         "explain": [dict(rule) for rule in explained],

@@ -16,6 +16,7 @@ from gateway.web.evidence import RANGES, draw_field
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, devices
 from gateway.web.queries.devices import DeviceFilter, DeviceLine
+from gateway.web.queries.presence import presence_of
 from gateway.web.twin import fields_of, twin_of
 from gateway.web.why import RuleStanding, standings
 
@@ -72,6 +73,7 @@ async def show_device(request: web.Request) -> web.StreamResponse:
         "device.html",
         "devices",
         device=line,
+        presence=await read(request, presence_of, line),
         profile=profile,
         twin=fields_of(twin_of(line.state), profile, now),
         explained=await _explained(request, line, now),
