@@ -68,7 +68,7 @@ class Backtest:
             return _NOTHING
         event = Event(device_id, EventKind.STATUS, at, at, TimeSource.DEVICE, "csv", values)
         facts = self._detect(recording, event)
-        plan = self._detector.plan(recording.context.profile)
+        plan = self._detector.plan_for(recording.context)
         recording.quiet = QuietRun.behind(plan, recording.context, recording.state, event)
         return facts
 

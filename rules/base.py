@@ -1,9 +1,10 @@
 """What every rule says, whatever its kind."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from device_models.duration import Duration
 from device_models.localized import Localized
@@ -11,8 +12,65 @@ from device_models.purpose import Purpose, Severity
 
 
 def _names(value: Any) -> Any:
-    """A single profile may be written without brackets."""
-    return (value,) if isinstance(value, str) else value
+    """A single name may be written without brackets, and a firmware such as 1.3 without quotes."""
+    if isinstance(value, list):
+        return tuple(str(one) if _is_number(one) else one for one in value)
+    return (str(value),) if isinstance(value, str) or _is_number(value) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+SELECTORS = ("device", "customer", "site", "model", "firmware")
+"""What of a device an override may go by, in the order of ``rules.override.Key``."""
+NOT_OVERRIDDEN = frozenset(
+    {
+        *("id", "kind", "profile", "mode", "notify", "reopen_within", "overrides", "incident"),
+        *("inhibited_by", "inhibited_scope", "inhibited_after"),
+    }
+)
+"""What is the same for every device: identity, and what is decided where more than one device is looked at."""
+
+
+class Override(BaseModel):
+    """Other settings, or none of the rule at all, for the devices that fit every selector given."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", str_strip_whitespace=True)
+
+    device: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """Ids."""
+    customer: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    site: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    model: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    firmware: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    off: bool = False
+    """Whether the rule does not apply to these."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that are otherwise, as files write them."""
+        return self.model_extra or {}
+
+    def names(self, selector: str) -> tuple[str, ...]:
+        """Return the values of one of ``SELECTORS``; empty: any."""
+        values: tuple[str, ...] = getattr(self, selector)
+        return values
+
+    def fits(self, values: Sequence[str | None]) -> bool:
+        """Tell whether a device with these values, in the order of ``SELECTORS``, is meant."""
+        return all(not names or value in names for value, names in zip(values, map(self.names, SELECTORS), strict=True))
+
+    @model_validator(mode="after")
+    def _says_for_whom_and_what(self) -> Self:
+        if not any(self.names(selector) for selector in SELECTORS):
+            raise ValueError(f"says for whom by one of {', '.join(SELECTORS)}")
+        if self.off == bool(self.settings):
+            raise ValueError("is either off or has other settings")
+        wrong = next((name for name in self.settings if name in NOT_OVERRIDDEN), None)
+        if wrong is not None:
+            raise ValueError(f"{wrong} is the same for every device; make a rule of its own")
+        return self
 
 
 class BaseRule(BaseModel):
@@ -49,6 +107,9 @@ class BaseRule(BaseModel):
     anywhere at its site."""
     inhibited_after: Duration = timedelta(0)
     """How long what explained it still does once it is over: a cabinet needs hours to get cold again."""
+
+    overrides: tuple[Override, ...] = ()
+    """Where it is otherwise; of several that fit the later ones win."""
 
     @field_validator("profile")
     @classmethod

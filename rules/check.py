@@ -2,10 +2,11 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from device_models.profile import DeviceProfile, FieldSpec
 from device_models.yaml_lines import FileError, Location
-from rules.base import BaseRule
+from rules.base import BaseRule, Override
 from rules.expression import Expression, FieldType, compile_expression, problems
 from rules.functions import FUNCTIONS, Call
 from rules.kinds.anomaly import AnomalyRule
@@ -18,6 +19,7 @@ from rules.kinds.geofence import GeofenceRule
 from rules.kinds.maintenance import MaintenanceRule
 from rules.kinds.proximity import ProximityRule
 from rules.kinds.sequence import SequenceRule
+from rules.override import effective
 from rules.schema import RuleSet
 
 ALWAYS_THERE: Mapping[str, FieldType] = {"online": "bool"}
@@ -53,7 +55,22 @@ def check_rules(ruleset: RuleSet, profiles: Mapping[str, DeviceProfile]) -> list
         watched = [profile for profile in profiles.values() if rule.applies_to(profile.name)]
         if watched and not unknown:
             errors.extend(_check(ruleset, rule, watched))
+            for index, override in enumerate(rule.overrides):
+                errors.extend(_check_override(ruleset, rule, index, override, watched))
     return errors
+
+
+def _check_override(
+    ruleset: RuleSet, rule: BaseRule, index: int, override: Override, watched: list[DeviceProfile]
+) -> Iterator[FileError]:
+    here = effective(rule, [override])
+    if here is None:
+        return
+    within = ("overrides", index)
+    for error in _check(replace(ruleset, within=within), here, watched):
+        # What the rule itself says was looked at before.
+        if any(f".overrides.{index}.{name}" in error.field for name in override.settings):
+            yield error
 
 
 def types_of(profile: DeviceProfile) -> dict[str, FieldType | None]:

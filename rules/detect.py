@@ -8,11 +8,15 @@ from device_models.event import Event, Tick
 from device_models.profile import DeviceProfile
 from rules.evaluator import Evaluator, Fact
 from rules.inputs import DeviceContext, Input, acts_at
+from rules.override import Choice, Key, Overrides, digest_of
 from rules.plan import Plan
 from rules.schema import RuleSet
 from rules.spatial_index import ShopIndex
 from rules.state import DeviceState
 from rules.turn import Turn
+
+MAX_CHOICES = 100_000
+"""Kinds of devices remembered with what is otherwise for them; a few words each."""
 
 
 class Detector:
@@ -31,7 +35,11 @@ class Detector:
             digest.update(profiles[name].model_dump_json().encode())
         self.version = digest.hexdigest()
         """Digest of rules and profiles; a state made under another one is reconciled before anything else."""
-        self._plans = {name: Plan(ruleset.rules, profile, shops) for name, profile in profiles.items()}
+        self._overrides = Overrides(ruleset.rules)
+        self._choices: dict[Key, Choice] = {}
+        self._plans: dict[tuple[str, Choice], Plan] = {}
+        for profile in profiles.values():
+            self.plan(profile)
 
     def detect(self, device: DeviceContext, state: DeviceState, item: Input) -> tuple[DeviceState, list[Fact]]:
         """Take one input into the state of one device.
@@ -43,9 +51,10 @@ class Detector:
         Returns:
             The next state (the same object if nothing changed) and the facts, in the order in which they came about.
         """
-        turn = Turn(device, self.plan(device.profile), state, item)
-        if state.rules_version != self.version:
-            turn.reconcile(self.version, self._rule_ids)
+        plan = self.plan_for(device)
+        turn = Turn(device, plan, state, item)
+        if state.rules_version != plan.version:
+            turn.reconcile(plan.version, self._rule_ids)
         if isinstance(item, Event):
             turn.hear(item)
         elif isinstance(item, Tick):
@@ -61,10 +70,11 @@ class Detector:
         Kept: what fires, under the same id, kind and mode. Reset: pending alerts of a rule whose meaning changed.
         Closed: alerts of rules that are gone, no longer apply to the profile, or became another kind or mode.
         """
-        if state.rules_version == self.version:
+        plan = self.plan_for(device)
+        if state.rules_version == plan.version:
             return state, []
-        turn = Turn(device, self.plan(device.profile), state, Tick(device.device.id, at))
-        turn.reconcile(self.version, self._rule_ids)
+        turn = Turn(device, plan, state, Tick(device.device.id, at))
+        turn.reconcile(plan.version, self._rule_ids)
         return turn.finished(), turn.facts
 
     def advance(self, device: DeviceContext, state: DeviceState, until: datetime) -> tuple[DeviceState, list[Fact]]:
@@ -94,12 +104,31 @@ class Detector:
         return state, facts
 
     def evaluators(self, profile: DeviceProfile) -> Mapping[str, Evaluator]:
-        """Return what evaluates the rules for devices of a profile, by rule id."""
+        """Return what evaluates the rules for devices of a profile where nothing is otherwise, by rule id."""
         return self.plan(profile).evaluators
 
     def plan(self, profile: DeviceProfile) -> Plan:
-        """Return the rules made ready for devices of a profile."""
-        plan = self._plans.get(profile.name)
+        """Return the rules made ready for devices of a profile where no override applies."""
+        return self._plan(profile, ())
+
+    def plan_for(self, device: DeviceContext) -> Plan:
+        """Return the rules made ready for a device; all to which the same overrides apply share one plan."""
+        key = self._overrides.key(device.device) if self._overrides else None
+        if key is None:
+            return self._plan(device.profile, ())
+        choice = self._choices.get(key)
+        if choice is None:
+            if len(self._choices) >= MAX_CHOICES:
+                self._choices.clear()
+            choice = self._choices[key] = self._overrides.choice(key)
+        return self._plan(device.profile, choice)
+
+    def _plan(self, profile: DeviceProfile, choice: Choice) -> Plan:
+        plan = self._plans.get((profile.name, choice))
         if plan is None:
-            plan = self._plans[profile.name] = Plan(self.ruleset.rules, profile, self._shops)
+            # Nothing of a choice that chooses nothing is otherwise.
+            digest = digest_of(choice)
+            version = f"{self.version}-{digest}" if digest else self.version
+            plan = Plan(self._overrides.applied(choice), profile, self._shops, version)
+            self._plans[profile.name, choice] = plan
         return plan

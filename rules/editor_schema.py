@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from device_models.duration import format_duration
+from rules.base import Override
 from rules.rule_tests import Case
 from rules.schema import KINDS, AnyRule
 
@@ -21,7 +22,7 @@ def editor_schema() -> dict[str, Any]:
     rules = _ADAPTER.json_schema(by_alias=True, ref_template="#/$defs/{model}")
     cases = Case.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
     definitions = rules.pop("$defs") | cases.pop("$defs", {}) | {"Case": cases}
-    models: tuple[type[BaseModel], ...] = (*KINDS.values(), Case)
+    models: tuple[type[BaseModel], ...] = (*KINDS.values(), Case, Override)
     for model in models:
         _loosen(definitions[model.__name__], model)
     for definition in definitions.values():

@@ -135,6 +135,8 @@ class Evaluator(ABC):
     ) -> None:
         """``reads``: fields whose arrival wakes it, in the profile's names; ``name.*`` stands for a list's items."""
         self.rule = rule
+        self.override: Mapping[str, Any] | None = None
+        """Why the rule is otherwise here, see ``rules.override.Applied``."""
         self.profile = profile
         self.fingerprint = fingerprint
         self.reads = reads
@@ -213,6 +215,7 @@ class Evaluator(ABC):
             "advice": facts.get("advice") or rule.advice,
             "since": rfc3339(alert.since),
             "held_s": (at - alert.since).total_seconds(),
+            "override": self.override,
             **more,
         }
         return Transition(

@@ -23,15 +23,17 @@ def explain(detector: Detector, device: DeviceContext, state: DeviceState, at: d
     ``called`` (what the functions in its conditions give at ``at``), ``next_timer``, ``late_events``, and what the kind
     adds, such as ``condition``, ``limits``, ``unknown_codes``.
     """
-    evaluators = detector.evaluators(device.profile)
+    plan = detector.plan_for(device)
     explained = []
     for rule in detector.ruleset.rules:
         entry: dict[str, Any] = {"rule": rule.id, "kind": rule.kind, "mode": rule.mode, "applies": True}
-        evaluator = evaluators.get(rule.id)
+        evaluator = plan.evaluators.get(rule.id)
         if isinstance(rule, FleetRule) and rule.applies_to(device.profile.name):
             # It has no state on a device; where its crowd stands, response knows.
             entry |= {"state": "inactive", "alerts": [], "of": list(rule.of), "alike": list(rule.alike)}
             entry["why"] = "it counts devices that are alike, which one device alone does not tell"
+        elif rule.id in plan.off:
+            entry |= {"applies": False, "why": plan.off[rule.id]}
         elif evaluator is None:
             profiles = ", ".join(rule.profile)
             entry |= {"applies": False, "why": f"it is for {profiles}, and this device's profile is another"}
@@ -58,7 +60,8 @@ def _standing(evaluator: Evaluator, device: DeviceContext, state: DeviceState, a
     ]
     reads = sorted(name for name in evaluator.reads if not name.endswith(".*"))
     unsampled = state.unsampled.get(evaluator.rule.id)
-    return {
+    told = {"override": dict(evaluator.override)} if evaluator.override else {}
+    return told | {
         # No state yet: nothing that it looks at was ever said.
         "state": max((str(a["state"]) for a in alerts), key=_weight, default=AlertState.INACTIVE.value),
         "alerts": alerts,

@@ -25,6 +25,7 @@ from rules.kinds.proximity import ProximityRule
 from rules.kinds.sequence import SequenceEvaluator, SequenceRule
 from rules.kinds.visiting import ProximityEvaluator
 from rules.kinds.zones import ZonesEvaluator
+from rules.override import Applied
 from rules.spatial_index import ShopIndex
 
 MAX_SHAPES = 1024
@@ -47,12 +48,26 @@ class Woken:
 
 
 class Plan:
-    """The rules of one profile."""
+    """The rules of one profile, for the devices to which the same overrides apply."""
 
-    def __init__(self, rules: Iterable[BaseRule], profile: DeviceProfile, shops: ShopIndex | None) -> None:
+    def __init__(
+        self, rules: Iterable[Applied], profile: DeviceProfile, shops: ShopIndex | None, version: str = ""
+    ) -> None:
+        self.version = version
+        """A state made under another one is reconciled before anything else."""
+        self.off: dict[str, str] = {}
+        """Why rules that would apply to the profile do not apply here, by id."""
         self.reader = FieldReader(profile)
-        applying = (r for r in rules if r.applies_to(profile.name) and not isinstance(r, FleetRule))
-        self.evaluators = {r.id: evaluator_for(r, profile, shops) for r in applying}
+        self.evaluators: dict[str, Evaluator] = {}
+        for applied in rules:
+            rule = applied.rule
+            if isinstance(rule, FleetRule) or not applied.applies_to(profile.name):
+                continue
+            if rule is None:
+                self.off[applied.id] = applied.why
+                continue
+            evaluator = self.evaluators[rule.id] = evaluator_for(rule, profile, shops)
+            evaluator.override = applied.told
         every = tuple(self.evaluators.values())
         self.on_arrival = tuple(e for e in every if e.clock is Clock.ARRIVAL)
         """Those in arrival time, which look at presence alone."""

@@ -20,6 +20,7 @@ from rules.kinds.geofence import GeofenceRule
 from rules.kinds.maintenance import MaintenanceRule
 from rules.kinds.proximity import ProximityRule
 from rules.kinds.sequence import SequenceRule
+from rules.override import effective
 
 AnyRule = Annotated[
     ConditionRule
@@ -65,6 +66,9 @@ class RuleSet:
     places: Mapping[str, tuple[Document, int]] | None = None
     """Where each rule stands, by id: its document and its index under ``rules``; None for rules made in code."""
 
+    within: Location = ()
+    """Where in a rule's mapping the settings stand that errors are about: an override's."""
+
     @classmethod
     def of(cls, rules: Iterable[BaseRule], places: Mapping[str, tuple[Document, int]] | None = None) -> "RuleSet":
         """Make a set of rules; raises ValueError where two have one id."""
@@ -88,7 +92,7 @@ class RuleSet:
     def error(self, rule: BaseRule, field: str | Location, message: str, offset: int = 0) -> FileError:
         """Make the error that ``message`` is about ``field`` of ``rule`` (a path where it is a setting within one),
         ``offset`` characters into its text."""
-        path = (field,) if isinstance(field, str) else field
+        path = (*self.within, *((field,) if isinstance(field, str) else field))
         if self.places is None or rule.id not in self.places:
             return FileError("<rules>", 1, 1, ".".join(map(str, (rule.id, *path))), message)
         document, index = self.places[rule.id]
@@ -156,12 +160,33 @@ def _rule(document: Document, index: int, item: Any, errors: list[FileError]) ->
         errors.append(document.error((*loc, "kind"), f"{said}; there are {', '.join(KINDS)}"))
         return None
     try:
-        return KINDS[kind].model_validate(item)
+        rule = KINDS[kind].model_validate(item)
     except ValidationError as error:
-        for made, detail in zip(document.errors_of(error, loc), error.errors(include_url=False), strict=True):
-            offset = detail.get("ctx", {}).get("offset", 0)
-            errors.append(_error_at(document, loc + detail["loc"], made.message, offset) if offset else made)
+        errors.extend(_errors_of(document, loc, error))
         return None
+    if rule.overrides and isinstance(rule, FleetRule | ProximityRule):
+        errors.append(document.error((*loc, "overrides"), f"a rule of the kind {kind} is the same for every device"))
+        return None
+    wrong = [found for i in range(len(rule.overrides)) for found in _wrong_override(document, loc, rule, i)]
+    errors.extend(wrong)
+    return None if wrong else rule
+
+
+def _wrong_override(document: Document, loc: Location, rule: BaseRule, index: int) -> list[FileError]:
+    try:
+        effective(rule, [rule.overrides[index]])
+    except ValidationError as error:
+        return _errors_of(document, (*loc, "overrides", index), error)
+    return []
+
+
+def _errors_of(document: Document, loc: Location, error: ValidationError) -> list[FileError]:
+    """Translate pydantic's errors about what stands at ``loc``; those of a condition point into it."""
+    found = []
+    for made, detail in zip(document.errors_of(error, loc), error.errors(include_url=False), strict=True):
+        offset = detail.get("ctx", {}).get("offset", 0)
+        found.append(_error_at(document, loc + detail["loc"], made.message, offset) if offset else made)
+    return found
 
 
 def _error_at(document: Document, loc: Location, message: str, offset: int) -> FileError:

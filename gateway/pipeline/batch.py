@@ -314,7 +314,7 @@ class Batch:
 
     def plan_of(self, device: Device) -> Plan:
         """Return the rules in force for a device."""
-        return self._owner.detector.plan(self._owner.context(device).profile)
+        return self._owner.detector.plan_for(self._owner.context(device))
 
     def take_facts(self, facts: Iterable[Transition]) -> None:
         """Let response hear of facts that a command made."""
