@@ -69,7 +69,8 @@ def _pairs(value: object, form: str) -> object:
     return {name: text for name, _, text in pairs}
 
 
-def _quiet_hours(value: str) -> str:
+def check_quiet_hours(value: str) -> str:
+    """Return ``value`` if it is of the form ``22:00-07:00``; raises ValueError otherwise."""
     begins, dash, ends = value.partition("-")
     try:
         if not dash or time.fromisoformat(begins) == time.fromisoformat(ends):
@@ -142,7 +143,7 @@ class Customer(Record):
     """Address by channel, beyond e-mail and phone: ``{"whatsapp": "+49…", "telegram": "123"}``."""
     channel_choices: Annotated[dict[Purpose, str], BeforeValidator(_choices)] = Field(default_factory=dict)
     """Their own choice by purpose, before ``preferred_channel``: ``{"fault": "whatsapp", "offer": "email"}``."""
-    quiet_hours: Annotated[str, AfterValidator(_quiet_hours)] | None = None
+    quiet_hours: Annotated[str, AfterValidator(check_quiet_hours)] | None = None
     """``22:00-07:00`` in ``timezone``."""
     consents: Annotated[frozenset[Purpose], BeforeValidator(_words)] = frozenset()
     """Purposes agreed to; only offer and news need it."""

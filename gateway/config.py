@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 
 from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
-from gateway.contact_settings import Learning
+from gateway.contact_settings import Caps, Learning, QuietHours
 from gateway.errors import StartRefused
 from gateway.provider_settings import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
 from gateway.section import Section as _Section
@@ -213,6 +213,8 @@ class Notifiers(_Section):
     webpush: WebPush | None = None
     whatsapp: WhatsApp | None = None
     learning: Learning = Field(default_factory=Learning)
+    caps: Caps = Field(default_factory=Caps)
+    quiet_hours: QuietHours = Field(default_factory=QuietHours)
 
 
 class Brand(_Section):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from device_models.event import rfc3339
@@ -10,7 +10,8 @@ from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from notifiers.consent import consent
 from notifiers.priors import SOURCE, WORTH_SAYING, YEAR, priors
-from notifiers.quiet_hours import held_until
+from notifiers.public_holidays import public_holiday
+from notifiers.quiet_hours import held_over_days
 from notifiers.reasons import Reason
 
 OWN_CHOICE = frozenset({"channel.chosen", "channel.preferred"})
@@ -72,6 +73,7 @@ def choose(
     holdout: bool = False,
     via: str | None = None,
     default_quiet_hours: str | None = None,
+    quiet_holidays: bool = False,
 ) -> Choice:
     """Choose channel and time for one message.
 
@@ -89,6 +91,7 @@ def choose(
         holdout: whether this customer is left out of learning, so that its gain can be measured.
         via: the channel they wrote on last, which an answer goes back to.
         default_quiet_hours: for customers who named none; ``22:00-07:00``.
+        quiet_holidays: whether this message waits on public holidays of the customer's country.
     """
     allowed, reason = consent(customer, purpose)
     if not allowed:
@@ -101,7 +104,7 @@ def choose(
     order, reasons = _order(customer, purpose, tuple(reachable), now, None if holdout else learned, via)
     if holdout and reasons[-1].code in ("channel.country", "channel.configured"):
         reasons.insert(0, Reason("channel.holdout"))
-    not_before, quiet = _quiet(customer, purpose, severity, now, default_quiet_hours)
+    not_before, quiet = _quiet(customer, purpose, severity, now, default_quiet_hours, quiet_holidays)
     return Choice(
         channel=order[0],
         address=reachable[order[0]],
@@ -170,21 +173,31 @@ def _order(
 
 
 def _quiet(
-    customer: Customer, purpose: Purpose, severity: Severity, now: datetime, default_hours: str | None
+    customer: Customer,
+    purpose: Purpose,
+    severity: Severity,
+    now: datetime,
+    default_hours: str | None,
+    quiet_holidays: bool,
 ) -> tuple[datetime | None, tuple[Reason, ...]]:
     hours = customer.quiet_hours or default_hours
-    ends = held_until(hours, customer.zone, now)
+    urgent = purpose is Purpose.SAFETY or (severity is Severity.CRITICAL and not purpose.needs_opt_in)
+    holidays = quiet_holidays and not urgent
+
+    def holiday(day: date) -> str | None:
+        return public_holiday(customer.country, day) if holidays else None
+
+    ends = held_over_days(hours, customer.zone, now, lambda day: holiday(day) is not None)
     if ends is None:
         return None, ()
-    urgent = purpose is Purpose.SAFETY or (severity is Severity.CRITICAL and not purpose.needs_opt_in)
     if urgent:
         urgency = "a safety notice" if purpose is Purpose.SAFETY else "critical"
         return None, (Reason("quiet_hours.broken", {"hours": hours, "urgency": urgency}),)
-    own = customer.quiet_hours is not None
-    facts = {
-        "hours": hours,
-        "local_time": f"{now.astimezone(customer.zone):%H:%M}",
-        "ends_at": f"{ends.astimezone(customer.zone):%H:%M}",
-        "until": rfc3339(ends),
-    }
-    return ends, (Reason("quiet_hours.hold" if own else "quiet_hours.default_hold", facts),)
+    local, local_end = now.astimezone(customer.zone), ends.astimezone(customer.zone)
+    shown = f"{local_end:%H:%M}" if ends - now < timedelta(days=1) else f"{local_end:%Y-%m-%d %H:%M}"
+    facts = {"local_time": f"{local:%H:%M}", "ends_at": shown, "until": rfc3339(ends)}
+    name = holiday(local.date())
+    if name is not None:
+        return ends, (Reason("quiet_hours.holiday", {"holiday": name, "country": customer.country, **facts}),)
+    code = "quiet_hours.hold" if customer.quiet_hours is not None else "quiet_hours.default_hold"
+    return ends, (Reason(code, {"hours": hours, **facts}),)

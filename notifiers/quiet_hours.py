@@ -1,6 +1,7 @@
-"""Quiet hours in the customer's own zone: until when a message is held."""
+"""Quiet hours and quiet days in the customer's own zone: until when a message is held."""
 
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -31,6 +32,35 @@ def held_until(hours: str | None, zone: ZoneInfo, now: datetime) -> datetime | N
         for fold in (0, 1)
     )
     return min(end for end in candidates if end > now and not _within(end.astimezone(zone).time(), begins, ends))
+
+
+def held_over_days(
+    hours: str | None, zone: ZoneInfo, now: datetime, is_quiet: Callable[[date], bool]
+) -> datetime | None:
+    """Tell when the quiet hours and days around ``now`` end: the first moment that is within neither.
+
+    Args:
+        hours: see ``held_until``.
+        zone: the customer's.
+        now: aware.
+        is_quiet: whether nothing is sent on a local day, such as a public holiday. Asked of the next ``_MOST_DAYS`` at
+            most: a longer rest than that ends by itself.
+    Returns:
+        Aware UTC, None where ``now`` is within neither. Raises ValueError as ``held_until`` does.
+    """
+    at = now
+    for _ in range(_MOST_DAYS):
+        local = at.astimezone(zone)
+        if is_quiet(local.date()):
+            at = datetime.combine(local.date() + timedelta(days=1), time(0), zone).astimezone(UTC)
+        elif (ends := held_until(hours, zone, at)) is not None:
+            at = ends
+        else:
+            break
+    return None if at == now else at
+
+
+_MOST_DAYS = 30
 
 
 def _span(hours: str) -> tuple[time, time]:

@@ -42,6 +42,9 @@ _SENTENCES = {
     "channel.none": "No channel reaches {name}.",
     "quiet_hours.hold": "It is {local_time} for {name}; their quiet hours ({hours}) end at {ends_at}.",
     "quiet_hours.default_hold": "It is {local_time} for {name}; the company's quiet hours ({hours}) end at {ends_at}.",
+    "quiet_hours.holiday": "It is a public holiday in {country} ({holiday}); for {name} it ends at {ends_at}.",
+    "cap.hold": "{name} had {sent} messages{about} within {within}, the most is {at_most}; there is room at {ends_at}.",
+    "cap.broken": "{name} had {sent} messages{about} within {within} of at most {at_most}, but this one is critical.",
     "quiet_hours.broken": "Sent within quiet hours ({hours}) because it is {urgency}.",
 }
 
@@ -73,6 +76,8 @@ CODES = frozenset(_SENTENCES)
 def _shown(key: str, value: object) -> str:
     if key == "channel":
         return channel_name(str(value))
+    if key == "about":
+        return f" about {value}" if value else ""
     if key == "share":
         return f"{float(str(value)):.0%}"
     return str(value)

@@ -16,6 +16,7 @@ from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
+from gateway.outbox.caps import is_capped
 from gateway.outbox.checking import addressee, choice_of_check, is_check, without_code
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.outcomes import note_failed, note_receipt, note_sent
@@ -47,6 +48,8 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         return None
     if row["expires_at"] is not None and row["expires_at"] <= tx.now:
         set_state(tx, row["id"], "expired", reason="its time had run out")
+        if row["case_id"] is not None:
+            add_entry(tx, row["case_id"], "withheld", notification_id=row["id"], body={"reason": "expired"})
         return None
     customer = addressee(tx, row)
     if customer is None:
@@ -62,6 +65,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         key=row["key"],
         device_id=row["device_id"],
         via=row["facts"].get("via"),
+        capped=is_capped(row["template"]) and row["text"] is None and "first_key" not in row["facts"],
     )
     if choice.withheld or choice.channel is None or choice.address is None:
         set_state(tx, row["id"], "withheld", reason=choice.withheld, why=why_of(choice))

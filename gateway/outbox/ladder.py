@@ -127,6 +127,7 @@ def next_choice(tx: Transaction, row: sa.RowMapping) -> Choice | None:
         used,
         key=row["key"],
         device_id=row["device_id"],
+        capped=False,
     )
     return None if choice.withheld or choice.channel is None else choice
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.timeline import add_entry
+from gateway.outbox.caps import is_capped, within_caps
 from gateway.outbox.channels import configured_channels
 from gateway.outbox.learning import learner_for, left_out
 from gateway.outbox.reachability import shut_channels
@@ -46,7 +47,14 @@ def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str |
     if customer is None:
         return None
     choice = choose_now(
-        tx, customer, notify.purpose, notify.severity, key=notify.key, device_id=notify.device_id, via=via
+        tx,
+        customer,
+        notify.purpose,
+        notify.severity,
+        key=notify.key,
+        device_id=notify.device_id,
+        via=via,
+        capped=is_capped(notify.template),
     )
     state, reason = _first_state(tx, notify, choice, written_by_a_person=text is not None)
     row = {
@@ -118,8 +126,9 @@ def choose_now(
     key: str,
     device_id: str | None,
     via: str | None = None,
+    capped: bool = True,
 ) -> Choice:
-    """Choose the channel as things stand now.
+    """Choose channel and time as things stand now.
 
     Args:
         tx: The transaction.
@@ -130,7 +139,9 @@ def choose_now(
         key: The message's own; choosing again under it, as things stand, chooses the same.
         device_id: What it is about.
         via: Where the customer wrote last.
+        capped: Whether it counts among the messages that a customer gets only so many of.
     """
+    settings = tx.config.notifiers
     shut = shut_channels(tx, customer)
     choice = choose(
         customer,
@@ -142,7 +153,11 @@ def choose_now(
         learned=learner_for(tx, customer, purpose, severity, key, device_id),
         holdout=left_out(tx, customer),
         via=via,
+        default_quiet_hours=settings.quiet_hours.default,
+        quiet_holidays=purpose in settings.quiet_hours.holidays,
     )
+    if choice.channel is not None and capped:
+        choice = within_caps(tx, customer, purpose, severity, choice, key)
     return replace(choice, why=(*shut.values(), *choice.why)) if shut else choice
 
 
