@@ -1,13 +1,13 @@
 """What a customer's short answer means; anything longer than a keyword is for a person to read."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from device_models.purpose import Purpose
 from notifiers import reply_words as words
+from notifiers.plain import UNSPACED, words_of
 
 
 class Intent(StrEnum):
@@ -20,6 +20,15 @@ class Intent(StrEnum):
     LATER = "later"
     YES = "yes"
     NO = "no"
+    FIXED = "fixed"
+    """It works again."""
+    STILL_BROKEN = "still_broken"
+    """It does not, or something is wrong."""
+    CALL_ME = "call_me"
+    BOOK = "book"
+    """Somebody is to come, or a service is to be booked."""
+    QUESTION = "question"
+    THANKS = "thanks"
     TEXT = "text"
     """Their own words: a person reads them."""
 
@@ -64,8 +73,8 @@ def read_reply(text: str, options: Sequence[Intent] = ()) -> Reply:
     tokens = _tokens(text)
     if not tokens or len(tokens) > _LONGEST:
         return Reply(Intent.TEXT, text)
-    if len(tokens) == 1 and tokens[0].isdecimal():
-        number = int(tokens[0][:6])
+    number = _number(tokens)
+    if number is not None:
         chosen = options[number - 1] if 1 <= number <= len(options) else Intent.TEXT
         return Reply(chosen, text, number=number)
     # The bare word first: "si" alone is a yes, though elsewhere it could be dropped.
@@ -73,6 +82,12 @@ def read_reply(text: str, options: Sequence[Intent] = ()) -> Reply:
         if tokens in phrases:
             return Reply(intent, text)
     return _with_courtesies(tokens, text)
+
+
+def _number(tokens: Phrase) -> int | None:
+    """The number where there is nothing else but courtesies: "2", "Nr. 2 bitte", "２番でお願いします"."""
+    left = tokens if len(tokens) == 1 else _without(tokens, _POLITE | _NUMBERED)
+    return int(left[0][:6]) if len(left) == 1 and left[0].isdecimal() else None
 
 
 def _with_courtesies(tokens: Phrase, text: str) -> Reply:
@@ -93,10 +108,8 @@ def _with_courtesies(tokens: Phrase, text: str) -> Reply:
 
 def _tokens(text: str) -> Phrase:
     """Split into words as people mean them: no case, accents, Arabic vowel signs or punctuation."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    plain = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Cf") and c != "ـ")
-    words = re.findall(r"\w+", plain.translate(_ARABIC))
-    return tuple(part for word in words for part in (_parts(word) if _UNSPACED.search(word) else (word,)))
+    runs = (run for word in words_of(text) for run in (_RUN.findall(word) if UNSPACED.search(word) else (word,)))
+    return tuple(part for run in runs for part in (_parts(run) if UNSPACED.search(run) else (run,)))
 
 
 def _parts(word: str) -> Phrase:
@@ -115,10 +128,8 @@ def _parts(word: str) -> Phrase:
     return tuple(parts)
 
 
-_ARABIC = str.maketrans("ةى", "هي")
-"""Endings that are typed either way."""
-_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
-"""Kana and Han characters."""
+_RUN = re.compile(r"\d+|\D+")
+"""Digits beside kana and Han stand on their own: 2番."""
 
 
 def _phrases(text: str) -> frozenset[Phrase]:
@@ -145,6 +156,7 @@ def _without(tokens: Phrase, phrases: Iterable[Phrase]) -> Phrase:
 _UNSPACED_WORDS: set[str] = set()
 """Empty while the tables below are read, so that each of their words stays whole; then every word they hold."""
 _POLITE = _phrases(words.POLITE)
+_NUMBERED = _phrases(words.NUMBERED)
 _EVERYTHING = _phrases(words.EVERYTHING)
 _PURPOSES = {purpose: _phrases(names) for purpose, names in words.PURPOSES.items()}
 _ALONE = {
@@ -159,7 +171,7 @@ _ALONE = {
 _PER_PURPOSE = {Intent.STOP: _phrases(words.STOP), Intent.START: _phrases(words.START)}
 _UNSPACED_WORDS.update(
     word
-    for table in (_POLITE, _EVERYTHING, *_PURPOSES.values(), *_ALONE.values())
+    for table in (_POLITE, _NUMBERED, _EVERYTHING, *_PURPOSES.values(), *_ALONE.values())
     for phrase in table
     for word in phrase
 )

@@ -130,3 +130,10 @@ mohon | tolong | terima kasih | pesan | saya | kirim | mengirim | dan
 请 | 請 | 谢谢 | 謝謝 | 麻烦 | 我 | 给我 | 信息 | 消息 | 短信 | 发送 | 再 | 向我
 """
 """What may stand around a keyword without changing it."""
+
+NUMBERED = """
+number | no | nr | option | choice | answer | i choose | i take | nummer | antwort | رقم | الخيار | خيار | numéro | choix | réponse
+número | opción | opcion | elijo | respuesta | opção | escolho | resposta | номер | вариант | выбираю | ответ | numero | opzione
+nomor | pilihan | pilih | nomer | 番 | 番で | で | 番です | 号 | 第 | 选 | 選 | 选择 | 我选 | 個 | 个 | を選びます
+"""
+"""What people put before or behind the number they choose."""

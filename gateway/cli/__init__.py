@@ -14,6 +14,7 @@ from gateway.cli import (
     hold,
     importing,
     init,
+    replies,
     rules,
     run,
     simulate,
@@ -44,6 +45,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(history.app, name="history")
 app.add_typer(accounts.app, name="users")
 app.add_typer(devices.app, name="devices")
+app.add_typer(replies.app, name="replies")
 
 
 def main() -> None:

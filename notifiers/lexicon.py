@@ -1,0 +1,148 @@
+"""Cues: short phrases that tell what a message is about, one file a language (``cues/<language>.txt``).
+
+A file has sections (``[fixed]``) and in each the cues, parted by ``|`` or by lines. In a cue ``..`` stands for up to
+three words in between (six characters where a language is written without spaces), and a word's ``*`` for any ending.
+Cues are compared in their plain form (``notifiers.plain``). Where cues of two topics lie over each other the longer
+one counts: "not working" is no "working".
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from notifiers.plain import plain
+
+TOPICS = ("stop", "keep", "help", "fixed", "still_broken", "call_me", "book", "question", "done", "later")
+"""Sections that compete for the same words; ``keep`` holds what looks like a stop and is none."""
+MOODS = ("thanks", "urgent", "happy", "upset", "noise")
+"""Sections that are looked for beside them."""
+UNSPACED_LANGUAGES = frozenset({"ja", "zh"})
+LONGEST_TEXT = 2000
+"""Characters looked at; a longer text is for a person whatever it begins with."""
+_ARABIC_BEFORE = "(?:[وف]?(?:ال|بال|لل|[بل])?)"
+"""Conjunctions, prepositions and the article, which Arabic writes together with the word."""
+
+_ONE_WORD_MORE = r" (?:\w+ )??"
+"""Between the words of a stop: "lassen Sie mich *endlich* in Ruhe" must not be missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One cue met in a text."""
+
+    section: str
+    words: str
+    """As they stand in the text, plain."""
+    start: int
+    end: int
+
+
+class Lexicon:
+    """The cues of one language."""
+
+    def __init__(self, language: str, sections: Mapping[str, list[str]]) -> None:
+        """``sections``: cues by section; raises ValueError for a section that nobody reads."""
+        unknown = set(sections) - {*TOPICS, *MOODS}
+        if unknown:
+            raise ValueError(f"cues/{language}.txt: there is no section [{min(unknown)}]")
+        self.language = language
+        self._patterns = {name: _pattern(name, cues, language) for name, cues in sections.items() if cues}
+
+    def find(self, text: str) -> list[Found]:
+        """Return the cues of a text, as it was written, in its order."""
+        shown = self._prepared(text)
+        found = [
+            Found(name, match.group(), match.start(), match.end())
+            for name, pattern in self._patterns.items()
+            for match in pattern.finditer(shown)
+        ]
+        return sorted(_longest(found), key=lambda cue: cue.start)
+
+    def _prepared(self, text: str) -> str:
+        words = re.findall(r"\w+", plain(text[:LONGEST_TEXT]))
+        return ("" if self.language in UNSPACED_LANGUAGES else " ").join(words)
+
+
+def _longest(found: list[Found]) -> list[Found]:
+    """Of topics that overlap keep the longest; of equals the one that comes first in ``TOPICS``."""
+    kept = [cue for cue in found if cue.section in MOODS]
+    taken: list[Found] = []
+    rivals = [cue for cue in found if cue.section in TOPICS]
+    for cue in sorted(rivals, key=lambda cue: (cue.start - cue.end, TOPICS.index(cue.section))):
+        if all(cue.end <= other.start or other.end <= cue.start for other in taken):
+            taken.append(cue)
+    return kept + taken
+
+
+def _pattern(section: str, cues: list[str], language: str) -> re.Pattern[str]:
+    spellings = {spelling for cue in cues for spelling in _spellings(cue, language)}
+    longest_first = sorted(spellings, key=lambda cue: (-len(cue), cue))
+    between = _ONE_WORD_MORE if section in ("stop", "keep") else " "
+    either = "|".join(_expression(cue, language, between) for cue in longest_first)
+    if language in UNSPACED_LANGUAGES:
+        return re.compile(either)
+    before = _ARABIC_BEFORE if language == "ar" else ""
+    return re.compile(rf"(?<!\w){before}(?:{either})(?!\w)")
+
+
+def _spellings(cue: str, language: str) -> set[str]:
+    """As written, as typed without the apostrophe, and German with ae for ä."""
+    spellings = {cue, cue.replace("'", "")}
+    if language == "de":
+        spellings |= {cue.replace("ä", "ae").replace("ö", "oe").replace("ü", "ue")}
+    return spellings
+
+
+def _expression(cue: str, language: str, between: str) -> str:
+    if language in UNSPACED_LANGUAGES:
+        parts = ("".join(re.findall(r"\w+", plain(part))) for part in cue.split(".."))
+        return ".{0,6}?".join(re.escape(part) for part in parts)
+    pieces: list[str] = []
+    for part in cue.split(".."):
+        words = re.findall(r"\w+\*?", plain(part))
+        pieces.append(between.join(rf"{re.escape(word[:-1])}\w*" if word.endswith("*") else word for word in words))
+    return r" (?:\w+ ){0,3}?".join(piece for piece in pieces if piece)
+
+
+@cache
+def lexicon(language: str) -> Lexicon | None:
+    """Return the cues of a language, None where there are none.
+
+    Raises ValueError for a file that is wrong.
+    """
+    file = files("notifiers").joinpath("cues", f"{language}.txt")
+    return read_lexicon(language, file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def languages() -> list[str]:
+    """Return the languages that there are cues for."""
+    names = (file.name for file in files("notifiers").joinpath("cues").iterdir())
+    return sorted(name.removesuffix(".txt") for name in names if name.endswith(".txt"))
+
+
+@cache
+def version() -> str:
+    """Return a name for the cues and keywords as they are: it changes with each of them, and so may the score."""
+    cues = files("notifiers").joinpath("cues")
+    texts = [cues.joinpath(f"{language}.txt").read_text(encoding="utf-8") for language in languages()]
+    texts.append(files("notifiers").joinpath("reply_words.py").read_text(encoding="utf-8"))
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:8]
+
+
+def read_lexicon(language: str, text: str) -> Lexicon:
+    """Read one file of cues. Raises ValueError where it is no such file."""
+    sections: dict[str, list[str]] = {}
+    here: list[str] | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if header := re.fullmatch(r"\[(\w+)\]\s*", line):
+            here = sections.setdefault(header[1], [])
+        elif here is None:
+            raise ValueError(f"cues/{language}.txt:{number}: stands in no section")
+        else:
+            here.extend(cue.strip() for cue in line.split("|") if cue.strip())
+    return Lexicon(language, sections)
