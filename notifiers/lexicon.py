@@ -15,9 +15,12 @@ from importlib.resources import files
 
 from notifiers.plain import plain
 
-TOPICS = ("stop", "keep", "help", "fixed", "still_broken", "call_me", "book", "question", "done", "later")
-"""Sections that compete for the same words; ``keep`` holds what looks like a stop and is none."""
-MOODS = ("thanks", "urgent", "happy", "upset", "noise")
+STOPPING = ("keep", "machine", "stop")
+"""Sections that compete for the same words. ``keep`` wins always: "don't stop these messages" is no stop; ``machine``
+is what else people want stopped: the alarm, the pump."""
+TOPICS = ("help", "fixed", "still_broken", "call_me", "book", "question", "done", "later")
+"""Sections that compete among themselves."""
+MOODS = ("thanks", "urgent", "happy", "upset", "noise", "price", "automatic")
 """Sections that are looked for beside them."""
 UNSPACED_LANGUAGES = frozenset({"ja", "zh"})
 LONGEST_TEXT = 2000
@@ -45,7 +48,7 @@ class Lexicon:
 
     def __init__(self, language: str, sections: Mapping[str, list[str]]) -> None:
         """``sections``: cues by section; raises ValueError for a section that nobody reads."""
-        unknown = set(sections) - {*TOPICS, *MOODS}
+        unknown = set(sections) - {*STOPPING, *TOPICS, *MOODS}
         if unknown:
             raise ValueError(f"cues/{language}.txt: there is no section [{min(unknown)}]")
         self.language = language
@@ -59,28 +62,29 @@ class Lexicon:
             for name, pattern in self._patterns.items()
             for match in pattern.finditer(shown)
         ]
-        return sorted(_longest(found), key=lambda cue: cue.start)
+        kept = [cue for cue in found if cue.section in MOODS]
+        for rivals in (STOPPING, TOPICS):
+            kept += _longest([cue for cue in found if cue.section in rivals], rivals)
+        return sorted(kept, key=lambda cue: cue.start)
 
     def _prepared(self, text: str) -> str:
         words = re.findall(r"\w+", plain(text[:LONGEST_TEXT]))
         return ("" if self.language in UNSPACED_LANGUAGES else " ").join(words)
 
 
-def _longest(found: list[Found]) -> list[Found]:
-    """Of topics that overlap keep the longest; of equals the one that comes first in ``TOPICS``."""
-    kept = [cue for cue in found if cue.section in MOODS]
-    taken: list[Found] = []
-    rivals = [cue for cue in found if cue.section in TOPICS]
-    for cue in sorted(rivals, key=lambda cue: (cue.start - cue.end, TOPICS.index(cue.section))):
-        if all(cue.end <= other.start or other.end <= cue.start for other in taken):
-            taken.append(cue)
-    return kept + taken
+def _longest(found: list[Found], sections: tuple[str, ...]) -> list[Found]:
+    """Of cues that overlap keep the longest; of equals the one whose section comes first."""
+    kept: list[Found] = []
+    for cue in sorted(found, key=lambda c: (c.section != "keep", c.start - c.end, sections.index(c.section))):
+        if all(cue.end <= other.start or other.end <= cue.start for other in kept):
+            kept.append(cue)
+    return kept
 
 
 def _pattern(section: str, cues: list[str], language: str) -> re.Pattern[str]:
     spellings = {spelling for cue in cues for spelling in _spellings(cue, language)}
     longest_first = sorted(spellings, key=lambda cue: (-len(cue), cue))
-    between = _ONE_WORD_MORE if section in ("stop", "keep") else " "
+    between = _ONE_WORD_MORE if section in ("stop", "keep", "machine") else " "
     either = "|".join(_expression(cue, language, between) for cue in longest_first)
     if language in UNSPACED_LANGUAGES:
         return re.compile(either)

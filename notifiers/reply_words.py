@@ -115,19 +115,19 @@ PURPOSES = {
 }
 
 POLITE = """
-please | pls | plz | thanks | thank you | thx | now | me | my | us | the | messages | message | texts | sms | emails
+please | pls | plz | kindly | hi | hello | dear team | regards | ok | immediately | ty | thanks | thank you | thx | now | me | my | us | the | messages | message | texts | sms | emails
 sending | texting | writing | these | your | and
-bitte | danke | vielen dank | jetzt | mir | mich | und | nachrichten | meldungen | die | senden | schicken
-من فضلك | رجاء | رجاءً | شكرا | شكرًا | الرسائل | رسائل | إرسال | و
-s'il vous plaît | svp | merci | les | des | messages | envoyer
-por favor | gracias | mensajes | los | las | enviar | obrigado | obrigada | mensagens | as | os | de | y
-пожалуйста | спасибо | мне | больше | и | сообщения | уведомления | смс | рассылку | присылать | отправлять
+bitte | danke | hallo | sofort | endlich | mfg | grüße | dankeschön | vielen dank | jetzt | mir | mich | und | nachrichten | meldungen | die | senden | schicken
+من فضلك | من فضلكم | لو سمحت | لو سمحتم | لو سمحتوا | الرجاء | أرجو | أرجوكم | الرسايل | رجاء | رجاءً | شكرا | شكرًا | الرسائل | رسائل | إرسال | و
+s'il vous plaît | s'il te plaît | svp | stp | bonjour | cordialement | merci | les | des | messages | envoyer
+por favor | porfa | porfavor | gracias | hola | saludos | olá | ya | agora | ahora | mensajes | los | las | enviar | obrigado | obrigada | mensagens | as | os | de | y
+пожалуйста | пожалуйста | плиз | спасибо | здравствуйте | мне | больше | и | сообщения | уведомления | смс | рассылку | присылать | отправлять
 per favore | grazie | messaggi | di | gli
-mohon | tolong | terima kasih | pesan | saya | kirim | mengirim | dan
-ください | 下さい | してください | して下さい | です | お願い | お願いします | ありがとう | ありがとうございます
+mohon | tolong | terima kasih | makasih | pesan | saya | kirim | mengirim | dan | ya | dong | deh | aja | saja | kak | min | lah
+ください | 下さい | お願いいたします | 願います | お願い致します | でお願いします | をお願いします | ます | したいです | したい | してください | して下さい | です | お願い | お願いします | ありがとう | ありがとうございます
 を | の | は | もう | 今すぐ
 メッセージ | お知らせ | 通知 | メール | 配信 | 送信
-请 | 請 | 谢谢 | 謝謝 | 麻烦 | 我 | 给我 | 信息 | 消息 | 短信 | 发送 | 再 | 向我
+请 | 請 | 麻烦你 | 您 | 你们 | 你好 | 给我 | 谢谢 | 謝謝 | 麻烦 | 我 | 给我 | 信息 | 消息 | 短信 | 发送 | 再 | 向我
 """
 """What may stand around a keyword without changing it."""
 

@@ -11,36 +11,108 @@ from notifiers.plain import plain
 
 _KEYWORDS = tuple(
     plain(word)
-    for word in (
-        "stop stopall unsubscribe optout stopp stoppen abmelden abbestellen austragen arrêtez stopper désabonner "
-        "désinscrire désinscription descadastrar cancelar suscripción стоп отписаться отпишите отписка прекратите "
-        "berhenti hentikan unsubscribe إيقاف أوقفوا"
-    ).split()
+    for word in [
+        "stop",
+        "stopall",
+        "unsubscribe",
+        "optout",
+        "stopp",
+        "stoppen",
+        "abmelden",
+        "abbestellen",
+        "austragen",
+        "arrêtez",
+        "stopper",
+        "désabonner",
+        "désinscrire",
+        "désinscription",
+        "descadastrar",
+        "cancelar",
+        "suscripción",
+        "стоп",
+        "отписаться",
+        "отпишите",
+        "отписка",
+        "прекратите",
+        "berhenti",
+        "hentikan",
+        "unsubscribe",
+        "إيقاف",
+        "أوقفوا",
+    ]
 )
 """Keywords that a slip of the finger should not hide; short or everyday words (``baja``, ``alto``, ``fin``) are not
 among them."""
 _OTHER_WORDS = frozenset(
     plain(word)
-    for word in (
-        "top shop shops step steps stoop slop stow atop spot stops stopped stoppt stopper's stomp strop stock store "
-        "story stoff stopf stoßen anmelden melden abmeldung abmelde angemeldet umbestellen bestellen vorbestellen "
-        "stol стол сто столб стопа стоп-кадр стоит стой постоп подписаться отпишусь прекрати arrêt arrête cancelado "
-        "descadastrado hentakan hentikanlah suscribir "
-        "subscribe subscribed unsubscribed إيقاع"
-    ).split()
+    for word in [
+        "top",
+        "shop",
+        "shops",
+        "step",
+        "steps",
+        "slop",
+        "stow",
+        "atop",
+        "spot",
+        "stops",
+        "stopped",
+        "stoppt",
+        "stomp",
+        "strop",
+        "stock",
+        "store",
+        "story",
+        "stoff",
+        "stoßen",
+        "anmelden",
+        "melden",
+        "abmeldung",
+        "abmelde",
+        "angemeldet",
+        "umbestellen",
+        "bestellen",
+        "vorbestellen",
+        "стол",
+        "сто",
+        "столб",
+        "стопа",
+        "стоит",
+        "стой",
+        "подписаться",
+        "отпишусь",
+        "прекрати",
+        "arrêt",
+        "arrête",
+        "cancelado",
+        "descadastrado",
+        "suscribir",
+        "subscribe",
+        "subscribed",
+        "unsubscribed",
+        "إيقاع",
+    ]
 )
 """Words as close to a keyword as a slip, which mean something else."""
 _SENTENCE = re.compile(r"[.!?;,…\n。！？、，；؟،؛]+")
 _REPEATED = re.compile(r"(.)\1{2,}")
 _DRAWN_OUT = re.compile(r"(?<!\w)(?:\w[ .\-_*]+){3,}\w(?!\w)")
 
+_LOOKALIKE = str.maketrans("aceopxytkmhb", "асеорхуткмнв")
+
 
 def tidy(text: str) -> str:
     """Return ``text`` with what is drawn out drawn together: "S T O P", "st-o-p", "STOOOOP", "STOP STOP STOP"."""
     joined = _DRAWN_OUT.sub(lambda match: re.sub(r"\W|_", "", match.group()), text)
-    words = _REPEATED.sub(r"\1", joined).split()
+    words = [_one_script(word) for word in _REPEATED.sub(r"\1", joined).split()]
     kept = [word for i, word in enumerate(words) if i == 0 or plain(word) != plain(words[i - 1])]
     return " ".join(kept)
+
+
+def _one_script(word: str) -> str:
+    """Undo a keyboard's slip between scripts: "cтоп" with a Latin c looks like стоп."""
+    cyrillic = sum("а" <= c <= "я" for c in word.casefold())
+    return word.casefold().translate(_LOOKALIKE) if 0 < cyrillic < len(word) else word
 
 
 def mistyped(word: str) -> bool:
@@ -59,9 +131,13 @@ def sentences(text: str) -> list[str]:
 
 
 def asks_to_stop(cues: list[Found]) -> bool:
-    """Tell whether the cues of a text say that messages are to end, and none that they are to go on."""
-    sections = {cue.section for cue in cues}
-    return "stop" in sections and "keep" not in sections
+    """Tell whether the cues of a text say that messages are to end, and none that something else is meant."""
+    return any(cue.section == "stop" for cue in cues) and not is_about_something_else(cues)
+
+
+def is_about_something_else(cues: list[Found]) -> bool:
+    """Tell whether a text says that messages are to go on, or that a machine is to stop."""
+    return any(cue.section in ("keep", "machine") for cue in cues)
 
 
 def _close(word: str, keyword: str) -> bool:

@@ -15,7 +15,7 @@ from notifiers.language import Guess, guess_language
 from notifiers.lexicon import LONGEST_TEXT, Found, Lexicon, lexicon
 from notifiers.plain import words_of
 from notifiers.replies import Intent, Reply, read_reply
-from notifiers.stopping import asks_to_stop, mistyped, sentences, tidy
+from notifiers.stopping import asks_to_stop, is_about_something_else, mistyped, sentences, tidy
 
 SURE = 0.6
 """From this confidence on a message moves its case by itself. Chosen on the phrases for tuning; docs/replies.md has
@@ -123,7 +123,7 @@ def _best(text: str, guess: Guess, locale: str) -> list[Found]:
 
 def _stop(text: str, found: list[Found]) -> Reply | None:
     """The stop that a text holds, with the purposes it names."""
-    if any(cue.section == "keep" for cue in found):
+    if is_about_something_else(found):
         return None
     whole = read_reply(tidy(text))
     if whole.intent is Intent.STOP:
@@ -181,6 +181,8 @@ def _unmistakable(sentence: str) -> bool:
 
 def _intent(text: str, found: list[Found]) -> tuple[Intent, float]:
     sections = [cue.section for cue in found]
+    if "automatic" in sections:
+        return Intent.TEXT, 0.8
     counts = {intent: sections.count(topic) for topic, intent in _OF_TOPIC.items() if topic in sections}
     asks = "question" in sections or any(mark in text for mark in "?？؟")
     words = len(words_of(text))
@@ -189,6 +191,8 @@ def _intent(text: str, found: list[Found]) -> tuple[Intent, float]:
     requests = [intent for intent in _REQUESTS if intent in counts]
     states = [intent for intent in _STATES if intent in counts]
     chosen = (requests or states or sorted(counts, key=lambda intent: -counts[intent]))[0]
+    if "price" in sections and chosen not in (*_STATES, Intent.CALL_ME):
+        return Intent.QUESTION, 0.7
     confidence = 0.75 + 0.08 * (counts[chosen] - 1)
     if chosen in _STATES and len(states) > 1:
         confidence -= 0.25
@@ -218,7 +222,9 @@ def _tagged(intent: Intent, confidence: float, reply: Reply, found: list[Found],
     upset, happy = "upset" in sections, bool(sections & {"happy", "thanks"})
     # "Thanks for nothing": where both are said the complaint is what matters.
     sentiment: Sentiment = -1 if upset else 1 if happy and intent is not Intent.STILL_BROKEN else 0
-    contentless = intent is Intent.TEXT and (not words_of(reply.text) or ("noise" in sections and _short(reply.text)))
+    contentless = intent is Intent.TEXT and (
+        not words_of(reply.text) or "automatic" in sections or ("noise" in sections and _short(reply.text))
+    )
     noise = contentless or (intent is Intent.THANKS and not upset and "urgent" not in sections)
     urgency = Urgency.NORMAL
     if "urgent" in sections and intent not in (Intent.FIXED, Intent.STOP):
