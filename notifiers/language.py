@@ -48,8 +48,8 @@ _SMALL_WORDS = {
     "encore que qui pour ce cette suis avez sont mais bonjour merci quand comment fait nous au aux ai",
     "es": "el la los las es y no yo usted un una unos con mi mis su sus en por para que se está están ya pero todavía "
     "sigue cuando como gracias hola muy del al lo le ha he tengo puede pueden más qué mañana",
-    "pt": "o a os as é e não eu você um uma com meu minha seu sua em por para que está ainda já mas quando como obrigado "
-    "obrigada do da dos das ao no na foi tem pode podem muito mais isso este esta me vocês tá",
+    "pt": "o a os as é e não eu você um uma com meu minha seu sua em por para que está ainda já mas quando como "
+    "obrigado obrigada do da dos das ao no na foi tem pode podem muito mais isso este esta me vocês tá",
     "id": "yang dan di ke dari ini itu tidak saya anda kami untuk dengan sudah belum masih lagi bisa ada tolong mohon "
     "akan apa kapan bagaimana jangan mau nya juga tapi sekarang kok gak nggak ga terima kasih pak bu lagi",
     "it": "il lo gli è e non io lei un una con mio mia che di del della sono ancora grazie per quando come ma più "

@@ -12,7 +12,8 @@ likewise START, UNSTOP (Twilio, "Advanced Opt-Out"). T and TD are what Chinese c
 from device_models.purpose import Purpose
 
 STOP = """
-stop | stopall | unsubscribe | optout | opt out | no more | do not contact | don't contact | remove | take off the list
+stop | stopall | unsubscribe | optout | opt out | no more | do not contact | don't contact | remove
+take off the list
 stopp | stoppen | abmelden | abbestellen | austragen | keine mehr | nicht mehr
 توقف | توقفوا | أوقف | أوقفوا | إيقاف | ستوب | إلغاء الاشتراك | ألغ الاشتراك | كفى
 arrêt | arrêter | arrêtez | stopper | désabonner | se désabonner | désinscrire | désinscription | plus de | plus d'
@@ -91,7 +92,8 @@ all | everything | alle | alles | الكل | جميع | كل | tout | toutes | t
 """
 
 PURPOSES = {
-    Purpose.OFFER: """offer | offers | promo | promos | promotions | ads | advertising | marketing | angebot | angebote
+    Purpose.OFFER: """offer | offers | promo | promos | promotions | ads | advertising | marketing | angebot
+angebote
         werbung | عرض | عروض | العروض | الإعلانات | offre | offres | publicité | pub | oferta | ofertas | promociones
         promoções | publicidade | publicidad | предложения | предложение | акции | реклама | рекламу | offerte
         promozioni
@@ -99,7 +101,8 @@ PURPOSES = {
     Purpose.NEWS: """news | newsletter | neuigkeiten | الأخبار | أخبار | النشرة | actualités
         nouvelles | noticias | novedades | notícias | novidades | новости | notizie | novità | berita | kabar
         ニュース | 资讯 | 資訊 | 新闻""",
-    Purpose.MAINTENANCE: """maintenance | service | services | reminder | reminders | wartung | wartungen | erinnerungen
+    Purpose.MAINTENANCE: """maintenance | service | services | reminder | reminders | wartung | wartungen
+erinnerungen
         صيانة | الصيانة | التذكير | entretien | rappels | mantenimiento | recordatorios | manutenção | lembretes
         обслуживание | напоминания
         напоминания об обслуживании | manutenzione | promemoria | perawatan | servis | pengingat | pengingat perawatan
@@ -115,16 +118,23 @@ PURPOSES = {
 }
 
 POLITE = """
-please | pls | plz | kindly | hi | hello | dear team | regards | ok | immediately | ty | thanks | thank you | thx | now | me | my | us | the | messages | message | texts | sms | emails
+please | pls | plz | kindly | hi | hello | dear team | regards | ok | immediately | ty | thanks | thank you | thx
+now | me | my | us | the | messages | message | texts | sms | emails
 sending | texting | writing | these | your | and
-bitte | danke | hallo | sofort | endlich | mfg | grüße | dankeschön | vielen dank | jetzt | mir | mich | und | nachrichten | meldungen | die | senden | schicken
-من فضلك | من فضلكم | لو سمحت | لو سمحتم | لو سمحتوا | الرجاء | أرجو | أرجوكم | الرسايل | رجاء | رجاءً | شكرا | شكرًا | الرسائل | رسائل | إرسال | و
+bitte | danke | hallo | sofort | endlich | mfg | grüße | dankeschön | vielen dank | jetzt | mir | mich | und
+nachrichten | meldungen | die | senden | schicken
+من فضلك | من فضلكم | لو سمحت | لو سمحتم | لو سمحتوا | الرجاء | أرجو | أرجوكم | الرسايل | رجاء | رجاءً | شكرا | شكرًا
+الرسائل | رسائل | إرسال | و
 s'il vous plaît | s'il te plaît | svp | stp | bonjour | cordialement | merci | les | des | messages | envoyer
-por favor | porfa | porfavor | gracias | hola | saludos | olá | ya | agora | ahora | mensajes | los | las | enviar | obrigado | obrigada | mensagens | as | os | de | y
-пожалуйста | пожалуйста | плиз | спасибо | здравствуйте | мне | больше | и | сообщения | уведомления | смс | рассылку | присылать | отправлять
+por favor | porfa | porfavor | gracias | hola | saludos | olá | ya | agora | ahora | mensajes | los | las | enviar
+obrigado | obrigada | mensagens | as | os | de | y
+пожалуйста | плиз | спасибо | здравствуйте | мне | больше | и | сообщения | уведомления | смс | рассылку
+присылать | отправлять
 per favore | grazie | messaggi | di | gli
-mohon | tolong | terima kasih | makasih | pesan | saya | kirim | mengirim | dan | ya | dong | deh | aja | saja | kak | min | lah
-ください | 下さい | お願いいたします | 願います | お願い致します | でお願いします | をお願いします | ます | したいです | したい | してください | して下さい | です | お願い | お願いします | ありがとう | ありがとうございます
+mohon | tolong | terima kasih | makasih | pesan | saya | kirim | mengirim | dan | ya | dong | deh | aja | saja | kak
+min | lah
+ください | 下さい | お願いいたします | 願います | お願い致します | でお願いします | をお願いします | ます | したいです
+したい | してください | して下さい | です | お願い | お願いします | ありがとう | ありがとうございます
 を | の | は | もう | 今すぐ
 メッセージ | お知らせ | 通知 | メール | 配信 | 送信
 请 | 請 | 麻烦你 | 您 | 你们 | 你好 | 给我 | 谢谢 | 謝謝 | 麻烦 | 我 | 给我 | 信息 | 消息 | 短信 | 发送 | 再 | 向我
@@ -132,8 +142,10 @@ mohon | tolong | terima kasih | makasih | pesan | saya | kirim | mengirim | dan 
 """What may stand around a keyword without changing it."""
 
 NUMBERED = """
-number | no | nr | option | choice | answer | i choose | i take | nummer | antwort | رقم | الخيار | خيار | numéro | choix | réponse
-número | opción | opcion | elijo | respuesta | opção | escolho | resposta | номер | вариант | выбираю | ответ | numero | opzione
+number | no | nr | option | choice | answer | i choose | i take | nummer | antwort | رقم | الخيار | خيار | numéro
+choix | réponse
+número | opción | opcion | elijo | respuesta | opção | escolho | resposta | номер | вариант | выбираю | ответ | numero
+opzione
 nomor | pilihan | pilih | nomer | 番 | 番で | で | 番です | 号 | 第 | 选 | 選 | 选择 | 我选 | 個 | 个 | を選びます
 """
 """What people put before or behind the number they choose."""

@@ -10,88 +10,21 @@ from notifiers.lexicon import Found
 from notifiers.plain import plain
 
 _KEYWORDS = tuple(
-    plain(word)
-    for word in [
-        "stop",
-        "stopall",
-        "unsubscribe",
-        "optout",
-        "stopp",
-        "stoppen",
-        "abmelden",
-        "abbestellen",
-        "austragen",
-        "arrêtez",
-        "stopper",
-        "désabonner",
-        "désinscrire",
-        "désinscription",
-        "descadastrar",
-        "cancelar",
-        "suscripción",
-        "стоп",
-        "отписаться",
-        "отпишите",
-        "отписка",
-        "прекратите",
-        "berhenti",
-        "hentikan",
-        "unsubscribe",
-        "إيقاف",
-        "أوقفوا",
-    ]
+    plain(
+        """stop stopall unsubscribe optout stopp stoppen abmelden abbestellen austragen arrêtez stopper désabonner
+        désinscrire désinscription descadastrar cancelar suscripción стоп отписаться отпишите отписка прекратите
+        berhenti hentikan إيقاف أوقفوا"""
+    ).split()
 )
 """Keywords that a slip of the finger should not hide; short or everyday words (``baja``, ``alto``, ``fin``) are not
 among them."""
 _OTHER_WORDS = frozenset(
-    plain(word)
-    for word in [
-        "top",
-        "shop",
-        "shops",
-        "step",
-        "steps",
-        "slop",
-        "stow",
-        "atop",
-        "spot",
-        "stops",
-        "stopped",
-        "stoppt",
-        "stomp",
-        "strop",
-        "stock",
-        "store",
-        "story",
-        "stoff",
-        "stoßen",
-        "anmelden",
-        "melden",
-        "abmeldung",
-        "abmelde",
-        "angemeldet",
-        "umbestellen",
-        "bestellen",
-        "vorbestellen",
-        "стол",
-        "сто",
-        "столб",
-        "стопа",
-        "стоит",
-        "стой",
-        "подписаться",
-        "отпишусь",
-        "прекрати",
-        "arrêt",
-        "arrête",
-        "cancelado",
-        "descadastrado",
-        "suscribir",
-        "subscribe",
-        "subscribed",
-        "unsubscribed",
-        "إيقاع",
-    ]
+    plain(
+        """top shop shops step steps slop slow stow atop spot stops stopped stoppt stomp strop stock store story stoff
+        anmelden melden abmeldung abmelde angemeldet umbestellen bestellen vorbestellen стол сто столб стопа стоит
+        стой подписаться отпишусь прекрати arrêt arrête cancelado descadastrado suscribir subscribe subscribed
+        unsubscribed إيقاع"""
+    ).split()
 )
 """Words as close to a keyword as a slip, which mean something else."""
 _SENTENCE = re.compile(r"[.!?;,…\n。！？、，；؟،؛]+")

@@ -2,7 +2,7 @@
 
 In this order: a keyword or a number alone (``notifiers.replies``), a keyword with a slip or within a sentence
 (``notifiers.stopping``), then cues (``notifiers.lexicon``). What the cues say and how well they agree gives a
-confidence; below ``SURE`` nothing is done by itself and a person reads the message. A person reads whatever asks for one.
+confidence; below ``SURE`` nothing is done by itself and a person reads the message.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import Literal
 from device_models.purpose import Purpose
 from notifiers.language import Guess, guess_language
 from notifiers.lexicon import LONGEST_TEXT, Found, Lexicon, lexicon
-from notifiers.plain import words_of
+from notifiers.plain import plain, words_of
 from notifiers.replies import Intent, Reply, read_reply
 from notifiers.stopping import asks_to_stop, is_about_something_else, mistyped, sentences, tidy
 
@@ -164,13 +164,10 @@ def _purpose_words(text: str) -> list[str]:
 
 
 _UNMISTAKABLE = frozenset(
-    word
-    for words in (
-        "stop stopall stopp unsubscribe optout abmelden abbestellen desabonner desinscription descadastrar "
-        "стоп отписаться отпишите отписка berhenti 配信停止 退订 退訂 取消订阅",
-        "ايقاف اوقفوا",
-    )
-    for word in words.split()
+    plain(
+        """stop stopall stopp unsubscribe optout abmelden abbestellen désabonner désinscription descadastrar
+        стоп отписаться отпишите отписка berhenti 配信停止 退订 退訂 取消订阅 إيقاف أوقفوا"""
+    ).split()
 )
 """Keywords that mean our messages wherever they stand alone between full stops or commas."""
 
