@@ -18,6 +18,8 @@ from notifiers.plain import plain
 STOPPING = ("keep", "machine", "stop")
 """Sections that compete for the same words. ``keep`` wins always: "don't stop these messages" is no stop; ``machine``
 is what else people want stopped: the alarm, the pump."""
+_HALVES = ("end", "messages")
+"""A stop in two parts: something that ends, and our messages near it."""
 TOPICS = ("help", "fixed", "still_broken", "call_me", "book", "question", "done", "later")
 """Sections that compete among themselves."""
 MOODS = ("thanks", "urgent", "happy", "upset", "noise", "price", "automatic")
@@ -28,8 +30,10 @@ LONGEST_TEXT = 2000
 _ARABIC_BEFORE = "(?:[وف]?(?:ال|بال|لل|[بل])?)"
 """Conjunctions, prepositions and the article, which Arabic writes together with the word."""
 
-_ONE_WORD_MORE = r" (?:\w+ )??"
-"""Between the words of a stop: "lassen Sie mich *endlich* in Ruhe" must not be missed."""
+_A_WORD_MORE = r" (?:\w+ ){0,2}?"
+"""Between the words of a stop: "tragen Sie mich *bitte sofort* aus" must not be missed."""
+_NEAR = r" (?:\w+ ){0,4}?"
+_NEAR_UNSPACED = ".{0,8}?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +52,22 @@ class Lexicon:
 
     def __init__(self, language: str, sections: Mapping[str, list[str]]) -> None:
         """``sections``: cues by section; raises ValueError for a section that nobody reads."""
-        unknown = set(sections) - {*STOPPING, *TOPICS, *MOODS}
+        unknown = set(sections) - {*STOPPING, *TOPICS, *MOODS, *_HALVES}
         if unknown:
             raise ValueError(f"cues/{language}.txt: there is no section [{min(unknown)}]")
         self.language = language
-        self._patterns = {name: _pattern(name, cues, language) for name, cues in sections.items() if cues}
+        self._patterns = [
+            (name, _pattern(name, cues, language)) for name, cues in sections.items() if cues and name not in _HALVES
+        ]
+        if all(sections.get(half) for half in _HALVES):
+            self._patterns.append(("stop", _both(*(sections[half] for half in _HALVES), language)))
 
     def find(self, text: str) -> list[Found]:
         """Return the cues of a text, as it was written, in its order."""
         shown = self._prepared(text)
         found = [
             Found(name, match.group(), match.start(), match.end())
-            for name, pattern in self._patterns.items()
+            for name, pattern in self._patterns
             for match in pattern.finditer(shown)
         ]
         kept = [cue for cue in found if cue.section in MOODS]
@@ -82,14 +90,29 @@ def _longest(found: list[Found], sections: tuple[str, ...]) -> list[Found]:
 
 
 def _pattern(section: str, cues: list[str], language: str) -> re.Pattern[str]:
+    between = _A_WORD_MORE if section in ("stop", "machine") else " "
+    return _bounded(_any_of(cues, language, between), language)
+
+
+def _both(end: list[str], messages: list[str], language: str) -> re.Pattern[str]:
+    """What says that something is to end, and close to it, before or behind, what names our messages."""
+    near = _NEAR_UNSPACED if language in UNSPACED_LANGUAGES else _NEAR
+    one, other = _any_of(end, language, " "), _any_of(messages, language, " ")
+    prefix = _ARABIC_BEFORE if language == "ar" else ""
+    return _bounded(f"(?:{one}{near}{prefix}{other}|{other}{near}{prefix}{one})", language)
+
+
+def _any_of(cues: list[str], language: str, between: str) -> str:
     spellings = {spelling for cue in cues for spelling in _spellings(cue, language)}
     longest_first = sorted(spellings, key=lambda cue: (-len(cue), cue))
-    between = _ONE_WORD_MORE if section in ("stop", "keep", "machine") else " "
-    either = "|".join(_expression(cue, language, between) for cue in longest_first)
+    return f"(?:{'|'.join(_expression(cue, language, between) for cue in longest_first)})"
+
+
+def _bounded(either: str, language: str) -> re.Pattern[str]:
     if language in UNSPACED_LANGUAGES:
         return re.compile(either)
     before = _ARABIC_BEFORE if language == "ar" else ""
-    return re.compile(rf"(?<!\w){before}(?:{either})(?!\w)")
+    return re.compile(rf"(?<!\w){before}{either}(?!\w)")
 
 
 def _spellings(cue: str, language: str) -> set[str]:

@@ -13,7 +13,7 @@ _KEYWORDS = tuple(
     plain(
         """stop stopall unsubscribe optout stopp stoppen abmelden abbestellen austragen arrêtez stopper désabonner
         désinscrire désinscription descadastrar cancelar suscripción стоп отписаться отпишите отписка прекратите
-        berhenti hentikan إيقاف أوقفوا"""
+        berhenti hentikan إيقاف أوقفوا ストップ"""
     ).split()
 )
 """Keywords that a slip of the finger should not hide; short or everyday words (``baja``, ``alto``, ``fin``) are not
@@ -30,13 +30,14 @@ _OTHER_WORDS = frozenset(
 _SENTENCE = re.compile(r"[.!?;,…\n。！？、，；؟،؛]+")
 _REPEATED = re.compile(r"(.)\1{2,}")
 _DRAWN_OUT = re.compile(r"(?<!\w)(?:\w[ .\-_*]+){3,}\w(?!\w)")
-
+_DOTTED = re.compile(r"(?<=\w)[.\-_*·](?=\w)")
+"""What stands within a word: "st.op", "opt-out"."""
 _LOOKALIKE = str.maketrans("aceopxytkmhb", "асеорхуткмнв")
 
 
 def tidy(text: str) -> str:
     """Return ``text`` with what is drawn out drawn together: "S T O P", "st-o-p", "STOOOOP", "STOP STOP STOP"."""
-    joined = _DRAWN_OUT.sub(lambda match: re.sub(r"\W|_", "", match.group()), text)
+    joined = _DRAWN_OUT.sub(lambda match: re.sub(r"\W|_", "", match.group()), _DOTTED.sub("", text))
     words = [_one_script(word) for word in _REPEATED.sub(r"\1", joined).split()]
     kept = [word for i, word in enumerate(words) if i == 0 or plain(word) != plain(words[i - 1])]
     return " ".join(kept)
