@@ -23,7 +23,8 @@ sair | descadastrar | remover | chega de | não mais
 стоп | отписаться | отпишите | отпишите меня | отписка | прекратите | прекратить | хватит | не присылайте | не пишите
 basta | disiscrivimi | disiscrivetemi | disiscriversi | disiscrizione | cancellami | cancellatemi | smettete | fermare
 berhenti | hentikan | berhenti berlangganan | jangan kirim | jangan kirim lagi | tidak mau lagi
-停止 | 配信停止 | 停止希望 | 配信停止希望 | 配信不要 | 不要です | 配信解除 | 登録解除 | 退会 | ストップ | やめて
+停止 | ストーップ | 配信停止 | 停止希望 | 配信停止希望 | 配信不要 | 不要です | 配信解除 | 登録解除 | 退会 | ストップ
+やめて
 止めて | 送らないで | いりません
 退订 | 退訂 | 取消订阅 | 取消訂閱 | 不要再发 | 不要再发了 | 别再发 | 别再发了 | 别发了 | 不要再發 | 不再接收
 不想再收到 | 拒收
@@ -118,26 +119,33 @@ erinnerungen
 }
 
 POLITE = """
-please | pls | plz | kindly | hi | hello | dear team | regards | ok | immediately | ty | thanks | thank you | thx
+please | pls | very much | so much | a lot | cheers | plz | kindly | hi | hello | dear team | regards | ok
+immediately | ty | thanks | thank you | thx
 now | me | my | us | the | messages | message | texts | sms | emails
 sending | texting | writing | these | your | and
 bitte | danke | hallo | sofort | endlich | mfg | grüße | dankeschön | vielen dank | jetzt | mir | mich | und
 nachrichten | meldungen | die | senden | schicken
-من فضلك | من فضلكم | لو سمحت | لو سمحتم | لو سمحتوا | الرجاء | أرجو | أرجوكم | الرسايل | رجاء | رجاءً | شكرا | شكرًا
+شكرا جزيلا | جزيلا | من فضلك | من فضلكم | لو سمحت | لو سمحتم | لو سمحتوا | الرجاء | أرجو | أرجوكم | الرسايل | رجاء
+رجاءً | شكرا | شكرًا
 الرسائل | رسائل | إرسال | و
-s'il vous plaît | s'il te plaît | svp | stp | bonjour | cordialement | merci | les | des | messages | envoyer
-por favor | porfa | porfavor | gracias | hola | saludos | olá | ya | agora | ahora | mensajes | los | las | enviar
+s'il vous plaît | s'il te plaît | svp | stp | bonjour | cordialement | merci | beaucoup | les | des | messages
+envoyer
+muchas | muito | por favor | porfa | porfavor | gracias | hola | saludos | olá | ya | agora | ahora | mensajes | los
+las | enviar
 obrigado | obrigada | mensagens | as | os | de | y
-пожалуйста | плиз | спасибо | здравствуйте | мне | больше | и | сообщения | уведомления | смс | рассылку
+большое | огромное | пожалуйста | плиз | спасибо | здравствуйте | мне | больше | и | сообщения | уведомления | смс
+рассылку
 присылать | отправлять
 per favore | grazie | messaggi | di | gli
-mohon | tolong | terima kasih | makasih | pesan | saya | kirim | mengirim | dan | ya | dong | deh | aja | saja | kak
+mohon | tolong | banyak | terima kasih | makasih | pesan | saya | kirim | mengirim | dan | ya | dong | deh | aja
+saja | kak
 min | lah
 ください | 下さい | お願いいたします | 願います | お願い致します | でお願いします | をお願いします | ます | したいです
 したい | してください | して下さい | です | お願い | お願いします | ありがとう | ありがとうございます
 を | の | は | もう | 今すぐ
 メッセージ | お知らせ | 通知 | メール | 配信 | 送信
-请 | 請 | 麻烦你 | 您 | 你们 | 你好 | 给我 | 谢谢 | 謝謝 | 麻烦 | 我 | 给我 | 信息 | 消息 | 短信 | 发送 | 再 | 向我
+非常感谢 | 十分感谢 | 感谢 | 多谢 | 帮我 | 请 | 請 | 麻烦你 | 您 | 你们 | 你好 | 给我 | 谢谢 | 謝謝 | 麻烦 | 我 | 给我
+信息 | 消息 | 短信 | 发送 | 再 | 向我
 """
 """What may stand around a keyword without changing it."""
 
