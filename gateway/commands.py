@@ -183,6 +183,54 @@ class CustomerWrote:
     """The provider's id of the message of ours that it answers, where they chose one."""
     link_code: str | None = field(default=None, repr=False)
     """Set where it links this address to a customer (``notifiers.link_codes``)."""
+    claims: str = field(default="", repr=False)
+    """The sender's address as the message has it, where nobody vouches for it."""
+    claims_case_id: int | None = None
+    """The case whose message it answers, where its sender is not known to be part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTagged:
+    """A model outside said what a message is about, where our own cues were not sure."""
+
+    inbound_id: int
+    tags: Any
+    """``notifiers.understanding.Tags``; None: it could not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTranslated:
+    """The translator answered; ``text`` None: it gave up for good."""
+
+    inbound_id: int
+    text: str | None = field(repr=False)
+    source: str | None
+    """The language it found, None where it did not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskLater:
+    """A service outside could not be asked about a message; it is asked again, or given up after some tries."""
+
+    inbound_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinMessage:
+    """Put a message that joined no case into one, by a person's word."""
+
+    inbound_id: int
+    case_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardMessage:
+    """Drop a message that joined no case, with its text and its sender's address."""
+
+    inbound_id: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,6 +458,11 @@ Command = (
     | CreateSilence
     | EndSilence
     | CustomerWrote
+    | MessageTagged
+    | MessageTranslated
+    | AskLater
+    | JoinMessage
+    | DiscardMessage
     | MailArrived
     | MailBounced
     | ChannelBlocked

@@ -175,6 +175,15 @@ class InboundMail(_Section):
     """The name by which that server signs its ``Authentication-Results``; no other is believed."""
 
 
+class Outside(_Section):
+    """A service that is asked over HTTP."""
+
+    url: str
+    token: SecretStr | None = None
+    """Sent as the service wants it: a bearer token, or LibreTranslate's ``api_key``."""
+    timeout: Duration = parse_duration("10s")
+
+
 class Notifiers(_Section):
     """Reaching customers."""
 
@@ -205,6 +214,12 @@ class Notifiers(_Section):
     inbound_mail: InboundMail | None = None
     apprise: Apprise | None = None
     fcm: Fcm | None = None
+    staff_language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = "en"
+    """What the people who answer read; messages in other languages are translated into it."""
+    translator: Outside | None = None
+    """LibreTranslate, or whatever speaks its form of HTTP; None: messages are shown as they were written."""
+    classifier: Outside | None = None
+    """A model that says what a message is about where our own cues are not sure; None: a person reads it."""
     line: Line | None = None
     mailbox: Mailbox | None = None
     telegram: Telegram | None = None

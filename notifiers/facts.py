@@ -82,7 +82,8 @@ class Facts(TypedDict, total=False):
     """An earlier copy may have arrived on another channel."""
     agent: str
     answer: str
-    """``done`` or ``later``: what a maintenance notice was answered with."""
+    """What a message was answered with: ``done`` or ``later`` to a maintenance notice; ``fixed``, ``not_seen_fixed``,
+    ``call`` or ``visit`` to one about a fault."""
     check_code: str
     """What proves a channel."""
     expires_at: str

@@ -60,7 +60,8 @@ class Lexicon:
             (name, _pattern(name, cues, language)) for name, cues in sections.items() if cues and name not in _HALVES
         ]
         if all(sections.get(half) for half in _HALVES):
-            self._patterns.append(("stop", _both(*(sections[half] for half in _HALVES), language)))
+            end, messages = (sections[half] for half in _HALVES)
+            self._patterns.append(("stop", _both(end, messages, language)))
 
     def find(self, text: str) -> list[Found]:
         """Return the cues of a text, as it was written, in its order."""

@@ -28,7 +28,9 @@ from notifiers.view import View, Words, view
 
 TEMPLATES: dict[str, Purpose | None] = {
     "agent_reply": None,
+    "answer_noted": Purpose.FAULT,
     "check": None,
+    "fault_improving": Purpose.FAULT,
     "fault_opened": Purpose.FAULT,
     "fault_resolved": Purpose.FAULT,
     "fault_update": Purpose.FAULT,

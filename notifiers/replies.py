@@ -167,6 +167,9 @@ _ALONE = {
     Intent.LATER: _phrases(words.LATER),
     Intent.YES: _phrases(words.YES),
     Intent.NO: _phrases(words.NO),
+    Intent.FIXED: _phrases(words.FIXED),
+    Intent.CALL_ME: _phrases(words.CALL_ME),
+    Intent.BOOK: _phrases(words.BOOK),
 }
 _PER_PURPOSE = {Intent.STOP: _phrases(words.STOP), Intent.START: _phrases(words.START)}
 _UNSPACED_WORDS.update(

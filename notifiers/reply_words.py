@@ -87,6 +87,32 @@ no | n | nope | nein | لا | non | não
 нет | tidak | nggak | いいえ | いや | 不 | 不是 | 不用
 """
 
+FIXED = """
+works | works again | it works again | fixed | solved | geht wieder | läuft wieder | funktioniert wieder | behoben
+gelöst
+يعمل | يعمل الآن | انحلت | تم الحل | remarche | ça remarche | ça marche | réparé | résolu | funciona | ya funciona
+arreglado
+solucionado | resuelto | voltou a funcionar | resolvido | consertado | работает | снова работает | заработало
+исправлено
+funziona | funziona di nuovo | risolto | sudah normal | normal lagi | sudah berfungsi | 直りました | 直った | 修好了
+恢复了
+恢复正常
+"""
+CALL_ME = """
+call | call me | callback | phone me | anrufen | rückruf | bitte anrufen | اتصلوا بي | اتصل بي | اتصال | rappel
+rappelez moi
+appelez moi | llamada | llámenme | llámame | ligar | me ligue | me liguem | ligação | позвоните | перезвоните | звонок
+chiamatemi | richiamatemi | telepon | telepon saya | hubungi saya | 電話希望 | 電話ください | 电话 | 打电话
+给我打电话
+"""
+BOOK = """
+book | book a visit | visit | appointment | book a service | termin | terminwunsch | techniker | موعد | حجز | زيارة
+rendez vous
+rdv | visite | cita | una cita | visita | agendar | agendar visita | запись | записаться | визит | appuntamento
+janji temu
+kunjungan | jadwal | 予約 | 訪問 | 预约 | 上门
+"""
+
 EVERYTHING = """
 all | everything | alle | alles | الكل | جميع | كل | tout | toutes | tous | todo | todos | todas | tudo
 все | всё | tutto | tutti | tutte | semua | すべて | 全て | 全部 | 所有

@@ -16,6 +16,7 @@ from notifiers.units import TEMPERATURES
 
 _LONGEST_SPAN_S = 100 * 365 * 86_400.0
 _MOST_TIMES = 1_000_000
+_ANSWERS = ["done", "later", "fixed", "not_seen_fixed", "call", "visit"]
 
 
 @dataclass(slots=True)
@@ -173,7 +174,7 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
         valid_until=formats.long_date(valid_until) if valid_until else "",
         text=[own(one) for one in read.paragraphs(facts.get("text"))],
         agent=own(read.name(facts.get("agent"))),
-        answer=_one_of(facts.get("answer"), ["done", "later"]),
+        answer=_one_of(facts.get("answer"), _ANSWERS),
         check_code=own(read.name(_as_text(facts.get("check_code"))).replace(" ", NBSP)),
         expires_at=formats.time(expires_at) if expires_at else "",
         customer=own(read.name(customer.name)),

@@ -1,22 +1,26 @@
 """What customers say: each message finds its customer and case; STOP is obeyed at once; an answer moves the case."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
+from gateway.cases.answers import Answered, message_answered, move, needs_a_person
+from gateway.cases.reading import keep_reading, shown_tags
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
+from gateway.cases.unjoined import keep_apart
 from gateway.commands import ChannelBlocked, CommandRefused, CustomerWrote, SetConsent
 from gateway.outbox.outcomes import note_answer
 from gateway.outbox.queue import enqueue, set_state
 from gateway.outbox.reachability import heard_from, shut
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
-from notifiers.replies import Intent, Reply, read_reply
+from notifiers.replies import Intent
+from notifiers.understanding import Tags, understand
 from rules.respond import Notify
 
 _ALL_BUT_SAFETY = frozenset(Purpose) - {Purpose.SAFETY}
@@ -40,12 +44,9 @@ class Understood:
 def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None:
     """Take in one message; None where the provider sent it before."""
     customer = _customer_of(tx, command)
-    case_id = command.case_id if command.case_id is not None else _case_answered(tx, command)
-    case = load_case(tx, case_id) if case_id is not None else _case_of(tx, customer)
-    if case is not None and (customer is None or not _is_part_of(tx, case, customer)):
-        # An answer joins a case only for those who were told of it, whoever knows its number.
-        case = None
-    reply = read_reply(command.text if command.keyword is None else command.keyword)
+    answered = message_answered(tx, customer, command.provider, command.channel, command.answers)
+    tags = _understood(command, customer, answered)
+    case = _case_meant(tx, command, customer, answered, tags)
     row = {
         "provider": command.provider,
         "provider_id": command.provider_id,
@@ -53,30 +54,104 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
         "customer_id": customer.id if customer else None,
         "case_id": case["id"] if case else None,
         "text": command.text[:10_000],
-        "intent": reply.intent.value,
+        "intent": tags.intent.value,
         "received_at": tx.now,
     }
     if not dialect.insert_new(tx.connection, schema.inbound, row, unique=["provider", "provider_id"]):
         return None
+    inbound_id = _number_of(tx, command)
+    keep_reading(tx, inbound_id, customer.id if customer else None, case["id"] if case else None, tags, command.text)
     tx.changed("inbound", command.provider_id)
     if customer is not None:
-        heard_from(tx, customer, command.channel, let_in=reply.intent is Intent.START)
-    if customer is not None and reply.intent in (Intent.STOP, Intent.START):
-        purposes = _stop_or_start(tx, customer, command, reply)
-        _answer(tx, customer, command, f"{reply.intent.value}_confirmed", purposes)
-    elif customer is not None and reply.intent is Intent.HELP:
+        heard_from(tx, customer, command.channel, let_in=tags.intent is Intent.START)
+        _obey(tx, customer, command, tags)
+    if case is None:
+        if customer is None or needs_a_person(tags):
+            keep_apart(tx, inbound_id, customer, command)
+        return Understood(tags.intent, customer.id if customer else None, None)
+    if customer is None:
+        raise AssertionError("a message joins a case only for a customer")
+    return _join(tx, case, customer, command, tags, inbound_id)
+
+
+def _understood(command: CustomerWrote, customer: Customer | None, answered: Answered) -> Tags:
+    said = command.text if command.keyword is None else command.keyword
+    tags = understand(said, customer.locale if customer else "en", answered.options)
+    # A provider's button is told by its id, which is a keyword and no word of theirs.
+    pressed = command.keyword is not None and command.keyword != command.text and tags.by == "keyword"
+    return replace(tags, by="button") if pressed and command.channel != "email" else tags
+
+
+def _case_meant(
+    tx: Transaction, command: CustomerWrote, customer: Customer | None, answered: Answered, tags: Tags
+) -> sa.RowMapping | None:
+    """The case a message belongs to; None unless its customer is part of it, whoever knows the number."""
+    case_id = command.case_id
+    if case_id is None and (command.answers is not None or tags.by == "number"):
+        case_id = answered.case_id
+    case = load_case(tx, case_id) if case_id is not None else _case_of(tx, customer)
+    return case if case is not None and customer is not None and _is_part_of(tx, case, customer) else None
+
+
+def _obey(tx: Transaction, customer: Customer, command: CustomerWrote, tags: Tags) -> None:
+    """STOP, START and HELP take effect at once."""
+    if not tags.sure:
+        return
+    if tags.intent in (Intent.STOP, Intent.START):
+        purposes = _stop_or_start(tx, customer, command, tags)
+        _answer(tx, customer, command, f"{tags.intent.value}_confirmed", purposes)
+    elif tags.intent is Intent.HELP:
         _answer(tx, customer, command, "help", frozenset())
-    answer = _service_answer(case, reply)
-    if case is not None:
-        body = {"text": command.text[:10_000], "channel": command.channel, "intent": reply.intent.value}
-        if customer is not None and customer.id != case["customer_id"]:
-            body["from"] = customer.id
-        add_entry(tx, case["id"], "message_in", "customer", body=body)
-        if reply.intent is not Intent.STOP:
-            note_answer(tx, case["id"], command.channel)
-        needs_a_person = answer is None and reply.intent not in (Intent.STOP, Intent.START)
-        touch(tx, case["id"], needs_reply=case["needs_reply"] or needs_a_person)
-    return Understood(reply.intent, customer.id if customer else None, case["id"] if case else None, answer)
+
+
+def _join(
+    tx: Transaction, case: sa.RowMapping, customer: Customer, command: CustomerWrote, tags: Tags, inbound_id: int
+) -> Understood:
+    body = {
+        "text": command.text[:10_000],
+        "channel": command.channel,
+        "intent": tags.intent.value,
+        "inbound_id": inbound_id,
+        **shown_tags(tags),
+    }
+    if customer.id != case["customer_id"]:
+        body["from"] = customer.id
+    add_entry(tx, case["id"], "message_in", "customer", body=body)
+    if tags.intent is not Intent.STOP:
+        note_answer(tx, case["id"], command.channel)
+    answer = _service_answer(case, tags)
+    key = f"inbound:{command.provider}:{command.provider_id}"
+    needs = answer is None and move(tx, case, customer, tags, command.channel, key)
+    touch(tx, case["id"], needs_reply=case["needs_reply"] or needs)
+    return Understood(tags.intent, customer.id, case["id"], answer)
+
+
+def _number_of(tx: Transaction, command: CustomerWrote) -> int:
+    i = schema.inbound
+    query = sa.select(i.c.id).where(i.c.provider == command.provider, i.c.provider_id == command.provider_id)
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def understood_later(tx: Transaction, message: sa.RowMapping, tags: Tags) -> Understood | None:
+    """Let a message have its effect that a model has understood since. None where it has none.
+
+    ``message``: its row of ``inbound``. It waits for a person already; an effect takes nothing of that away but what
+    needs nobody.
+    """
+    customer = tx.registry.customers.get(message["customer_id"]) if message["customer_id"] else None
+    if customer is None or not tags.sure or tags.intent is Intent.START:
+        return None
+    command = CustomerWrote(
+        message["provider"], message["provider_id"], message["channel"], "", message["text"], customer_id=customer.id
+    )
+    _obey(tx, customer, command, tags)
+    case = load_case(tx, message["case_id"]) if message["case_id"] is not None else None
+    if case is None:
+        return Understood(tags.intent, customer.id, None)
+    answer = _service_answer(case, tags)
+    if answer is None:
+        move(tx, case, customer, tags, message["channel"], f"inbound:{message['provider']}:{message['provider_id']}")
+    return Understood(tags.intent, customer.id, case["id"], answer)
 
 
 def set_consent(tx: Transaction, command: SetConsent) -> Customer:
@@ -174,10 +249,10 @@ def _answer(
     )
 
 
-def _stop_or_start(tx: Transaction, customer: Customer, command: CustomerWrote, reply: Reply) -> frozenset[Purpose]:
-    purposes = reply.purposes or (_ALL_BUT_SAFETY if reply.everything else _last_purpose(tx, customer, command.channel))
-    source = f"{reply.intent.value} by {command.channel}"
-    set_consent(tx, SetConsent(customer.id, tuple(sorted(purposes)), reply.intent is Intent.START, source))
+def _stop_or_start(tx: Transaction, customer: Customer, command: CustomerWrote, tags: Tags) -> frozenset[Purpose]:
+    purposes = tags.purposes or (_ALL_BUT_SAFETY if tags.everything else _last_purpose(tx, customer, command.channel))
+    source = f"{tags.intent.value} by {command.channel}"
+    set_consent(tx, SetConsent(customer.id, tuple(sorted(purposes)), tags.intent is Intent.START, source))
     return purposes
 
 
@@ -196,12 +271,12 @@ def _last_purpose(tx: Transaction, customer: Customer, channel: str) -> frozense
     return frozenset({Purpose.OFFER, Purpose.NEWS}) if Purpose(last).needs_opt_in else frozenset({Purpose(last)})
 
 
-def _service_answer(case: sa.RowMapping | None, reply: Reply) -> ServiceAnswer | None:
-    if case is None or case["kind"] != "maintenance" or case["state"] != "open":
+def _service_answer(case: sa.RowMapping, tags: Tags) -> ServiceAnswer | None:
+    if case["kind"] != "maintenance" or case["state"] != "open" or not tags.sure:
         return None
-    if reply.intent is Intent.DONE:
+    if tags.intent is Intent.DONE:
         return "done"
-    return "later" if reply.intent is Intent.LATER else None
+    return "later" if tags.intent is Intent.LATER else None
 
 
 def _customer_of(tx: Transaction, command: CustomerWrote) -> Customer | None:
@@ -210,16 +285,6 @@ def _customer_of(tx: Transaction, command: CustomerWrote) -> Customer | None:
     # Not an index, since an address may be written in ``addresses``; a few thousand comparisons cost a millisecond.
     found = [c for c in tx.registry.customers.values() if c.address(command.channel) == command.address]
     return found[0] if len(found) == 1 else None
-
-
-def _case_answered(tx: Transaction, command: CustomerWrote) -> int | None:
-    """The case of the message they chose to answer."""
-    if command.answers is None:
-        return None
-    n = schema.notifications
-    query = sa.select(n.c.case_id).where(n.c.provider == command.provider, n.c.provider_id == command.answers)
-    found: int | None = tx.connection.execute(query).scalar()
-    return found
 
 
 def _case_of(tx: Transaction, customer: Customer | None) -> sa.RowMapping | None:

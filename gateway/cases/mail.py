@@ -39,6 +39,8 @@ def customer_wrote(tx: Transaction, command: MailArrived) -> CustomerWrote:
         case_id=case_id,
         customer_id=customer_id,
         keyword=command.keyword,
+        claims=command.address,
+        claims_case_id=answered[0][0] if answered and case_id is None else None,
     )
 
 

@@ -108,6 +108,14 @@ HELD: Mapping[str, Held] = {
         empty="text",
         number="provider_id",
     ),
+    "readings": _held(
+        Owned.BY_CUSTOMER,
+        keep="inbound_id case_id intent confidence tagged_by urgency sentiment noise language language_confidence "
+        "translated_to waits_for attempts not_before at",
+        pseudonym="customer_id",
+        empty="cues translation",
+    ),
+    "unjoined": _held(Owned.BY_CUSTOMER),
     "offer_decisions": _held(
         Owned.BY_CUSTOMER,
         keep="id rule shop_id offer_id code reason at",

@@ -12,7 +12,7 @@ from device_models.profile import GENERIC
 from device_models.registry import Device
 from gateway import commands as c
 from gateway import rule_versions
-from gateway.cases import agent, inbound, mail, silences, verdicts
+from gateway.cases import agent, inbound, mail, reading, silences, unjoined, verdicts
 from gateway.cases.alerts import look_again
 from gateway.cases.crowds import begin_watch
 from gateway.cases.record import load_case
@@ -183,6 +183,16 @@ class Batch:
                 return self._customer_wrote(command)
             case c.MailArrived():
                 return self._customer_wrote(mail.customer_wrote(tx, command))
+            case c.MessageTagged():
+                return self._message_tagged(command)
+            case c.MessageTranslated():
+                return reading.translated(tx, command)
+            case c.AskLater():
+                return reading.ask_later(tx, command)
+            case c.JoinMessage():
+                return unjoined.join(tx, command)
+            case c.DiscardMessage():
+                return unjoined.discard(tx, command)
             case c.MailBounced():
                 return mail.bounced(tx, command)
             case c.ChannelBlocked():
@@ -234,7 +244,15 @@ class Batch:
     def _customer_wrote(self, command: c.CustomerWrote) -> inbound.Understood | None:
         if enrolling.linked_by(self._tx, command):
             return None
-        understood = inbound.customer_wrote(self._tx, command)
+        return self._act_on(inbound.customer_wrote(self._tx, command))
+
+    def _message_tagged(self, command: c.MessageTagged) -> inbound.Understood | None:
+        message = reading.tagged(self._tx, command)
+        if message is None or command.tags is None:
+            return None
+        return self._act_on(inbound.understood_later(self._tx, message, command.tags))
+
+    def _act_on(self, understood: inbound.Understood | None) -> inbound.Understood | None:
         if understood and understood.service_answer and understood.case_id is not None:
             self._service_answered(understood.case_id, understood.service_answer)
         return understood
