@@ -6,7 +6,7 @@ confidence; below ``SURE`` nothing is done by itself and a person reads the mess
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -89,7 +89,10 @@ def understand(text: str, locale: str = "en", options: Sequence[Intent] = ()) ->
     guess = guess_language(text)
     reply = read_reply(text, options)
     if reply.intent is not Intent.TEXT:
-        return _of_keyword(reply, guess)
+        tags = _of_keyword(reply, guess)
+        # "Works again?" asks; "STOP?" is a stop all the same.
+        asks = any(mark in text for mark in "?？؟") and reply.intent in (Intent.FIXED, Intent.DONE)
+        return replace(tags, confidence=0.5) if asks else tags
     found = _best(text, guess, locale)
     stop = _stop(text, found)
     if stop is not None:
@@ -134,11 +137,11 @@ def _stop(text: str, found: list[Found]) -> Reply | None:
     if asks_to_stop(found):
         named = read_reply(" ".join(["stop", *_purpose_words(text)]))
         return named if named.intent is Intent.STOP else Reply(Intent.STOP, text)
-    for sentence in sentences(text[:LONGEST_TEXT]):
-        said = read_reply(tidy(sentence))
-        if said.intent is Intent.STOP and _unmistakable(sentence):
-            return said
-    return None
+    said = [(sentence, read_reply(tidy(sentence))) for sentence in sentences(text[:LONGEST_TEXT])]
+    if said and all(reply.intent is Intent.STOP for _, reply in said):
+        return said[0][1]
+    stops = (reply for sentence, reply in said if reply.intent is Intent.STOP and _unmistakable(sentence))
+    return next(stops, None)
 
 
 def _without_slip(text: str) -> Reply | None:

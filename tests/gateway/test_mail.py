@@ -29,7 +29,7 @@ def told(store_url: str, tmp_path: Path) -> Iterator[Gateway]:
 
 
 def mail(
-    text: str = "Thank you, I am on it.",
+    text: str = "The lamp on it is green.",
     address: str = "ana@example.com",
     *,
     verified: bool = True,

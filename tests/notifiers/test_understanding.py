@@ -1,0 +1,109 @@
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device_models.purpose import Purpose
+from notifiers.lexicon import languages, read_lexicon, version
+from notifiers.replies import Intent
+from notifiers.reply_score import read_phrases, score
+from notifiers.understanding import Urgency, understand
+
+PHRASES = Path(__file__).parent / "phrases"
+ROUNDS = sorted(PHRASES.glob("round-*.tsv"))
+DOCS = (Path(__file__).parents[2] / "docs" / "replies.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", [PHRASES / "tuning.tsv", *ROUNDS], ids=lambda path: path.stem)
+def test_every_stop_that_was_ever_missed_is_heard_now_and_none_is_invented(path: Path) -> None:
+    total = score(read_phrases(path.read_text(encoding="utf-8"), path.name))[-1]
+
+    assert [p.text for p, _ in total.mistakes if p.intent is Intent.STOP] == []
+    assert total.stops_heard == total.stops
+    assert total.stops_invented == 0
+
+
+@pytest.mark.parametrize("path", ROUNDS[:2], ids=lambda path: path.stem)
+def test_what_is_decided_without_a_person_is_right(path: Path) -> None:
+    total = score(read_phrases(path.read_text(encoding="utf-8"), path.name))[-1]
+
+    assert total.right / total.decided >= 0.97
+    assert total.decided / total.phrases >= 0.8
+    assert total.urgent_found == total.urgent
+
+
+def test_ten_languages_have_cues_and_fifty_phrases_each() -> None:
+    assert languages() == ["ar", "de", "en", "es", "fr", "id", "ja", "pt", "ru", "zh"]
+    phrases = read_phrases((PHRASES / "round-2.tsv").read_text(encoding="utf-8"), "round-2.tsv")
+    assert {language: sum(p.language == language for p in phrases) for language in languages()} == dict.fromkeys(
+        languages(), 50
+    )
+
+
+def test_the_docs_give_the_score_of_the_cues_as_they_are() -> None:
+    assert f"`{version()}`" in DOCS
+
+
+@pytest.mark.parametrize(
+    ("text", "purposes"),
+    [
+        ("Please stop sending me your offers, I never asked for them", {Purpose.OFFER}),
+        ("Bitte schicken Sie mir keine Angebote mehr", {Purpose.OFFER}),
+        ("stop sending me messages", set()),
+    ],
+)
+def test_a_stop_in_a_sentence_keeps_to_the_purpose_it_names(text: str, purposes: set[Purpose]) -> None:
+    tags = understand(text, "en")
+
+    assert (tags.intent, tags.sure, set(tags.purposes)) == (Intent.STOP, True, purposes)
+
+
+def test_a_number_means_what_the_message_offered() -> None:
+    tags = understand("2 please", "en", (Intent.FIXED, Intent.CALL_ME))
+
+    assert (tags.intent, tags.by, tags.confidence) == (Intent.CALL_ME, "number", 1.0)
+    assert understand("2 please", "en").intent is Intent.TEXT
+
+
+def test_what_contradicts_itself_is_left_to_a_person() -> None:
+    assert not understand("It works again but it is still not cold", "en").sure
+    assert not understand("It works again?", "en").sure
+
+
+def test_danger_is_urgent_whatever_else_is_said() -> None:
+    assert understand("Thanks, but there is smoke coming out of it", "en").urgency is Urgency.HIGH
+
+
+def test_thanks_disturb_nobody_and_a_complaint_does() -> None:
+    assert understand("Vielen Dank!", "de").noise
+    assert not understand("Thanks for nothing, this is ridiculous", "en").noise
+
+
+def test_a_customer_may_answer_in_another_language_than_their_own() -> None:
+    assert understand("please call me back", "ja").intent is Intent.CALL_ME
+    assert understand("まだ冷えません", "de").intent is Intent.STILL_BROKEN
+
+
+@given(st.text(max_size=400), st.sampled_from(["en", "de", "ar", "ja", "xx", ""]))
+def test_understanding_never_raises(text: str, locale: str) -> None:
+    assert 0.0 <= understand(text, locale).confidence <= 1.0
+
+
+def test_of_a_huge_message_only_the_beginning_is_looked_at() -> None:
+    assert understand("the freezer " * 100_000 + "stop sending me messages", "en").intent is Intent.TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("works", "cues/en.txt:1: stands in no section"), ("[moods]\nfine", "there is no section [moods]")],
+)
+def test_a_wrong_file_of_cues_says_where(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        read_lexicon("en", text)
+
+
+def test_a_wrong_phrase_says_where() -> None:
+    with pytest.raises(ValueError, match=r"p\.tsv:2"):
+        read_phrases("en\tstop\tStop\nen stop Stop\n", "p.tsv")
