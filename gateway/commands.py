@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from device_models.purpose import Purpose
 from gateway.account_commands import AccountCommand
 from gateway.enrolment_commands import EnrolmentCommand
+from gateway.help_desk_commands import HelpDeskCommand
 from gateway.people_commands import PeopleCommand
 from gateway.subscription_commands import SubscriptionCommand
 from notifiers.errors import Because
@@ -485,6 +486,7 @@ Command = (
     | SaveApiToken
     | AccountCommand
     | SubscriptionCommand
+    | HelpDeskCommand
     | SetMeta
     | PeopleCommand
     | EnrolmentCommand

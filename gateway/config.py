@@ -13,6 +13,7 @@ from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
 from gateway.contact_settings import Caps, Learning, QuietHours
 from gateway.errors import StartRefused
+from gateway.help_desks.settings import HelpDesk
 from gateway.provider_settings import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
 from gateway.section import Section as _Section
 from gateway.subscriptions.settings import Subscription
@@ -280,6 +281,7 @@ class Config(_Section):
     brand: Brand = Field(default_factory=Brand)
     cases: Cases = Field(default_factory=Cases)
     subscriptions: tuple[Subscription, ...] = ()
+    help_desks: tuple[HelpDesk, ...] = ()
     log: Log = Field(default_factory=Log)
 
     @property

@@ -25,6 +25,8 @@ from gateway.decoders import build_dispatcher
 from gateway.enrolment_commands import ForgetChecks
 from gateway.errors import StartRefused
 from gateway.explaining import explain_past
+from gateway.help_desks.hook import HelpDeskHook
+from gateway.help_desks.opening import open_help_desks
 from gateway.history import History
 from gateway.history.opening import open_history
 from gateway.history.profiled import ProfiledDecoding
@@ -116,6 +118,7 @@ class Service:
         self.metrics = Metrics()
         self.mqtt_url = ""
         self.web_url = ""
+        self._help_desks: dict[str, HelpDeskHook] = {}
         self.store: Store
         self.pipeline: Pipeline
         self.history: History
@@ -201,7 +204,7 @@ class Service:
         self._spawn("recorder", recorder.run())
         self._spawn("outbox", sender.run())
         self._stack.push_async_callback(sender.stop)
-        couriers += self._start_subscriptions()
+        couriers += self._start_subscriptions(keys.web)
         self._spawn("rules", watcher.run())
         relays = self._start_relays(stream, dispatcher)
         self.pipeline.timers_held = lambda: any(relay.catching_up for relay in relays)
@@ -307,12 +310,19 @@ class Service:
             relays.append(relay)
         return relays
 
-    def _start_subscriptions(self) -> list[Courier]:
+    def _start_subscriptions(self, secret: str) -> list[Courier]:
         couriers = []
         for courier, sink in open_couriers(self.config, self.store, self.pipeline, self.clock):
             self._stack.push_async_callback(sink.close)
             self._spawn(f"subscription {sink.name}", courier.run())
             couriers.append(courier)
+        for desk, hook in open_help_desks(self.config, self.store, self.pipeline, secret):
+            self._stack.push_async_callback(desk.close)
+            courier = Courier(desk, self.store, self.pipeline, self.clock, desk.wants)
+            self._spawn(f"help desk {desk.name}", courier.run())
+            couriers.append(courier)
+            if hook is not None:
+                self._help_desks[hook.name] = hook
         return couriers
 
     def _start_scheduler(
@@ -429,6 +439,7 @@ class Service:
             twilio_verify=partial(verify_signature, twilio.token.get_secret_value()) if twilio else None,
             callbacks=make_callback_readers(config),
             push_key=push_key(config),
+            help_desks=self._help_desks,
             metrics=self.metrics.registry,
         )
         app = create_app(deps)

@@ -172,6 +172,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "api_tokens": "token_hash name role created_at",
         "account_links": "token_hash user_name role forget_second_factor created_by created_at expires_at",
         "recovery_codes": "user_name code_hash",
+        "tickets": "desk case_id ticket_id last_comment status",
         "subscriptions": "name position state failures failing_since next_try_at reason",
         "refused_events": "id subscription entry_id case_id kind reason at",
         # A customer's id in it becomes the pseudonym.

@@ -18,6 +18,8 @@ from gateway.cases.crowds import begin_watch
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
 from gateway.enrolment_commands import EnrolmentCommand
+from gateway.help_desk_commands import HelpDeskCommand
+from gateway.help_desks import record as help_desks
 from gateway.outbox import hand_over as outbox
 from gateway.outbox import ladder
 from gateway.outbox.learning import settle_outcomes
@@ -236,6 +238,8 @@ class Batch:
                 return save_api_token(tx, command)
             case c.SetMeta():
                 return tx.set_meta(command.key, command.value)
+            case _ if isinstance(command, HelpDeskCommand):
+                return help_desks.run(tx, command)
             case _ if isinstance(command, SubscriptionCommand):
                 return subscriptions.run(tx, command)
             case _:

@@ -11,6 +11,7 @@ from gateway.store import (
     rule_sets,
     schema,
     subscriptions,
+    tickets,
     verdicts,
     ways_in,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "rule_sets",
     "schema",
     "subscriptions",
+    "tickets",
     "verdicts",
     "ways_in",
 ]

@@ -76,14 +76,18 @@ class Courier:
 
     async def run(self) -> None:
         """Tell what happens, until cancelled."""
-        await self._commands.submit(OpenSubscription(self._sink.name))
+        await self.open()
         while True:
             self._wake.clear()
-            if not await self._carry():
+            if not await self.carry():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), timeout=_LONGEST_IDLE_S)
 
-    async def _carry(self) -> bool:
+    async def open(self) -> None:
+        """Stand where this sink stopped, or, met for the first time, at what happens from now on."""
+        await self._commands.submit(OpenSubscription(self._sink.name))
+
+    async def carry(self) -> bool:
         """Tell the next entries; return whether there may be more to do at once."""
         row = await asyncio.to_thread(self._standing)
         now = self._clock.now()

@@ -15,6 +15,7 @@ from device_models.registry import Device
 from gateway.clock import Clock
 from gateway.commands import Commands
 from gateway.config import Notifiers
+from gateway.help_desks.hook import HelpDeskHook
 from gateway.history import History
 from gateway.web.links import LinkSigner
 from notifiers.callbacks import CallbackReader
@@ -118,6 +119,8 @@ class WebDeps:
     """What reads each configured provider's posts, by the end of the address that it posts to."""
     push_key: str | None = None
     """What the page's script hands to ``pushManager.subscribe`` as ``applicationServerKey``; None: no Web Push here."""
+    help_desks: Mapping[str, HelpDeskHook] = field(default_factory=dict)
+    """Those that post back, by name."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
 
 

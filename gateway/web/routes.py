@@ -1,6 +1,6 @@
 """The table of routes: every address, and the least role that may use it. A test tries each role on each."""
 
-from gateway.web import callbacks, ops, receipts, sse, webhooks
+from gateway.web import callbacks, help_desks, ops, receipts, sse, webhooks
 from gateway.web.access import Route
 from gateway.web.api import customers as customer_data
 from gateway.web.api import devices as device_deeds
@@ -74,6 +74,7 @@ PUBLIC = (
     Route("GET", "/p/{token}/inbox", inbox.show, None),
     Route("POST", "/p/{token}/inbox/read", inbox.mark_read, None),
     Route("POST", "/r/{token}/{state}", receipts.take, None),
+    Route("POST", "/webhooks/help-desks/{name}", help_desks.take, None),
     Route("GET", "/webhooks/{provider}", callbacks.answer_challenge, None),
     Route("POST", "/webhooks/{provider}", callbacks.take, None),
 )

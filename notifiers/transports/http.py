@@ -44,7 +44,11 @@ class HttpClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """POST once and return the answer, whatever its status.
+        """POST once; see ``request``."""
+        return await self.request("POST", url, body, headers)
+
+    async def request(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Ask once and return the answer, whatever its status.
 
         Raises:
             TryLater: no connection came about, so nothing was written.
@@ -52,7 +56,9 @@ class HttpClient:
         """
         # The library's own errors hold the URL, and with it perhaps a secret: they end here (`from None`).
         try:
-            async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as response:
+            async with self._open().request(
+                method, url, data=body or None, headers=headers, allow_redirects=False
+            ) as response:
                 return Answer(response.status, response.headers, await _bounded(response.content))
         except aiohttp.ClientConnectorCertificateError:
             raise self._later("tls", "its certificate is not trusted; check the URL and this machine's CA") from None
@@ -79,6 +85,9 @@ class HttpClient:
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
             )
+            # aiohttp sends PUT and DELETE a second time by itself when the connection breaks, and no public way says
+            # no: whether to repeat is for those to decide who look first. A test fails should this stop working.
+            self._session._retry_connection = False
         return self._session
 
     def _later(self, code: str, advice: str) -> TryLater:

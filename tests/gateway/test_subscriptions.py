@@ -91,7 +91,7 @@ def happen(made: Gateway, times: int = 1) -> None:
 async def settle(courier: Courier, made: Gateway, rounds: int = 40) -> None:
     """Let the courier work until nothing is left to do now, and move the clock past every wait."""
     for _ in range(rounds):
-        while await courier._carry():
+        while await courier.carry():
             pass
         [row] = made.rows(subscriptions)
         if row["next_try_at"] is None:
@@ -259,7 +259,7 @@ def test_whatever_goes_wrong_each_event_is_taken_in_order_or_put_aside(
             courier = courier_of(made, sink)
             happen(made, 4)
             for _ in range(restart_after):
-                await courier._carry()
+                await courier.carry()
             # A new process knows what was committed, and nothing else.
             await settle(courier_of(made, sink), made)
             aside = [row["entry_id"] for row in made.rows(refused_events)]
