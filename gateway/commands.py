@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from device_models.purpose import Purpose
 from gateway.account_commands import AccountCommand
+from gateway.desk_commands import DeskCommand
 from gateway.enrolment_commands import EnrolmentCommand
 from gateway.help_desk_commands import HelpDeskCommand
 from gateway.people_commands import PeopleCommand
@@ -490,6 +491,7 @@ Command = (
     | SetMeta
     | PeopleCommand
     | EnrolmentCommand
+    | DeskCommand
 )
 
 

@@ -254,6 +254,16 @@ class Cases(_Section):
     """Time to the first response (SLA) by severity."""
 
 
+class Dates(_Section):
+    """Free service dates of one store or team."""
+
+    team: str
+    feed: str
+    """A CSV or iCalendar file, or an http(s) address of one; read every five minutes."""
+    timezone: str = "UTC"
+    """Of times that name none."""
+
+
 class Log(_Section):
     """The gateway's own log, on standard error."""
 
@@ -282,6 +292,7 @@ class Config(_Section):
     cases: Cases = Field(default_factory=Cases)
     subscriptions: tuple[Subscription, ...] = ()
     help_desks: tuple[HelpDesk, ...] = ()
+    dates: tuple[Dates, ...] = ()
     log: Log = Field(default_factory=Log)
 
     @property

@@ -21,7 +21,9 @@ from gateway.commands import NoReceipt, PutRulesLive, SettleOutcomes, Sweep
 from gateway.config import Config
 from gateway.control import serve_control
 from gateway.data_lock import lock_data
+from gateway.date_feeds import FeedError, read_feed
 from gateway.decoders import build_dispatcher
+from gateway.desk_commands import OfferSlots
 from gateway.enrolment_commands import ForgetChecks
 from gateway.errors import StartRefused
 from gateway.explaining import explain_past
@@ -369,9 +371,21 @@ class Service:
                 await self.pipeline.submit(HistoryForgot(device_ids))
                 log.info("history.erased", devices=len(device_ids))
 
+        async def read_dates() -> None:
+            for section in self.config.dates:
+                try:
+                    slots = await read_feed(section.team, section.feed, section.timezone)
+                except FeedError as error:
+                    # What it offered before stays: a calendar server that is down takes no date away.
+                    log.warning("dates.not_read", team=section.team, reason=str(error))
+                    continue
+                await self.pipeline.submit(OfferSlots(section.team, slots))
+
         async def forget_checks() -> None:
             await self.pipeline.submit(ForgetChecks())
 
+        if self.config.dates:
+            scheduler.every(_FORGET_EVERY, "dates", read_dates)
         scheduler.every(_SWEEP_EVERY, "checks", forget_checks)
         scheduler.every(_LADDER_EVERY, "erasures", forget_erased)
 

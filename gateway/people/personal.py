@@ -64,6 +64,23 @@ HELD: Mapping[str, Held] = {
     "address_checks": Held(Owned.BY_CUSTOMER, secret=frozenset({"token_hash", "answer_hash", "claim_hash"})),
     "link_codes": Held(Owned.BY_CUSTOMER, secret=frozenset({"code_hash"})),
     "verified_addresses": _held(Owned.BY_CUSTOMER),
+    "tasks": _held(
+        Owned.BY_CUSTOMER,
+        keep="id kind state case_id wanted_from wanted_until created_at settled_by settled_at",
+        pseudonym="customer_id",
+        empty="number about outcome",
+    ),
+    "bookings": _held(
+        Owned.BY_CUSTOMER,
+        keep="id slot_id team state case_id starts_at ends_at held_until created_at",
+        pseudonym="customer_id",
+    ),
+    "survey_answers": _held(
+        Owned.BY_CUSTOMER,
+        keep="id case_id satisfaction effort helped at",
+        pseudonym="customer_id",
+        empty="helped_other better",
+    ),
     "customer_settings": _held(Owned.BY_CUSTOMER),
     "claim_codes": _held(
         Owned.BY_CUSTOMER,
@@ -180,6 +197,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "device_replacements": "new_id old_id at by",
         "erased_objections": "address_hash purpose at",
         "history_erasures": "device_id asked_at",
+        "service_slots": "id team starts_at ends_at",
     }.items()
 }
 """Tables about the company, its staff and its products, each with all of its columns: a new one must be decided on."""

@@ -12,11 +12,12 @@ from device_models.profile import GENERIC
 from device_models.registry import Device
 from gateway import commands as c
 from gateway import rule_versions
-from gateway.cases import agent, inbound, mail, reading, silences, unjoined, verdicts
+from gateway.cases import agent, desk, inbound, mail, reading, silences, unjoined, verdicts
 from gateway.cases.alerts import look_again
 from gateway.cases.crowds import begin_watch
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
+from gateway.desk_commands import DeskCommand
 from gateway.enrolment_commands import EnrolmentCommand
 from gateway.help_desk_commands import HelpDeskCommand
 from gateway.help_desks import record as help_desks
@@ -152,6 +153,8 @@ class Batch:
             return owners.run(tx, self, command)
         if isinstance(command, EnrolmentCommand):
             return enrolling.run(tx, self, command)
+        if isinstance(command, DeskCommand):
+            return desk.run(tx, command)
         match command:
             case c.Acknowledge():
                 return agent.acknowledge(tx, command)

@@ -1,6 +1,7 @@
 """All tables of the store: importing this module makes ``metadata`` know every one of them."""
 
 from gateway.store import (
+    desk,
     enrolment,
     erasure,
     fleets,
@@ -17,6 +18,7 @@ from gateway.store import (
 )
 
 __all__ = [
+    "desk",
     "enrolment",
     "erasure",
     "fleets",

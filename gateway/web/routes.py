@@ -6,7 +6,7 @@ from gateway.web.api import customers as customer_data
 from gateway.web.api import devices as device_deeds
 from gateway.web.api import reads, writes
 from gateway.web.auth import Role
-from gateway.web.customer import claim, inbox, settings
+from gateway.web.customer import app, claim, desk, inbox, settings
 from gateway.web.customer import pages as customer
 from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
 from gateway.web.pages import (
@@ -24,6 +24,7 @@ from gateway.web.pages import (
     rules,
     silences,
     subscriptions,
+    tasks,
 )
 
 ID = r"{id:\d+}"
@@ -56,6 +57,17 @@ PUBLIC = (
     Route("POST", "/claim", claim.claim, None),
     Route("GET", "/check/{check}", claim.show_check, None),
     Route("POST", "/check/{check}", claim.check, None),
+    Route("GET", "/p/{token}/live", app.live, None),
+    Route("GET", "/p/{token}/app.webmanifest", app.manifest, None),
+    Route("GET", "/sw.js", app.service_worker, None),
+    Route("POST", "/p/{token}/call", desk.call, None),
+    Route("POST", "/p/{token}/date", desk.hold_date, None),
+    Route("GET", "/p/{token}/date.ics", desk.date_file, None),
+    Route("POST", "/p/{token}/wish", desk.wish_date, None),
+    Route("POST", "/p/{token}/mute", desk.mute, None),
+    Route("POST", "/p/{token}/wrong", desk.judge, None),
+    Route("POST", "/p/{token}/rate", desk.rate, None),
+    Route("POST", "/p/{token}/push", app.subscribe, None),
     Route("GET", "/p/{token}/settings", settings.show_settings, None),
     Route("POST", "/p/{token}/settings", settings.save_settings, None),
     Route("POST", "/p/{token}/location", settings.choose_location, None),
@@ -92,6 +104,7 @@ PAGES = (
     Route("GET", "/devices/{id}", devices.show_device, _VIEWER),
     Route("GET", "/offers", lists.show_offers, _VIEWER),
     Route("GET", "/silences", silences.show_silences, _VIEWER),
+    Route("GET", "/tasks", tasks.show_tasks, _VIEWER),
     Route("GET", "/rejected", lists.show_rejected, _VIEWER),
     Route("GET", "/rules", rules.show_rules, _VIEWER),
     Route("GET", "/rules/{id}", rules.show_rule, _VIEWER),
@@ -113,6 +126,8 @@ DEEDS = (
     Route("POST", "/hold", messages.hold, _AGENT),
     Route("POST", "/release", messages.release, _LEAD),
     Route("POST", "/silences", silences.create, _AGENT),
+    Route("POST", f"/tasks/{ID}/settle", tasks.settle, _AGENT),
+    Route("POST", f"/dates/{ID}/cancel", tasks.cancel_date, _AGENT),
     Route("POST", f"/silences/{ID}/end", silences.end, _AGENT),
     Route("POST", "/me/password", account.change_password, _VIEWER),
     Route("POST", "/me/second-factor", account.set_second_factor, _VIEWER),
@@ -153,6 +168,9 @@ API = (
     *(Route("POST", f"/api/messages/{ID}/{name}", messages.act_on_message, _AGENT) for name in MESSAGE_COMMANDS),
     Route("POST", "/api/hold", messages.hold, _AGENT),
     Route("POST", "/api/release", messages.release, _LEAD),
+    Route("GET", "/api/tasks", tasks.list_tasks, _VIEWER),
+    Route("POST", f"/api/tasks/{ID}/settle", tasks.settle, _AGENT),
+    Route("POST", f"/api/dates/{ID}/cancel", tasks.cancel_date, _AGENT),
     Route("POST", "/api/silences", silences.create, _AGENT),
     Route("POST", f"/api/silences/{ID}/end", silences.end, _AGENT),
     Route("GET", "/api/users", admin.list_users, _ADMIN),

@@ -23,6 +23,8 @@ def content_security_policy(tiles_url: str | None) -> str:
             f"img-src 'self' data:{tiles}",
             "connect-src 'self'",
             "font-src 'self'",
+            "manifest-src 'self'",
+            "worker-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",

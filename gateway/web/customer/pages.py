@@ -7,8 +7,10 @@ from http import HTTPStatus
 from aiohttp import web
 
 from device_models.purpose import Purpose
+from gateway.cases.desk import HELPED
 from gateway.commands import CommandRefused, CustomerWrote, ServiceAnswered, SetConsent
-from gateway.web.access import form_of
+from gateway.web.access import form_of, read
+from gateway.web.customer.desk import load_desk
 from gateway.web.customer.session import Opened, back, open_link, page
 from gateway.web.customer.view import CustomerView, view_of
 from gateway.web.deps import DEPS
@@ -16,14 +18,17 @@ from gateway.web.links import CustomerLink
 
 LONGEST_TEXT = 2000
 STOPPABLE = tuple(purpose for purpose in Purpose if purpose is not Purpose.SAFETY)
-NOTICES = frozenset({"sent", "tried_thanks", "service_thanks"})
+NOTICES = frozenset({"sent", "tried_thanks", "service_thanks", "date_cancelled", "rate_thanks"})
+PROBLEMS = frozenset({"date_taken", "date_past", "address_wrong"})
+"""What a form that sent them back here could not do."""
 
 
 async def show_page(request: web.Request) -> web.StreamResponse:
     """GET /p/{token}."""
     opened = await open_link(request)
-    notice = request.query.get("said", "")
-    return _page(request, opened, notice=notice if notice in NOTICES else "")
+    said = request.query.get("said", "")
+    problem = opened.t[said] if said in PROBLEMS else ""
+    return await _page(request, opened, notice=said if said in NOTICES else "", problem=problem)
 
 
 async def write(request: web.Request) -> web.StreamResponse:
@@ -31,10 +36,10 @@ async def write(request: web.Request) -> web.StreamResponse:
     opened = await open_link(request)
     text = (await form_of(request)).get("text", "").replace("\r\n", "\n").strip()
     if not text:
-        return _page(request, opened, error=opened.t["empty"], status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return await _page(request, opened, error=opened.t["empty"], status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if len(text) > LONGEST_TEXT:
         error = opened.t["too_long"].format(most=LONGEST_TEXT)
-        return _page(request, opened, error=error, draft=text, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return await _page(request, opened, error=error, draft=text, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     await _submit_words(request, opened.link, text)
     raise back(request, "sent")
 
@@ -100,12 +105,21 @@ async def stop(request: web.Request) -> web.StreamResponse:
     return _stop_page(request, opened, stopped=True)
 
 
-def _page(
-    request: web.Request, opened: Opened, notice: str = "", error: str = "", draft: str = "", status: int = 200
+async def _page(
+    request: web.Request,
+    opened: Opened,
+    *,
+    notice: str = "",
+    problem: str = "",
+    error: str = "",
+    draft: str = "",
+    status: int = 200,
 ) -> web.Response:
-    view: CustomerView = view_of(opened.facts, request.app[DEPS].profiles, request.app[DEPS].clock.now())
-    words = {"notice": notice, "error": error, "draft": draft, "longest": LONGEST_TEXT}
-    return page(request, "page", opened, status, view=view, **words)
+    deps, now = request.app[DEPS], request.app[DEPS].clock.now()
+    view: CustomerView = view_of(opened.facts, deps.profiles, now, deps.brand)
+    desk = await read(request, load_desk, opened.facts.customer, opened.facts.case, opened.t, now)
+    words = {"notice": notice, "problem": problem, "error": error, "draft": draft, "longest": LONGEST_TEXT}
+    return page(request, "page", opened, status, view=view, desk=desk, helped=HELPED, **words)
 
 
 def _stop_page(request: web.Request, opened: Opened, *, stopped: bool) -> web.Response:

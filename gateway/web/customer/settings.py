@@ -234,6 +234,7 @@ async def _page(
         reached=[(channel, channel_title(channel, t)) for channel in reached],
         languages=[(tag, Locale(tag).get_display_name(tag) or tag) for tag in sorted(TEXTS)],
         quiet=(begins, ends),
+        push_key=deps.push_key,
         location=location,
         products=[_product(request, line, card, opened.proved) for line in owned],
         past=[(title_of(line.explanation, line.rule, card.locale), _day(formats, line.opened_at)) for line in past],

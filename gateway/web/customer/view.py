@@ -18,8 +18,8 @@ from gateway.web.queries.cases import CaseLine, TimelineEntry
 from gateway.web.queries.devices import DeviceLine
 from gateway.web.queries.people import CustomerCard
 from gateway.web.queries.sight import Sight, own_words, sight_of
-from gateway.web.twin import STALE_AFTER_INTERVALS, twin_of
-from gateway.web.wording import field_spec, text_in, title_of
+from gateway.web.twin import twin_of
+from gateway.web.wording import field_spec, moment, text_in, title_of
 from notifiers.formats import Formats
 
 SHOWN_STATES = frozenset({"handed_over", "accepted", "delivered", "read", "unknown"})
@@ -86,6 +86,10 @@ class CustomerView:
     is_service: bool
     said: Sequence[Said]
     choices: Sequence[Choice]
+    known: Sequence[tuple[str, str]]
+    """(what, value) of what we know."""
+    then: Sequence[str]
+    """What happens next, in sentences."""
 
 
 def load(connection: sa.Connection, link: CustomerLink) -> CustomerFacts | None:
@@ -114,7 +118,9 @@ def _is_revoked(connection: sa.Connection, link: CustomerLink) -> bool:
     return since is not None and (link.issued_at is None or link.issued_at < since.replace(microsecond=0))
 
 
-def view_of(facts: CustomerFacts, profiles: Mapping[str, DeviceProfile], now: datetime) -> CustomerView:
+def view_of(
+    facts: CustomerFacts, profiles: Mapping[str, DeviceProfile], now: datetime, brand: str = ""
+) -> CustomerView:
     """Work out the page."""
     customer, case = facts.customer, facts.case
     language = language_of(customer.locale)
@@ -122,19 +128,23 @@ def view_of(facts: CustomerFacts, profiles: Mapping[str, DeviceProfile], now: da
     formats = formats_of(customer, now)
     profile = profiles.get(case.profile or "") if case else None
     is_service = case is not None and case.kind == "maintenance"
+    figure = _figure(facts, profile, t, formats, now) if case and not is_service else None
+    unseen = _unseen_since(facts, profile, now)
     return CustomerView(
         language=language,
         t=t,
         hello=t["hello"].format(name=customer.name),
         product=_product(facts, profile, customer.locale),
-        sentence=_sentence(case, t, formats, customer.locale),
-        figure=_figure(facts, profile, t, formats, now) if case and not is_service else None,
+        sentence=_sentence(case, t, formats, customer.locale, unseen),
+        figure=figure,
         advice=text_in(case.explanation.get("advice"), customer.locale) if case and case.open else "",
-        progress=_progress(facts, t),
+        progress=_progress(facts, t, unseen),
         is_open=case is not None and case.open,
         is_service=is_service,
         said=_said(facts.timeline, formats),
         choices=[Choice(p.value, t[f"purpose_{p.value}"], allows(customer, p)) for p in CHOICES],
+        known=_known(case, profile, t, formats) if case and not is_service else (),
+        then=_then(case, t, formats, brand, now) if case else (),
     )
 
 
@@ -164,11 +174,12 @@ def _product(facts: CustomerFacts, profile: DeviceProfile | None, locale: str) -
     return text_in(profile.title, locale) if profile else ""
 
 
-def _sentence(case: CaseLine | None, t: Texts, formats: Formats, locale: str) -> str:
+def _sentence(case: CaseLine | None, t: Texts, formats: Formats, locale: str, unseen: datetime | None) -> str:
     if case is None:
         return t["offer_sentence"]
     if not case.open and case.kind != "maintenance":
-        return t["fixed_sentence"]
+        # Nobody is told that all is well by a device that is not heard.
+        return t["over_unseen"].format(since=when(formats, unseen)) if unseen else t["fixed_sentence"]
     title = title_of(case.explanation, case.rule, locale)
     return title if title.endswith((".", "!", "?", "؟", "。", "！", "？")) else t["sentence"].format(title=title)
 
@@ -190,7 +201,7 @@ def _figure(
     if at is None or not isinstance(value, int | float):
         return Figure(title, "–", t["never_seen"], stale=True)
     shown = formats.quantity(value, spec.unit, spec.decimals)
-    if profile is not None and now - at > profile.reporting_interval * STALE_AFTER_INTERVALS:
+    if profile is not None and now - at > seen_within(profile):
         since = " ".join(part for part in formats.moment(at) if part)
         return Figure(title, shown, t["cannot_see"].format(since=since, last=shown), stale=True)
     if now - at < timedelta(minutes=2):
@@ -199,12 +210,13 @@ def _figure(
     return Figure(title, shown, t["ago"].format(span=span), stale=False)
 
 
-def _progress(facts: CustomerFacts, t: Texts) -> Sequence[tuple[str, str]]:
+def _progress(facts: CustomerFacts, t: Texts, unseen: datetime | None) -> Sequence[tuple[str, str]]:
     case = facts.case
     if case is None:
         return ()
     helping = case.acknowledged_at is not None or case.assignee is not None
-    states = ("done", "done", "done") if not case.open else ("done", "now" if helping else "later", "later")
+    over = ("done", "done", "now" if unseen else "done")
+    states = over if not case.open else ("done", "now" if helping else "later", "later")
     if case.open and not helping:
         states = ("now", "later", "later")
     return tuple(zip((t["noticed"], t["helping"], t["fixed"]), states, strict=True))
@@ -218,3 +230,45 @@ def _said(timeline: Sequence[TimelineEntry], formats: Formats) -> Sequence[Said]
             at = " ".join(part for part in formats.moment(entry.at) if part)
             said.append(Said(ours, entry.text, at))
     return said
+
+
+def when(formats: Formats, at: datetime) -> str:
+    """Write a moment, past or to come: the time alone where it is today."""
+    today = at.astimezone(formats.zone).date() == formats.now.astimezone(formats.zone).date()
+    return formats.time(at) if today else f"{formats.short_date(at)}, {formats.time(at)}"
+
+
+def seen_within(profile: DeviceProfile) -> timedelta:
+    """How old a reading may be and still count as what is so now: an interval, and what a message may be late."""
+    return profile.reporting_interval + max(timedelta(minutes=1), profile.reporting_interval / 4)
+
+
+def _unseen_since(facts: CustomerFacts, profile: DeviceProfile | None, now: datetime) -> datetime | None:
+    """Since when the device was not heard, past its interval; None while it is."""
+    heard_at = facts.device.heard_at if facts.device else None
+    if heard_at is None or profile is None:
+        return None
+    return heard_at if now - heard_at > seen_within(profile) else None
+
+
+def _known(case: CaseLine, profile: DeviceProfile | None, t: Texts, formats: Formats) -> Sequence[tuple[str, str]]:
+    known: list[tuple[str, str]] = []
+    if (since := moment(case.explanation.get("since"))) is not None:
+        known.append((t["know_since"], when(formats, since)))
+    name, limit = case.explanation.get("field"), case.explanation.get("limit")
+    if isinstance(name, str) and isinstance(limit, int | float) and not isinstance(limit, bool):
+        spec = field_spec(profile, name)
+        known.append((t["know_limit"], formats.quantity(limit, spec.unit, spec.decimals)))
+    return known
+
+
+def _then(case: CaseLine, t: Texts, formats: Formats, brand: str, now: datetime) -> Sequence[str]:
+    if not case.open:
+        return (t["then_done"],)
+    if case.acknowledged_at is not None or case.assignee is not None:
+        first = t["then_helping"].format(brand=brand)
+    elif case.response_due_at is not None and case.response_due_at > now and case.first_response_at is None:
+        first = t["then_look"].format(at=when(formats, case.response_due_at))
+    else:
+        first = t["then_soon"]
+    return (first, t["then_watch"])

@@ -17,6 +17,7 @@ SECTIONS = (
     ("mine", "/?view=mine", "Mine", "mine"),
     ("open", "/?view=open", "All open", None),
     ("messages", "/messages", "Messages", "messages"),
+    ("tasks", "/tasks", "Calls and dates", None),
     ("devices", "/devices", "Devices", None),
     ("offers", "/offers", "Offers", None),
     ("arrival", "/arrival", "Found on arrival", "arrival"),

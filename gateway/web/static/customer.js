@@ -1,12 +1,42 @@
-// Keeps the figure and the progress true while the page is open. The page is whole without it.
-const PARTS = ["h1", ".steps", ".figure"];
-setInterval(async () => {
-  if (document.hidden) return;
-  const answer = await fetch(location.href).catch(() => null);
+// Keeps the page true while it is open, and lets it be put on the home screen. The page is whole without it.
+const PARTS = ["h1", ".steps", ".figure", ".then", ".talk-list", ".asked"];
+let asked = false;
+
+async function refresh() {
+  if (document.hidden || asked) return;
+  asked = true;
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  asked = false;
   if (!answer?.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of PARTS) {
     const [now, next] = [document.querySelector(part), fresh.querySelector(part)];
-    if (now && next && now.innerHTML !== next.innerHTML) now.replaceWith(next);
+    if (!now || !next || now.innerHTML === next.innerHTML) continue;
+    // Nobody loses the button they are on.
+    if (now.contains(document.activeElement)) continue;
+    // The list itself stays: a region that is read aloud must have been there before what it says.
+    if (now.matches("[aria-live]")) now.replaceChildren(...next.childNodes);
+    else now.replaceWith(next);
   }
-}, 20000);
+}
+
+const base = document.body.dataset.base;
+if (base) {
+  const live = new EventSource(`${base}/live`);
+  live.addEventListener("change", refresh);
+  setInterval(refresh, 60000);
+  document.addEventListener("visibilitychange", refresh);
+  navigator.serviceWorker?.register("/sw.js", { scope: "/p/" }).catch(() => null);
+}
+
+const push = document.querySelector("[data-push]");
+if (push && "PushManager" in window && navigator.serviceWorker) {
+  push.hidden = false;
+  push.addEventListener("click", async () => {
+    if ((await Notification.requestPermission()) !== "granted") return;
+    const worker = await navigator.serviceWorker.ready;
+    const subscription = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: push.dataset.push });
+    const answer = await fetch(`${base}/push`, { method: "POST", body: JSON.stringify(subscription) });
+    if (answer.ok) location.reload();
+  });
+}

@@ -1,0 +1,207 @@
+"""What customers ask for on their page becomes tasks, silences and ratings, each with its line in the case."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from device_models.registry import Customer
+from gateway.cases import dates
+from gateway.cases.record import load_case
+from gateway.cases.silences import create_silence, end_silence
+from gateway.cases.timeline import add_entry, touch
+from gateway.commands import CommandRefused, CreateSilence, EndSilence
+from gateway.desk_commands import (
+    AnswerSurvey,
+    AskForCall,
+    CancelBooking,
+    ConfirmBooking,
+    DeskCommand,
+    HoldSlot,
+    MuteByCustomer,
+    OfferSlots,
+    SettleTask,
+    UnmuteByCustomer,
+    WishDate,
+)
+from gateway.outbox.queue import withdraw
+from gateway.people.enrolment import plain_address
+from gateway.store import dialect, schema
+from gateway.store.desk import survey_answers, tasks
+from gateway.transaction import Transaction
+
+MOST_OPEN_TASKS = 5
+"""Of one customer: who asks again and again is in the list already."""
+HELPED = ("steps", "message", "person", "nothing", "other")
+_LONGEST = 2000
+
+
+def run(tx: Transaction, command: DeskCommand) -> Any:
+    """Run one command of ``gateway.desk_commands``."""
+    match command:
+        case AskForCall():
+            return _ask_for_call(tx, command)
+        case WishDate():
+            return _wish_date(tx, command)
+        case SettleTask():
+            return _settle(tx, command)
+        case OfferSlots():
+            return dates.offer(tx, command)
+        case HoldSlot():
+            return dates.hold(tx, command)
+        case ConfirmBooking():
+            return dates.confirm(tx, command)
+        case CancelBooking():
+            return dates.cancel(tx, command)
+        case MuteByCustomer():
+            return _mute(tx, command)
+        case UnmuteByCustomer():
+            return _unmute(tx, command)
+        case AnswerSurvey():
+            return _answer_survey(tx, command)
+
+
+def _ask_for_call(tx: Transaction, command: AskForCall) -> int:
+    _customer(tx, command.customer_id)
+    number = None
+    if command.number and command.number.strip():
+        number = plain_address("sms", command.number)
+    row = {
+        "kind": "call",
+        "customer_id": command.customer_id,
+        "case_id": command.case_id,
+        "wanted_from": max(command.wanted_from or tx.now, tx.now),
+        "wanted_until": command.wanted_until,
+        "number": number,
+        "about": command.about.strip()[:_LONGEST],
+    }
+    return _task(tx, row, "Asks for a call.")
+
+
+def _wish_date(tx: Transaction, command: WishDate) -> int:
+    _customer(tx, command.customer_id)
+    if command.wanted_until <= tx.now:
+        raise CommandRefused("date.past")
+    row = {
+        "kind": "date",
+        "customer_id": command.customer_id,
+        "case_id": command.case_id,
+        "wanted_from": command.wanted_from,
+        "wanted_until": command.wanted_until,
+        "about": "",
+    }
+    return _task(tx, row, "Asks for a service date.")
+
+
+def _task(tx: Transaction, row: dict[str, Any], said: str) -> int:
+    t = tasks
+    open_ones = sa.select(sa.func.count()).where(t.c.customer_id == row["customer_id"], t.c.state == "open")
+    if tx.connection.execute(open_ones).scalar_one() >= MOST_OPEN_TASKS:
+        raise CommandRefused("task.too_many")
+    insert = sa.insert(t).values(state="open", created_at=tx.now, **row).returning(t.c.id)
+    number: int = tx.connection.execute(insert).scalar_one()
+    if row["case_id"] is not None:
+        words = " ".join(part for part in (said, row["about"]) if part)
+        add_entry(tx, row["case_id"], "note", "customer", body={"text": words, "task": number})
+        touch(tx, row["case_id"], needs_reply=True)
+    tx.changed("task", number)
+    return number
+
+
+def _settle(tx: Transaction, command: SettleTask) -> None:
+    t = tasks
+    row = tx.connection.execute(sa.select(t).where(t.c.id == command.task_id)).mappings().first()
+    if row is None:
+        raise CommandRefused(f"there is no task {command.task_id}")
+    if row["state"] != "open":
+        raise CommandRefused(f"task {row['id']} is {row['state']} already")
+    values = {"state": command.state, "outcome": command.outcome.strip()[:_LONGEST] or None}
+    tx.connection.execute(
+        sa.update(t).where(t.c.id == row["id"]).values(**values, settled_by=command.by, settled_at=tx.now)
+    )
+    if row["case_id"] is not None:
+        what = {"call": "Call", "date": "Service date"}[row["kind"]]
+        words = f"{what}: {command.state}. {command.outcome}".strip()
+        add_entry(tx, row["case_id"], "note", command.by, body={"text": words, "task": row["id"]})
+    tx.audit(command.by, f"task.{command.state}", str(row["id"]))
+    tx.changed("task", row["id"])
+
+
+def _mute(tx: Transaction, command: MuteByCustomer) -> int:
+    customer, case = _customer(tx, command.customer_id), _case(tx, command.case_id)
+    reason = "knows about it" if command.known else "away or switched off"
+    _unmute(tx, UnmuteByCustomer(command.customer_id, command.case_id))
+    number = create_silence(
+        tx,
+        CreateSilence(
+            by=customer.name,
+            reason=reason,
+            ends_at=command.until,
+            device_id=case["device_id"],
+            rule=case["rule"] if command.known else None,
+        ),
+    )
+    # Whose it is: it ends when the device is another's, and is theirs to end.
+    s = schema.silences
+    owner = tx.registry.owner(case["device_id"])
+    theirs = {"customer_id": owner.id} if owner is not None else {}
+    tx.connection.execute(sa.update(s).where(s.c.id == number).values(**theirs)) if theirs else None
+    withdraw(tx, case["id"], f"the customer {reason}")
+    until = f"{command.until:%Y-%m-%d %H:%M} UTC"
+    add_entry(tx, case["id"], "note", "customer", body={"text": f"{customer.name}: {reason}, until {until}."})
+    return number
+
+
+def _unmute(tx: Transaction, command: UnmuteByCustomer) -> int:
+    customer, case = _customer(tx, command.customer_id), _case(tx, command.case_id)
+    s = schema.silences.c
+    query = sa.select(s.id).where(
+        s.device_id == case["device_id"], s.author == customer.name, s.ended_at.is_(None), s.ends_at > tx.now
+    )
+    found = tx.connection.execute(query).scalars().all()
+    for silence_id in found:
+        end_silence(tx, EndSilence(silence_id, customer.name))
+    return len(found)
+
+
+def _answer_survey(tx: Transaction, command: AnswerSurvey) -> None:
+    customer, case = _customer(tx, command.customer_id), _case(tx, command.case_id)
+    rated = (command.satisfaction, command.effort)
+    if any(score is not None and not 1 <= score <= 5 for score in rated) or (
+        command.helped is not None and command.helped not in HELPED
+    ):
+        raise CommandRefused("survey.range")
+    other, better = ((text or "").strip()[:_LONGEST] or None for text in (command.helped_other, command.better))
+    if not any((*rated, command.helped, other, better)):
+        raise CommandRefused("survey.empty")
+    values = {
+        "satisfaction": command.satisfaction,
+        "effort": command.effort,
+        "helped": command.helped,
+        "helped_other": other,
+        "better": better,
+        "at": tx.now,
+    }
+    a = survey_answers
+    key = {"case_id": case["id"], "customer_id": customer.id}
+    if not dialect.insert_new(tx.connection, a, {**key, **values}, unique=["case_id", "customer_id"]):
+        theirs = (a.c.case_id == case["id"], a.c.customer_id == customer.id)
+        tx.connection.execute(sa.update(a).where(*theirs).values(**values))
+    scores = [f"satisfaction {rated[0]} of 5" if rated[0] else "", f"effort {rated[1]} of 5" if rated[1] else ""]
+    said = "; ".join(
+        part for part in (*scores, f"helped: {command.helped}" if command.helped else "", other, better) if part
+    )
+    add_entry(tx, case["id"], "note", "customer", body={"text": f"Rated: {said}"})
+
+
+def _case(tx: Transaction, case_id: int) -> sa.RowMapping:
+    row = load_case(tx, case_id)
+    if row is None:
+        raise CommandRefused(f"there is no case {case_id}")
+    return row
+
+
+def _customer(tx: Transaction, customer_id: str) -> Customer:
+    customer = tx.registry.customers.get(customer_id)
+    if customer is None:
+        raise CommandRefused(f"there is no customer {customer_id}")
+    return customer

@@ -1,0 +1,95 @@
+"""The customer's page as an app on their phone: manifest, service worker, live changes, and push to this browser."""
+
+import asyncio
+from importlib.resources import files
+
+import orjson
+import structlog
+from aiohttp import web
+
+from gateway.enrolment_commands import LinkAddress, MakeLinkCode
+from gateway.web.customer.session import base_of, open_link
+from gateway.web.deps import DEPS
+from gateway.web.sse import COALESCE_S, HUB, PING_S
+
+LARGEST_SUBSCRIPTION = 4096
+
+log = structlog.get_logger()
+
+
+async def manifest(request: web.Request) -> web.StreamResponse:
+    """GET /p/{token}/app.webmanifest. Source: W3C Web Application Manifest."""
+    opened, deps = await open_link(request), request.app[DEPS]
+    icon = {"src": "/static/icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}
+    data = {
+        "name": deps.brand,
+        "short_name": deps.brand[:12],
+        "id": f"/p/{opened.customer_id}",
+        "start_url": base_of(request),
+        "scope": "/p/",
+        "display": "standalone",
+        "lang": opened.language,
+        "dir": opened.t["dir"],
+        "background_color": "#f7f7f5",
+        "theme_color": "#2457d6",
+        "icons": [icon],
+    }
+    return web.Response(body=orjson.dumps(data), content_type="application/manifest+json")
+
+
+async def service_worker(request: web.Request) -> web.StreamResponse:
+    """GET /sw.js: from the root, since a worker reaches no further up than where it lies."""
+    code = (files("gateway.web") / "static" / "sw.js").read_text(encoding="utf-8")
+    return web.Response(text=code, content_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+async def live(request: web.Request) -> web.StreamResponse:
+    """GET /p/{token}/live: an event ``change`` whenever something on this page may be new; it carries no data."""
+    opened, hub = await open_link(request), request.app[HUB]
+    case, device = opened.facts.case, opened.facts.device
+    mine = {
+        "case": {str(case.id)} if case else set(),
+        "device": {device.id} if device else set(),
+        "customer": {opened.customer_id},
+    }
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+    await response.prepare(request)
+    listener = hub.join()
+    try:
+        await response.write(b"retry: 5000\n\n")
+        while not hub.closing:
+            try:
+                await asyncio.wait_for(listener.wake.wait(), PING_S)
+            except TimeoutError:
+                await response.write(b": still here\n\n")
+                continue
+            await asyncio.sleep(COALESCE_S)
+            changed = listener.take()
+            if any(
+                "*" in changed.get(kind, ()) or not ids.isdisjoint(changed.get(kind, ())) for kind, ids in mine.items()
+            ):
+                await response.write(b"event: change\ndata: 1\n\n")
+    except ConnectionResetError:
+        log.debug("live.page_left")
+    finally:
+        hub.leave(listener)
+    return response
+
+
+async def subscribe(request: web.Request) -> web.StreamResponse:
+    """POST /p/{token}/push: this browser's push subscription, as JSON, from whoever proved who they are."""
+    from notifiers.transports.web_push import parse_subscription
+
+    opened, deps = await open_link(request), request.app[DEPS]
+    if not opened.proved or not deps.push_key:
+        raise web.HTTPForbidden
+    text = (await request.content.read(LARGEST_SUBSCRIPTION + 1)).decode("utf-8", "replace")
+    try:
+        if len(text) > LARGEST_SUBSCRIPTION:
+            raise ValueError("is too long")
+        parse_subscription(text)
+    except ValueError as error:
+        raise web.HTTPUnprocessableEntity(text=f"The subscription {error}.") from error
+    code = await deps.commands.submit(MakeLinkCode(opened.customer_id, "webpush"))
+    await deps.commands.submit(LinkAddress("webpush", text, code))
+    return web.json_response({"ok": True})
