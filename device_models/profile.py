@@ -67,6 +67,16 @@ class ServicePlan(_Model):
     advice: Localized = Field(default_factory=dict)
 
 
+class CommandSpec(_Model):
+    """A command that staff may send to a device of this kind."""
+
+    title: Localized
+    payload: dict[str, Any] = Field(default_factory=dict)
+    """What is published, as JSON."""
+    explains: str = ""
+    """What it does, for staff."""
+
+
 class DeviceProfile(_Model):
     """A kind of product."""
 
@@ -89,6 +99,8 @@ class DeviceProfile(_Model):
     """The field in which a device says which firmware runs on it; what the registry knows follows."""
     model_field: str = "model"
     """Likewise its model."""
+    commands: dict[str, CommandSpec] = Field(default_factory=dict)
+    """What staff may send to it; empty: nothing."""
 
 
 def _text_keys(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from device_models.purpose import Purpose
 from gateway.account_commands import AccountCommand
+from gateway.case_commands import CaseCommand
 from gateway.desk_commands import DeskCommand
 from gateway.enrolment_commands import EnrolmentCommand
 from gateway.help_desk_commands import HelpDeskCommand
@@ -58,6 +59,10 @@ class Resolve:
     by: str
     resolution: str = ""
     tell_customer: bool = True
+    cause: str = ""
+    """What it was: an id of the rule's list of causes, or words."""
+    fix: str = ""
+    """What mended it, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -492,6 +497,7 @@ Command = (
     | PeopleCommand
     | EnrolmentCommand
     | DeskCommand
+    | CaseCommand
 )
 
 

@@ -16,6 +16,7 @@ from device_models.decoders.dispatch import Dispatcher
 from device_models.event import Message, Rejection, TimeSource
 from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from device_models.yaml_lines import InvalidFileError
+from gateway.case_commands import WakeCases
 from gateway.clock import Clock
 from gateway.commands import NoReceipt, PutRulesLive, SettleOutcomes, Sweep
 from gateway.config import Config
@@ -24,6 +25,7 @@ from gateway.data_lock import lock_data
 from gateway.date_feeds import FeedError, read_feed
 from gateway.decoders import build_dispatcher
 from gateway.desk_commands import OfferSlots
+from gateway.device_link import DeviceLink, Publish
 from gateway.enrolment_commands import ForgetChecks
 from gateway.errors import StartRefused
 from gateway.explaining import explain_past
@@ -45,6 +47,7 @@ from gateway.live import LiveFeed
 from gateway.mailbox import Mailbox
 from gateway.outbox.ladder import without_receipt
 from gateway.outbox.learning import count_due
+from gateway.outbox.opening import opening_line
 from gateway.outbox.preview import preview
 from gateway.outbox.sender import Sender
 from gateway.outbox.transports import make_callback_readers, make_transports, push_key
@@ -83,6 +86,7 @@ _SWEEP_EVERY = timedelta(hours=1)
 _SWEEP_PART = 500
 _SETTLE_EVERY = timedelta(minutes=1)
 _LADDER_EVERY = timedelta(seconds=30)
+_WAKE_EVERY = timedelta(seconds=20)
 _FORGET_EVERY = timedelta(minutes=5)
 _LOG_SHARE = 0.3
 _HISTORY_SHARE = 0.6
@@ -198,7 +202,9 @@ class Service:
         watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline, clock, lambda: committer.detector)
         watcher.describe(detector)
         couriers: list[Courier] = []
-        self.pipeline.on_commit = lambda outcome: _wake(sender, couriers, outcome)
+        brokers: list[Publish] = []
+        link = DeviceLink(self.store, self.pipeline, clock, brokers)
+        self.pipeline.on_commit = lambda outcome: _wake(sender, couriers, link, outcome)
 
         await asyncio.to_thread(warm_up)
         self._spawn("pipeline", self.pipeline.run())
@@ -209,6 +215,8 @@ class Service:
         couriers += self._start_subscriptions(keys.web)
         self._spawn("rules", watcher.run())
         relays = self._start_relays(stream, dispatcher)
+        brokers += _brokers(stream, broker, relays)
+        self._spawn("commands to devices", link.run())
         self.pipeline.timers_held = lambda: any(relay.catching_up for relay in relays)
         mailbox = self._make_mailbox()
         status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher, mailbox)
@@ -229,6 +237,11 @@ class Service:
         if section is None:
             return None
         return Mailbox(section.url.get_secret_value(), section.authserv_id, self.pipeline, self.store, self.clock)
+
+    def _any_to_wake(self) -> bool:
+        with self.store.read() as connection:
+            due = sa.select(schema.cases.c.id).where(schema.cases.c.snoozed_until <= self.clock.now()).limit(1)
+            return connection.execute(due).first() is not None
 
     def _load_registry(self) -> Registry:
         with self.store.read() as connection:
@@ -398,6 +411,11 @@ class Service:
                 settled = await self.pipeline.submit(SettleOutcomes())
                 log.info("notify.outcomes_settled", messages=settled)
 
+        async def wake() -> None:
+            if await asyncio.to_thread(self._any_to_wake):
+                await self.pipeline.submit(WakeCases())
+
+        scheduler.every(_WAKE_EVERY, "wake", wake)
         scheduler.every(_LADDER_EVERY, "ladder", climb)
         scheduler.every(_SETTLE_EVERY, "settle", settle)
         scheduler.every(_SWEEP_EVERY, "sweep", sweep)
@@ -427,6 +445,13 @@ class Service:
                 explain_device, self.store, committer, self.registry, profiles, device_id, self.clock.now()
             )
 
+        async def opening(case_id: int) -> str:
+            def said() -> str:
+                with self.store.read() as connection:
+                    return opening_line(connection, case_id, self.registry, profiles, config, self.clock.now())
+
+            return await asyncio.to_thread(said)
+
         twilio = config.notifiers.twilio
         deps = WebDeps(
             store=self.store,
@@ -441,6 +466,7 @@ class Service:
             preview=show,
             explain=explain,
             explain_at=partial(explain_past, self.store, self.history, self.registry, config, profiles),
+            opening=opening,
             detector=lambda: committer.detector,
             devices=self.registry.devices,
             status=status.snapshot,
@@ -493,7 +519,14 @@ def _identify(dispatcher: Dispatcher) -> Callable[[str, bytes], str | None]:
     return identify
 
 
-def _wake(sender: Sender, couriers: Sequence[Courier], outcome: Outcome) -> None:
+def _brokers(stream: Stream, broker: EmbeddedBroker | None, relays: Sequence[Relay]) -> list[Publish]:
+    """Where devices listen: the embedded broker, and each one that is relayed."""
+    return [*([stream.tell] if broker is not None else []), *(relay.publish for relay in relays)]
+
+
+def _wake(sender: Sender, couriers: Sequence[Courier], link: DeviceLink, outcome: Outcome) -> None:
+    if any(change["kind"] == "command" for change in outcome.changes):
+        link.wake()
     if any(change["kind"] in ("notification", "hold", "customer") for change in outcome.changes):
         sender.wake()
     if couriers and any(change["kind"] in ("case", "subscription") for change in outcome.changes):

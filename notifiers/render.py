@@ -179,6 +179,17 @@ class Renderer:
             buttons=content.buttons,
         )
 
+    def sentence(self, template: str, customer: Customer, facts: Mapping[str, Any], brand: Brand, now: datetime) -> str:
+        """Say only what is the matter, in the customer's language, for a person to begin an answer with.
+
+        Raises UnknownTemplate.
+        """
+        if template not in TEMPLATES:
+            raise UnknownTemplate(template)
+        words = Words(self._catalogues[self._language(customer.locale)])
+        seen = view(facts, customer, _purpose(facts) or TEMPLATES[template], words, now)
+        return self._content(template, seen, {"view": seen, "brand": brand, "words": words}).sentence
+
     def _language(self, locale: str) -> str:
         """The catalogue for a locale: its own, its language's, English."""
         for tag in (locale, locale.split("-")[0]):
@@ -277,6 +288,11 @@ def render(
 ) -> Rendered:
     """Render with what ships here; see ``Renderer.render``."""
     return _shipped().render(template, customer, facts, channel, brand, links, now)
+
+
+def render_sentence(template: str, customer: Customer, facts: Mapping[str, Any], brand: Brand, now: datetime) -> str:
+    """Say what is the matter with what ships here; see ``Renderer.sentence``."""
+    return _shipped().sentence(template, customer, facts, brand, now)
 
 
 @jinja2.pass_context

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from device_models.duration import Duration
 from device_models.localized import Localized
 from device_models.purpose import Purpose, Severity
+from rules.runbook import Cause, Step, wrong_in
 
 
 def _names(value: Any) -> Any:
@@ -100,6 +101,11 @@ class BaseRule(BaseModel):
     reopen_within: Duration = timedelta(hours=24)
     """A fault that comes back within this time of resolving reopens its case; later a new one opens."""
 
+    causes: tuple[Cause, ...] = ()
+    """What the fault may turn out to be; see ``docs/console.md``, "Resolving"."""
+    runbook: tuple[Step, ...] = ()
+    """The standard procedure, as a checklist on the case."""
+
     inhibited_by: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
     """Ids of rules that explain this one: while one of them fires, this fault opens no case and tells nobody."""
     inhibited_scope: Literal["device", "site", "hub"] = "device"
@@ -117,6 +123,12 @@ class BaseRule(BaseModel):
         if len(set(names)) < len(names):
             raise ValueError("names a profile twice")
         return names
+
+    @model_validator(mode="after")
+    def _procedure_fits_its_causes(self) -> Self:
+        if wrong := wrong_in(self.causes, self.runbook):
+            raise ValueError(wrong)
+        return self
 
     @property
     def shadow(self) -> bool:

@@ -67,8 +67,12 @@ def resolve(tx: Transaction, command: Resolve) -> None:
         resolved_by=command.by,
         resolution=command.resolution or None,
         needs_reply=False,
+        snoozed_until=None,
+        cause=command.cause.strip()[:200] or None,
+        fix=command.fix.strip()[:200] or None,
     )
-    add_entry(tx, case["id"], "resolved", command.by, body={"resolution": command.resolution})
+    body = {"resolution": command.resolution, "cause": command.cause, "fix": command.fix}
+    add_entry(tx, case["id"], "resolved", command.by, body=body)
     withdraw(tx, case["id"], "the case was resolved first")
     tx.audit(command.by, "case.resolve", str(case["id"]))
     if command.tell_customer and case["customer_id"]:
@@ -86,7 +90,8 @@ def reopen(tx: Transaction, command: Reopen) -> None:
     other = sa.select(c.c.id).where(c.c.dedupe_key == case["dedupe_key"], c.c.state == "open")
     if (newer := tx.connection.execute(other).scalar()) is not None:
         raise CommandRefused(f"case {newer} is open for the same fault; work there")
-    touch(tx, case["id"], state="open", resolved_at=None, resolved_by=None, resolution=None, assignee=command.by)
+    back = {"resolved_at": None, "resolved_by": None, "resolution": None, "cause": None, "fix": None}
+    touch(tx, case["id"], state="open", merged_into=None, assignee=command.by, **back)
     add_entry(tx, case["id"], "reopened", command.by)
     tx.audit(command.by, "case.reopen", str(case["id"]))
 

@@ -90,6 +90,8 @@ def _case_meant(
     if case_id is None and (command.answers is not None or tags.by == "number"):
         case_id = answered.case_id
     case = load_case(tx, case_id) if case_id is not None else _case_of(tx, customer)
+    if case is not None and case["merged_into"] is not None:
+        case = load_case(tx, case["merged_into"])
     return case if case is not None and customer is not None and _is_part_of(tx, case, customer) else None
 
 
@@ -122,7 +124,8 @@ def _join(
     answer = _service_answer(case, tags)
     key = f"inbound:{command.provider}:{command.provider_id}"
     needs = answer is None and move(tx, case, customer, tags, command.channel, key)
-    touch(tx, case["id"], needs_reply=case["needs_reply"] or needs)
+    wakes = {"snoozed_until": None} if needs else {}
+    touch(tx, case["id"], needs_reply=case["needs_reply"] or needs, **wakes)
     return Understood(tags.intent, customer.id, case["id"], answer)
 
 

@@ -43,6 +43,10 @@ class _LogClient(Client):
         return dict(_parsed(raw)) if len(raw) <= _LONGEST_REPEATED else Client._parse_header_lines(raw)
 
 
+class NotPublished(Exception):
+    """A broker did not take a message; the reason says why. Trying again is safe."""
+
+
 class Unreachable(StartRefused):
     """NATS did not answer; trying again later may help."""
 

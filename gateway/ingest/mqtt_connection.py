@@ -21,6 +21,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from gateway.ingest.connection import NotPublished
+
 _CONNECT_S = 10.0
 _SESSION_EXPIRY_S = 7 * 24 * 3600
 _RETAINED_FOR_NEW_SUBSCRIPTIONS = 1
@@ -150,6 +152,12 @@ class MqttConnection:
         if not answer.done():
             raise ConnectRefused("no answer to SUBSCRIBE")
         return answer.result()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish at QoS 1, without waiting for the acknowledgement. Raises NotPublished."""
+        sent = self._client.publish(topic, payload, qos=1)
+        if sent.rc is not mqtt.MQTT_ERR_SUCCESS:
+            raise NotPublished(mqtt.error_string(sent.rc))
 
     async def wait_ended(self) -> str:
         """Return why the connection ended, once it has."""

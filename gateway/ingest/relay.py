@@ -23,7 +23,7 @@ from operator import attrgetter
 import structlog
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from gateway.ingest.connection import redacted
+from gateway.ingest.connection import NotPublished, redacted
 from gateway.ingest.filters import matches
 from gateway.ingest.mqtt_connection import ConnectRefused, Delivery, MqttConnection
 from gateway.ingest.relay_settings import RelaySettings, RelayStatus
@@ -101,6 +101,12 @@ class Relay:
             if self._connection:
                 await self._connection.close()
             self.status.connected_since = None
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Publish to the relayed broker at QoS 1. Raises NotPublished."""
+        if self._connection is None or not self._connection.open:
+            raise NotPublished(f"{self._settings.client_id}: not connected")
+        self._connection.publish(topic, payload)
 
     async def _stay_connected(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -14,10 +14,10 @@ from nats.js.errors import NotFoundError
 
 from device_models.event import Message
 from gateway.errors import StartRefused
-from gateway.ingest.connection import Unreachable, connect
+from gateway.ingest.connection import NotPublished, Unreachable, connect
 from gateway.ingest.log_stream import EMBEDDED, LogSettings, ensure
 from gateway.ingest.reader import OrderedReader
-from gateway.ingest.topics import RELAY_PREFIX, RETAINED_HEADER, log_address
+from gateway.ingest.topics import RELAY_PREFIX, RETAINED_HEADER, log_address, subject_of
 from gateway.ingest.writer import MESSAGE_ID_HEADER, LogWriter, Stored, settled
 
 log = structlog.get_logger(__name__)
@@ -179,6 +179,14 @@ class Stream:
         if size > self.max_payload_bytes:
             raise ValueError(f"payload: {len(payload)} bytes; the log takes {self.max_payload_bytes} with its headers")
         return await self._writer.send(subject, payload, headers)
+
+    async def tell(self, topic: str, payload: bytes) -> None:
+        """Publish to the devices that listen on an MQTT topic of this server. Raises NotPublished, ValueError."""
+        try:
+            await self._client.publish(subject_of(topic), payload)
+            await self._client.flush(int(_ANSWER_S))
+        except (NatsError, OSError) as error:
+            raise NotPublished(f"the broker does not answer: {error}") from error
 
     async def stored(self, sent: asyncio.Future[Stored], within_s: float = _ANSWER_S) -> Stored:
         """Wait until a published message is stored. Raises NotStored."""

@@ -105,9 +105,9 @@ HELD: Mapping[str, Held] = {
         Owned.BY_CUSTOMER,
         keep="id dedupe_key rule fault kind device_id severity purpose state on_arrival explanation opened_at "
         "updated_at response_due_at first_response_at acknowledged_at assignee needs_reply resolved_at resolved_by "
-        "reopened previous_case_id version",
+        "reopened previous_case_id version snoozed_until merged_into escalated_at cause",
         pseudonym="customer_id",
-        empty="resolution",
+        empty="resolution field_task fix",
     ),
     "timeline": _held(Owned.BY_CASE, keep="id case_id at kind author notification_id", empty="body"),
     "notifications": _held(
@@ -183,6 +183,12 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "crowds": "key rule alike state",
         # Said by staff, or by "customer" without a name.
         "verdicts": "id case_id transition_id rule device_id verdict duplicate_of said_by at fired_at",
+        "case_links": "case_id other_id",
+        "case_steps": "case_id step done_by done_at",
+        "device_commands": "id device_id case_id name payload state reason sent_by asked_at published_at confirmed_at",
+        # Written by staff for many customers.
+        "macros": "name text sends saved_by saved_at",
+        "saved_views": "id owner name query saved_at",
         "rule_sets": "id version rules origin files_version who put_live_at migration",
         "users": "name password_hash role created_at disabled totp_secret totp_step",
         "sessions": "token_hash user_name created_at expires_at address browser",

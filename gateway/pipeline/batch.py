@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 import structlog
 
-from device_models.event import Event, Message, Rejection, Tick
+from device_models.event import Event, EventKind, Message, Rejection, Tick
 from device_models.profile import GENERIC
 from device_models.registry import Device
 from gateway import commands as c
 from gateway import rule_versions
-from gateway.cases import agent, desk, inbound, mail, reading, silences, unjoined, verdicts
+from gateway.case_commands import CaseCommand
+from gateway.cases import agent, desk, device_commands, inbound, mail, reading, silences, unjoined, verdicts, work
 from gateway.cases.alerts import look_again
 from gateway.cases.crowds import begin_watch
 from gateway.cases.record import load_case
@@ -90,6 +91,14 @@ class Batch:
                 # One event that trips a fault of ours must not stop the stream for everybody else.
                 log.exception("pipeline.event_quarantined", device_id=event.device_id, sequence=message.sequence)
                 rejections.append(quarantine(message, error))
+        device_commands.confirm(
+            self._tx,
+            {
+                event.device_id: message.received_at
+                for message, event in decoded
+                if not event.retained and event.kind is not EventKind.COMMAND
+            },
+        )
         self._outcome.events += len(decoded)
         self._outcome.rejected += len(rejections)
         record_rejections(self._tx, rejections)
@@ -149,6 +158,8 @@ class Batch:
 
     def _dispatch(self, command: c.Command) -> Any:
         tx = self._tx
+        if isinstance(command, CaseCommand):
+            return work.run(tx, command)
         if isinstance(command, PeopleCommand):
             return owners.run(tx, self, command)
         if isinstance(command, EnrolmentCommand):

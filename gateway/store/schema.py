@@ -254,8 +254,20 @@ cases = Table(
     Column("resolution", sa.Text),
     Column("reopened", sa.Integer, nullable=False),
     Column("previous_case_id", sa.BigInteger),
+    Column("snoozed_until", UtcTime),
+    Column("merged_into", sa.BigInteger, index=True),
+    Column("escalated_at", UtcTime),
+    Column("field_task", sa.Text),
+    Column("cause", sa.Text),
+    Column("fix", sa.Text),
     Column("version", sa.Integer, nullable=False),
     Index("ix_cases_state_updated_at", "state", "updated_at"),
+    Index(
+        "ix_cases_snoozed_until",
+        "snoozed_until",
+        sqlite_where=sa.text("snoozed_until IS NOT NULL"),
+        postgresql_where=sa.text("snoozed_until IS NOT NULL"),
+    ),
     Index("ix_cases_rule", "rule"),
     Index("ix_cases_assignee_state_updated_at", "assignee", "state", "updated_at"),
     # The console's queue: what it sorts and counts by, of the few cases that are open, so that the rest is never read.
@@ -267,6 +279,7 @@ cases = Table(
         "acknowledged_at",
         "on_arrival",
         "severity",
+        "snoozed_until",
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
     ),
@@ -281,6 +294,8 @@ cases = Table(
 """``state``: open | resolved. ``on_arrival`` cases stand in their own list and message nobody.
 
 ``explanation`` is the opening (or latest reopening) transition's; ``resolved_by`` is ``telemetry`` or a user's name.
+``cause`` and ``fix``: what staff found, by the id in the rule's list or in their own words. ``merged_into``: it is
+worked on within that case. ``field_task``: what somebody was sent to do there.
 """
 
 timeline = Table(
@@ -295,7 +310,9 @@ timeline = Table(
     Column("notification_id", sa.BigInteger),
 )
 """One line each. ``kind``: opened reopened firing recovered resolved acknowledged assigned note message_out message_in
-withheld verdict. ``author``: ``gateway``, ``customer`` or a user's name."""
+withheld verdict snoozed woken merged unmerged split linked unlinked escalated deescalated field_service
+field_called_back step reported command command_published command_failed command_confirmed.
+``author``: ``gateway``, ``customer`` or a user's name."""
 
 notifications = Table(
     "notifications",

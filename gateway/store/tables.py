@@ -1,6 +1,7 @@
 """All tables of the store: importing this module makes ``metadata`` know every one of them."""
 
 from gateway.store import (
+    case_work,
     desk,
     enrolment,
     erasure,
@@ -18,6 +19,7 @@ from gateway.store import (
 )
 
 __all__ = [
+    "case_work",
     "desk",
     "enrolment",
     "erasure",

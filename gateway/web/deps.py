@@ -104,6 +104,8 @@ class WebDeps:
     """The registered devices by id, as the writer knows them."""
     notifiers: Notifiers = field(default_factory=Notifiers)
     """Which channels there are, and how a messenger is opened from the customer's page."""
+    opening: Callable[[int], Awaitable[str]] | None = None
+    """How an answer to a case may begin, in the customer's language; empty where there is nothing to say."""
     brand: str = "Proactive Support"
     mode: str = "approve"
     """off | approve | auto: what becomes of messages by default."""

@@ -70,7 +70,10 @@ def _reply(case_id: int, by: str, sent: Sent) -> Command:
 def _resolve(case_id: int, by: str, sent: Sent) -> Command:
     # A form leaves an unticked box out, so its absence means no there, and the command's default elsewhere.
     tell = flag_of(sent, "tell_customer", default="_form" not in sent)
-    return Resolve(case_id, by, optional_text(sent, "resolution"), tell)
+    # One button may say both: what it was, and what mended it.
+    chosen, _, mended = optional_text(sent, "found").partition("|")
+    cause, fix = optional_text(sent, "cause") or chosen, optional_text(sent, "fix") or mended
+    return Resolve(case_id, by, optional_text(sent, "resolution"), tell, cause, fix)
 
 
 def _verdict(case_id: int, by: str, sent: Sent) -> Command:

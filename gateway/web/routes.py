@@ -6,12 +6,14 @@ from gateway.web.api import customers as customer_data
 from gateway.web.api import devices as device_deeds
 from gateway.web.api import reads, writes
 from gateway.web.auth import Role
+from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.customer import app, claim, desk, inbox, settings
 from gateway.web.customer import pages as customer
-from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
+from gateway.web.forms import MESSAGE_COMMANDS
 from gateway.web.pages import (
     account,
     admin,
+    by_hand,
     case,
     demo,
     devices,
@@ -98,6 +100,9 @@ PAGES = (
     Route("GET", "/live", sse.stream, _VIEWER),
     Route("GET", f"/cases/{ID}", case.show_case, _VIEWER),
     Route("GET", f"/cases/{ID}/chart", case.show_chart, _VIEWER),
+    Route("GET", "/new", by_hand.show_form, _VIEWER),
+    Route("GET", "/find", by_hand.find, _VIEWER),
+    Route("GET", "/macros", by_hand.show_macros, _VIEWER),
     Route("GET", "/messages", messages.show_messages, _VIEWER),
     Route("GET", "/devices", devices.show_devices, _VIEWER),
     Route("GET", "/devices/map.json", devices.map_data, _VIEWER),
@@ -121,6 +126,9 @@ DEEDS = (
     Route("POST", "/logout", login.log_out, _VIEWER),
     Route("POST", "/bulk", queue.bulk, _AGENT),
     *(Route("POST", f"/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),
+    Route("POST", "/cases", by_hand.open_case, _AGENT),
+    Route("POST", "/devices/{id}/command", by_hand.send_command, _AGENT),
+    Route("POST", "/macros", by_hand.save_macro, _LEAD),
     *(Route("POST", f"/messages/{ID}/{name}", messages.act_on_message, _AGENT) for name in MESSAGE_COMMANDS),
     # Everyone who answers customers may pull the brake; letting go again, or dropping what was kept, is for a lead.
     Route("POST", "/hold", messages.hold, _AGENT),
@@ -149,6 +157,8 @@ API = (
     Route("GET", "/api/devices/unknown", reads.list_unknown, _VIEWER),
     Route("GET", "/api/devices/{id}", reads.get_device, _VIEWER),
     Route("GET", "/api/devices/{id}/explain", reads.explain_device, _VIEWER),
+    Route("GET", "/api/find", by_hand.find, _VIEWER),
+    Route("GET", "/api/macros", by_hand.list_macros, _VIEWER),
     Route("GET", "/api/messages", reads.list_messages, _VIEWER),
     Route("GET", f"/api/messages/{ID}", reads.get_message, _VIEWER),
     Route("GET", f"/api/messages/{ID}/preview", messages.show_preview_text, _VIEWER),
@@ -165,6 +175,9 @@ API = (
     Route("POST", "/api/subscriptions/resume", subscriptions.resume, _ADMIN),
     Route("GET", "/api/status", reads.get_status, _VIEWER),
     *(Route("POST", f"/api/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),
+    Route("POST", "/api/cases", by_hand.open_case, _AGENT),
+    Route("POST", "/api/devices/{id}/command", by_hand.send_command, _AGENT),
+    Route("POST", "/api/macros", by_hand.save_macro, _LEAD),
     *(Route("POST", f"/api/messages/{ID}/{name}", messages.act_on_message, _AGENT) for name in MESSAGE_COMMANDS),
     Route("POST", "/api/hold", messages.hold, _AGENT),
     Route("POST", "/api/release", messages.release, _LEAD),

@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.store import schema
-from gateway.web.forms import CASE_COMMANDS, MESSAGE_COMMANDS
+from gateway.web.case_forms import CASE_COMMANDS
+from gateway.web.forms import MESSAGE_COMMANDS
 from tests.gateway.web_fleet import NOW, TOKENS
 from tests.gateway.web_visit import Visit, visit
 
@@ -224,5 +225,7 @@ async def test_a_new_token_is_shown_once_and_works(tmp_path: Path) -> None:
 
 
 def test_every_command_of_a_person_has_its_form() -> None:
-    assert set(CASE_COMMANDS) == {"acknowledge", "assign", "note", "reply", "resolve", "reopen", "service"}
+    answering = {"acknowledge", "assign", "note", "reply", "resolve", "reopen", "service", "verdict"}
+    working = {"snooze", "merge", "unmerge", "split", "link", "escalate", "field", "step"}
+    assert set(CASE_COMMANDS) == answering | working
     assert set(MESSAGE_COMMANDS) == {"approve", "discard", "resend"}

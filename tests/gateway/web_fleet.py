@@ -39,6 +39,7 @@ from gateway.explaining import explain_past
 from gateway.history import Sample
 from gateway.history.embedded import EmbeddedHistory
 from gateway.live import LiveFeed
+from gateway.outbox.opening import opening_line
 from gateway.outbox.preview import preview
 from gateway.outbox.transports import make_callback_readers
 from gateway.people.registry import Registry, load_registry
@@ -254,6 +255,10 @@ async def town(
     async def explain(device_id: str) -> Sequence[Mapping[str, Any]]:
         return await asyncio.to_thread(explain_device, store, committer, registry, profiles, device_id, clock.now())
 
+    async def opening(case_id: int) -> str:
+        with store.read() as connection:
+            return opening_line(connection, case_id, registry, profiles, settings, clock.now())
+
     class Submitting:
         async def submit(self, command: Command) -> Any:
             return await made.submit(command)
@@ -271,6 +276,7 @@ async def town(
         preview=show,
         explain=explain,
         explain_at=partial(explain_past, store, history, registry, settings, profiles),
+        opening=opening,
         detector=lambda: committer.detector,
         devices=registry.devices,
         status=lambda: status_of(committer.detector),

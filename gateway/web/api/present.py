@@ -57,6 +57,12 @@ def case(line: CaseLine) -> dict[str, Any]:
         "resolution": line.resolution,
         "reopened": line.reopened,
         "previous_case_id": line.previous_case_id,
+        "snoozed_until": line.snoozed_until,
+        "merged_into": line.merged_into,
+        "escalated_at": line.escalated_at,
+        "field_task": line.field_task,
+        "cause": line.cause,
+        "fix": line.fix,
         "version": line.version,
     }
 
@@ -65,6 +71,7 @@ def entry(line: TimelineEntry) -> dict[str, Any]:
     """Present a line of a timeline."""
     return {
         "id": line.id,
+        "case_id": line.case_id,
         "at": line.at,
         "kind": line.kind,
         "author": line.author,

@@ -64,6 +64,10 @@ async def get_case(request: web.Request) -> web.StreamResponse:
             **present.case(facts.case),
             "timeline": [present.entry(entry) for entry in facts.timeline],
             "verdict": facts.verdict,
+            "linked": [line.id for line in facts.work.linked],
+            "merged": [line.id for line in facts.work.merged],
+            "steps": {step: {"by": by, "at": at} for step, (by, at) in facts.work.steps.items()},
+            "commands": [present.plain(row) for row in facts.work.commands],
             "messages": [present.message(line, facts.case.rule, facts.case.opened_at) for line in sent],
             "evidence": evidence,
         }

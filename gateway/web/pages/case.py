@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,22 +10,24 @@ import structlog
 from aiohttp import web
 
 from gateway.cases.verdicts import verdict_of
-from gateway.web import forms
 from gateway.web.access import IDENTITY, csrf_of, fields, is_api, read, wants_json
 from gateway.web.auth import Role
+from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
 from gateway.web.evidence import RANGES, WIDTH, draw
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, devices, messages, people, queue
+from gateway.web.queries.case_work import CaseWork, work_on
 from gateway.web.queries.cases import CaseLine, TimelineEntry
 from gateway.web.queries.devices import DeviceLine
 from gateway.web.queries.messages import MessageLine
 from gateway.web.queries.people import CustomerCard
 from gateway.web.render import html
 from gateway.web.twin import fields_of, twin_of
-from gateway.web.wording import circumstances, text_in
+from gateway.web.wording import circumstances, text_in, zone_of
 from notifiers.message import Rendered
 from notifiers.reasons import CODES, Reason
+from rules.runbook import by_share, in_order
 
 log = structlog.get_logger()
 
@@ -51,6 +53,7 @@ class CaseFacts:
     verdict: Mapping[str, Any] | None
     """See ``verdict_of``."""
     agents: list[str]
+    work: CaseWork
 
 
 def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
@@ -71,6 +74,7 @@ def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
         earlier=[other for other in of_device if other.id != case_id],
         verdict=verdict_of(connection, case_id),
         agents=people.agents(connection),
+        work=work_on(connection, case),
     )
 
 
@@ -118,6 +122,9 @@ async def context_of(request: web.Request, facts: CaseFacts, hours: int, width: 
         "previews": previews,
         "why": {message.id: why_of(message) for message in facts.waiting},
         "reply_channel": reply_channel(facts),
+        "opening": await deps.opening(facts.case.id) if deps.opening is not None else "",
+        "rests": rests(now, zone) if facts.case.open else [],
+        **procedure(request, facts),
         "verdicts": VERDICTS,
         "hours": hours,
         "ranges": RANGES,
@@ -126,6 +133,34 @@ async def context_of(request: web.Request, facts: CaseFacts, hours: int, width: 
         "csrf": csrf_of(request),
         "user": identity,
         "can": {role.value: identity.role.covers(role) for role in Role},
+    }
+
+
+def rests(now: datetime, zone: str) -> list[tuple[str, datetime]]:
+    """Offer times for a case to rest until, in the viewer's zone: (words, moment)."""
+    here = now.astimezone(zone_of(zone))
+    morning = (here + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
+    monday = morning + timedelta(days=(7 - morning.weekday()) % 7)
+    return [
+        ("1 hour", now + timedelta(hours=1)),
+        ("4 hours", now + timedelta(hours=4)),
+        (f"Tomorrow {morning:%H:%M}", morning.astimezone(UTC)),
+        (f"Monday {monday:%H:%M}", monday.astimezone(UTC)),
+        ("A week", now + timedelta(days=7)),
+    ]
+
+
+def procedure(request: web.Request, facts: CaseFacts) -> dict[str, Any]:
+    """Gather what the rule and the profile know of this fault: ``steps``, ``causes``, ``commands``."""
+    detector = request.app[DEPS].detector
+    known = {rule.id: rule for rule in detector().ruleset.rules} if detector is not None else {}
+    rule = known.get(facts.case.rule)
+    profile = request.app[DEPS].profiles.get(facts.case.profile or "")
+    return {
+        "steps": in_order(rule.runbook, facts.work.causes) if rule else [],
+        "causes": by_share(rule.causes, facts.work.causes) if rule else [],
+        "cause_titles": {cause.id: cause.title for cause in rule.causes} if rule else {},
+        "device_commands": profile.commands if profile is not None else {},
     }
 
 
@@ -164,15 +199,18 @@ def why_of(message: MessageLine) -> list[str]:
 async def act_on_case(request: web.Request) -> web.StreamResponse:
     """POST /cases/{id}/{command} and its twin under /api."""
     name, case_id = request.path.rpartition("/")[2], id_of(request)
-    command = forms.CASE_COMMANDS[name](case_id, request[IDENTITY].name, await fields(request))
-    await request.app[DEPS].commands.submit(command)
+    command = CASE_COMMANDS[name](case_id, request[IDENTITY].name, await fields(request))
+    result = await request.app[DEPS].commands.submit(command)
+    if name == "split":
+        # What was split off is what one wants to see now.
+        return done(request, f"/cases/{result}", case=result)
     return done(request, f"/cases/{case_id}")
 
 
-def done(request: web.Request, page: str) -> web.StreamResponse:
-    """Answer a command that was carried out: JSON to code, the page to a person."""
+def done(request: web.Request, page: str, **told: Any) -> web.StreamResponse:
+    """Answer a command that was carried out: JSON to code, with what is ``told``, the page to a person."""
     if wants_json(request) or is_api(request):
-        return web.json_response({"ok": True})
+        return web.json_response({"ok": True, **told})
     raise web.HTTPSeeOther(page)
 
 

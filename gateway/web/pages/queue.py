@@ -6,8 +6,8 @@ from typing import Any
 from aiohttp import web
 
 from gateway.commands import CommandRefused
-from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, read
+from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.pages import case as case_page
@@ -73,7 +73,7 @@ async def bulk(request: web.Request) -> web.StreamResponse:
     refused: dict[str, str] = {}
     for case_id in ids:
         try:
-            await request.app[DEPS].commands.submit(forms.CASE_COMMANDS[action](case_id, by, sent))
+            await request.app[DEPS].commands.submit(CASE_COMMANDS[action](case_id, by, sent))
         except CommandRefused as error:
             refused[str(case_id)] = str(error)
     done = len(ids) - len(refused)

@@ -36,6 +36,12 @@ class CaseLine:
     resolution: str | None
     reopened: int
     previous_case_id: int | None
+    snoozed_until: datetime | None
+    merged_into: int | None
+    escalated_at: datetime | None
+    field_task: str | None
+    cause: str | None
+    fix: str | None
     version: int
     device_id: str
     device_name: str | None
@@ -56,7 +62,7 @@ class CaseLine:
     @property
     def device_label(self) -> str:
         """What people call the device."""
-        return self.device_name or self.device_model or self.device_id
+        return self.device_name or self.device_model or self.device_id or "no device"
 
     @property
     def open(self) -> bool:
@@ -69,6 +75,8 @@ class TimelineEntry:
     """One line of a case's timeline, with the message it is about."""
 
     id: int
+    case_id: int
+    """Another than the one shown for what was merged into it."""
     at: datetime
     kind: str
     author: str
@@ -127,6 +135,7 @@ def history_of(connection: sa.Connection, case_id: int, limit: int = 500) -> lis
     chosen = (
         sa.select(
             timeline.c.id,
+            timeline.c.case_id,
             timeline.c.at,
             timeline.c.kind,
             timeline.c.author,
@@ -139,12 +148,17 @@ def history_of(connection: sa.Connection, case_id: int, limit: int = 500) -> lis
             sa.func.coalesce(notifications.c.body, notifications.c.text).label("message_text"),
         )
         .select_from(timeline.outerjoin(notifications, notifications.c.id == timeline.c.notification_id))
-        .where(timeline.c.case_id == case_id)
+        .where(sa.or_(timeline.c.case_id == case_id, timeline.c.case_id.in_(_merged_into(case_id))))
         .order_by(timeline.c.id.desc())
         .limit(limit)
     )
     entries = [TimelineEntry(**row) for row in connection.execute(chosen).mappings()]
     return sorted(entries, key=lambda entry: (entry.at, entry.id))
+
+
+def _merged_into(case_id: int) -> sa.Select[tuple[int]]:
+    """What is read within a case because it was merged into it."""
+    return sa.select(cases.c.id).where(cases.c.merged_into == case_id)
 
 
 def of_device(connection: sa.Connection, device_id: str, limit: int = 20) -> list[CaseLine]:

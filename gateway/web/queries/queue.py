@@ -124,9 +124,10 @@ def _size(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[A
 # Written as literals: SQLite uses a partial index only where the query's text repeats the index's condition.
 _OPEN = cases.c.state == sa.literal_column("'open'")
 _NOT_ARRIVAL = cases.c.on_arrival.is_(sa.false())
-_UNANSWERED = (_OPEN, _NOT_ARRIVAL, cases.c.first_response_at.is_(None), cases.c.response_due_at.is_not(None))
-_UNSEEN = (_OPEN, _NOT_ARRIVAL, cases.c.acknowledged_at.is_(None))
-_REPLY = (cases.c.needs_reply.is_(sa.true()),)
+_AWAKE = cases.c.snoozed_until.is_(None)
+_UNANSWERED = (_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.first_response_at.is_(None), cases.c.response_due_at.is_not(None))
+_UNSEEN = (_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.acknowledged_at.is_(None))
+_REPLY = (cases.c.needs_reply.is_(sa.true()), _AWAKE)
 _APPROVAL = (notifications.c.state == sa.literal_column("'awaiting_approval'"), notifications.c.case_id.is_not(None))
 _ARRIVAL = (_OPEN, cases.c.on_arrival.is_(sa.true()))
 
@@ -146,7 +147,7 @@ def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enou
     approval = (
         sa.select(cases.c.id)
         .join(notifications, notifications.c.case_id == cases.c.id)
-        .where(*_APPROVAL)
+        .where(*_APPROVAL, _AWAKE)
         .group_by(cases.c.id)
         .order_by(*urgency)
     )

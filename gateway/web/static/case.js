@@ -1,5 +1,6 @@
 // One case: its parts are replaced when something happens, never under the hands of whoever is writing.
 import { concerns, paced } from "./live.js";
+import { startMacros } from "./macros.js";
 
 export function startCase() {
   const page = document.querySelector(".case[data-case]");
@@ -44,5 +45,6 @@ export function startCase() {
       page.querySelector(`[data-composer-form="${tab.dataset.composer}"] textarea`)?.focus();
     }
   });
+  startMacros(page);
   if (location.hash === "#reply") page.querySelector("#reply-text")?.focus();
 }

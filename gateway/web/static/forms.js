@@ -24,11 +24,13 @@ export function changed(kind = "case") {
 
 async function send(form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));
+  // A second button of a form may do another deed with the same field under another name.
+  if (submitter?.dataset.as) for (const [name, value] of [...body]) if (name === "into") { body.delete(name); body.set(submitter.dataset.as, value); }
   const error = form.querySelector(".error");
   const buttons = [...form.querySelectorAll("button")];
   if (error) error.textContent = "";
   buttons.forEach((button) => { button.disabled = true; });
-  const result = await post(form.action, body);
+  const result = await post(submitter?.hasAttribute("formaction") ? submitter.formAction : form.action, body);
   buttons.forEach((button) => { button.disabled = false; });
   if (!result.ok) {
     if (error) error.textContent = result.detail; else toast(result.detail);
@@ -40,13 +42,13 @@ async function send(form, submitter) {
   const card = form.closest("[data-draft]");
   if (card) edit(card, false);
   else if (!form.hasAttribute("data-clear") && form.contains(document.activeElement)) document.activeElement.blur();
-  const back = form.dataset.undo;
+  const back = submitter?.hasAttribute("formaction") ? null : form.dataset.undo;
   if (form.dataset.done) toast(form.dataset.done, back ? async () => { const undone = await post(back, new URLSearchParams(form.dataset.undoBody)); if (!undone.ok) toast(undone.detail); changed(); } : null);
   if (form.hasAttribute("data-reload")) location.reload(); else changed();
 }
 
 // What cannot be taken back afterwards waits a moment first: the form goes out when the time for Undo is over, or the page is left.
-function sendLater(form) {
+export function sendLater(form, clears = null) {
   const card = form.closest("[data-draft]") || form;
   const body = new URLSearchParams(new FormData(form));
   card.hidden = true;
@@ -56,7 +58,8 @@ function sendLater(form) {
     open = false;
     removeEventListener("pagehide", onLeave);
     const result = await post(form.action, body, leaving);
-    if (!result.ok) { card.hidden = false; toast(result.detail); } else changed();
+    card.hidden = card.hasAttribute("data-draft") || !clears;
+    if (!result.ok) { card.hidden = false; toast(result.detail); } else { if (clears) clears.value = ""; changed(); }
   };
   const onLeave = () => flush(true);
   addEventListener("pagehide", onLeave);
@@ -114,7 +117,7 @@ export function startForms() {
     document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
   document.addEventListener("toggle", (event) => {
-    if (event.target.matches("details.menu[open]")) event.target.querySelector("textarea, input:not([type=hidden])")?.focus();
+    if (event.target.matches("details.menu[open]")) (event.target.querySelector("[data-first]") || event.target.querySelector(".pop textarea, .pop input:not([type=hidden]), .pop button"))?.focus();
   }, true);
   document.addEventListener("input", (event) => {
     const editor = event.target.closest("[data-editor]");

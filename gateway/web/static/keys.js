@@ -3,6 +3,9 @@ const typing = (target) => target.closest("input, textarea, select, [contentedit
 
 /** Press the visible control that carries `data-key`, within `scope`. Returns whether there was one. */
 export function pressKey(key, scope = document) {
+  // What is open is meant before what lies below it.
+  const open = scope === document ? document.querySelector("details.menu[open] .pop") : null;
+  if (open && pressKey(key, open)) return true;
   const control = [...scope.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((node) => node.checkVisibility() && !node.disabled);
   if (!control) return false;
   if (control.matches("textarea")) { control.scrollIntoView({ block: "center" }); control.focus(); } else control.click();
@@ -22,7 +25,7 @@ export function startKeys() {
     if (event.key === "?") { event.preventDefault(); help.showModal(); return; }
     if (event.key === "/" && search) { event.preventDefault(); search.focus(); search.select(); return; }
     if (event.key === "u" && !document.querySelector("[data-queue]")) { event.preventDefault(); location.href = "/"; return; }
-    if (/^[a-z]$/.test(event.key) && !document.querySelector("[data-queue]")) {
+    if (/^[a-z1-9]$/.test(event.key) && !document.querySelector("[data-queue]")) {
       if (event.key === "n") showComposer("note");
       if (event.key === "r") showComposer("reply");
       if (pressKey(event.key)) event.preventDefault();

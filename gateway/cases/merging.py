@@ -1,0 +1,121 @@
+"""Cases joined and parted: merge with its way back, split, link."""
+
+import sqlalchemy as sa
+
+from gateway.case_commands import LinkCases, MergeCase, OpenCase, SplitCase, UnmergeCase
+from gateway.cases.by_hand import open_by_hand
+from gateway.cases.record import load_case
+from gateway.cases.timeline import add_entry, touch
+from gateway.cases.verdicts import give_verdict, verdict_of
+from gateway.commands import CommandRefused, GiveVerdict
+from gateway.outbox.queue import withdraw
+from gateway.store import schema
+from gateway.store.case_work import case_links
+from gateway.transaction import Transaction
+
+_MOVABLE = ("message_in", "note")
+
+
+def merge(tx: Transaction, command: MergeCase) -> None:
+    """Close a case as another's duplicate; what it still waits to send is withdrawn."""
+    case, target = case_of(tx, command.case_id), case_of(tx, command.into)
+    if case["id"] == target["id"]:
+        raise CommandRefused("a case cannot be merged into itself")
+    if case["merged_into"] is not None:
+        raise CommandRefused(f"case {case['id']} is part of case {case['merged_into']} already")
+    if target["merged_into"] is not None:
+        raise CommandRefused(f"case {target['id']} is part of case {target['merged_into']}; merge into that")
+    if case["customer_id"] and target["customer_id"] and case["customer_id"] != target["customer_id"]:
+        # One thread would show each what the other wrote.
+        raise CommandRefused("they are of different customers; link them instead")
+    c = schema.cases
+    tx.connection.execute(sa.update(c).where(c.c.merged_into == case["id"]).values(merged_into=target["id"]))
+    was = {name: _plain(case[name]) for name in ("state", "assignee", "needs_reply", "resolution", "resolved_by")}
+    was["resolved_at"] = case["resolved_at"].isoformat() if case["resolved_at"] else None
+    was["verdict"] = (verdict_of(tx.connection, case["id"]) or {}).get("verdict")
+    closed = {"state": "resolved", "resolved_at": tx.now, "resolved_by": command.by} if case["state"] == "open" else {}
+    touch(tx, case["id"], merged_into=target["id"], needs_reply=False, snoozed_until=None, **closed)
+    add_entry(tx, case["id"], "merged", command.by, body={"into": target["id"], "was": was})
+    add_entry(tx, target["id"], "merged", command.by, body={"from": case["id"]})
+    touch(tx, target["id"], needs_reply=target["needs_reply"] or case["needs_reply"])
+    withdraw(tx, case["id"], f"the case was merged into #{target['id']}")
+    give_verdict(tx, GiveVerdict(case["id"], "duplicate", command.by, target["id"]))
+    tx.audit(command.by, "case.merge", str(case["id"]), into=target["id"])
+
+
+def unmerge(tx: Transaction, command: UnmergeCase) -> None:
+    """Give a merged case back what it had; the message it waited to send is not made again."""
+    case = case_of(tx, command.case_id)
+    if case["merged_into"] is None:
+        raise CommandRefused(f"case {case['id']} is part of no other")
+    t = schema.timeline
+    merged = sa.select(t.c.body).where(t.c.case_id == case["id"], t.c.kind == "merged").order_by(t.c.id.desc()).limit(1)
+    was = (tx.connection.execute(merged).scalar() or {}).get("was") or {"state": "open"}
+    values: dict[str, object] = {"state": was["state"], "needs_reply": bool(was.get("needs_reply"))}
+    if was["state"] == "open":
+        values |= {"resolved_at": None, "resolved_by": None, "resolution": None}
+    touch(tx, case["id"], merged_into=None, **values)
+    add_entry(tx, case["id"], "unmerged", command.by, body={"from": case["merged_into"]})
+    add_entry(tx, case["merged_into"], "unmerged", command.by, body={"case": case["id"]})
+    give_verdict(tx, GiveVerdict(case["id"], was.get("verdict"), command.by))
+    tx.audit(command.by, "case.unmerge", str(case["id"]), into=case["merged_into"])
+
+
+def split(tx: Transaction, command: SplitCase) -> int:
+    """Open a case for what a message is about, and move the message there."""
+    case = case_of(tx, command.case_id)
+    t = schema.timeline
+    query = sa.select(t).where(t.c.id == command.entry_id, t.c.case_id == case["id"], t.c.kind.in_(_MOVABLE))
+    entry = tx.connection.execute(query).mappings().first()
+    if entry is None:
+        raise CommandRefused("only a message of the customer's or a note of this very case can be split off")
+    words = str(entry["body"].get("text") or "").strip()
+    title = words if len(words) <= _TITLE else f"{words[: _TITLE - 1]}…"
+    opened = OpenCase(title or "Another matter", command.by, case["device_id"] or None, case["customer_id"])
+    number = open_by_hand(tx, opened)
+    tx.connection.execute(sa.update(t).where(t.c.id == entry["id"]).values(case_id=number))
+    i = schema.inbound
+    if entry["kind"] == "message_in":
+        moved = sa.update(i).where(i.c.id == entry["body"].get("inbound_id"))
+        tx.connection.execute(moved.values(case_id=number))
+        touch(tx, number, needs_reply=True)
+        touch(tx, case["id"], needs_reply=False)
+    add_entry(tx, case["id"], "split", command.by, body={"into": number})
+    link(tx, LinkCases(case["id"], number, command.by))
+    tx.audit(command.by, "case.split", str(case["id"]), into=number)
+    return number
+
+
+def link(tx: Transaction, command: LinkCases) -> None:
+    """Link two cases, or undo it; the same twice changes nothing."""
+    case, other = case_of(tx, command.case_id), case_of(tx, command.other_id)
+    if case["id"] == other["id"]:
+        raise CommandRefused("a case is not linked with itself")
+    first, second = sorted((case["id"], other["id"]))
+    this = (case_links.c.case_id == first, case_links.c.other_id == second)
+    known = tx.connection.execute(sa.select(case_links).where(*this)).first() is not None
+    if known == command.linked:
+        return
+    if command.linked:
+        tx.connection.execute(sa.insert(case_links).values(case_id=first, other_id=second))
+    else:
+        tx.connection.execute(sa.delete(case_links).where(*this))
+    kind = "linked" if command.linked else "unlinked"
+    add_entry(tx, case["id"], kind, command.by, body={"case": other["id"]})
+    add_entry(tx, other["id"], kind, command.by, body={"case": case["id"]})
+    tx.audit(command.by, f"case.{kind}", str(case["id"]), other=other["id"])
+
+
+def case_of(tx: Transaction, case_id: int) -> sa.RowMapping:
+    """Load a case. Raises CommandRefused where there is none."""
+    row = load_case(tx, case_id)
+    if row is None:
+        raise CommandRefused(f"there is no case {case_id}")
+    return row
+
+
+_TITLE = 80
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | bool | None) else str(value)

@@ -1,0 +1,135 @@
+"""Deeds on cases that move them along: rest, call for help, send somebody, run the standard procedure."""
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway import case_commands as c
+from gateway.cases import device_commands, merging, views
+from gateway.cases.by_hand import open_by_hand
+from gateway.cases.merging import case_of
+from gateway.cases.timeline import add_entry, touch
+from gateway.commands import CommandRefused
+from gateway.store import schema
+from gateway.store.case_work import case_steps
+from gateway.transaction import Transaction
+
+LONGEST_REST = timedelta(days=90)
+
+
+def run(tx: Transaction, command: c.CaseCommand) -> Any:
+    """Carry out one command. Raises CommandRefused."""
+    match command:
+        case c.Snooze():
+            return snooze(tx, command)
+        case c.WakeCases():
+            return wake(tx)
+        case c.MergeCase():
+            return merging.merge(tx, command)
+        case c.UnmergeCase():
+            return merging.unmerge(tx, command)
+        case c.SplitCase():
+            return merging.split(tx, command)
+        case c.LinkCases():
+            return merging.link(tx, command)
+        case c.Escalate():
+            return escalate(tx, command)
+        case c.HandToField():
+            return hand_to_field(tx, command)
+        case c.TickStep():
+            return tick_step(tx, command)
+        case c.OpenCase():
+            return open_by_hand(tx, command)
+        case c.SendDeviceCommand():
+            return device_commands.send(tx, command)
+        case c.DeviceCommandSent():
+            return device_commands.record_sent(tx, command)
+        case c.SaveMacro():
+            return views.save_macro(tx, command)
+        case c.SaveView():
+            return views.save_view(tx, command)
+        case c.DropView():
+            return views.drop_view(tx, command)
+
+
+def snooze(tx: Transaction, command: c.Snooze) -> None:
+    """Let a case rest until a time, or wake it."""
+    case = case_of(tx, command.case_id)
+    if command.until is None:
+        if case["snoozed_until"] is not None:
+            touch(tx, case["id"], snoozed_until=None)
+            add_entry(tx, case["id"], "woken", command.by)
+        return
+    if case["state"] != "open":
+        raise CommandRefused(f"case {case['id']} is resolved; it need not rest")
+    if not tx.now < command.until <= tx.now + LONGEST_REST:
+        raise CommandRefused(f"a case can rest for at most {LONGEST_REST.days} days from now")
+    touch(tx, case["id"], snoozed_until=command.until, assignee=case["assignee"] or command.by)
+    add_entry(tx, case["id"], "snoozed", command.by, body={"until": command.until.isoformat()})
+    tx.audit(command.by, "case.snooze", str(case["id"]), until=command.until.isoformat())
+
+
+def wake(tx: Transaction) -> int:
+    """Wake the cases whose time has come."""
+    cases = schema.cases
+    query = sa.select(cases.c.id, cases.c.state).where(cases.c.snoozed_until <= tx.now)
+    due = tx.connection.execute(query).all()
+    for case_id, state in due:
+        touch(tx, case_id, snoozed_until=None)
+        if state == "open":
+            add_entry(tx, case_id, "woken")
+    return sum(state == "open" for _, state in due)
+
+
+def escalate(tx: Transaction, command: c.Escalate) -> None:
+    """Mark a case as more than its owner can do, or take that back."""
+    case = case_of(tx, command.case_id)
+    if command.reason is None:
+        if case["escalated_at"] is not None:
+            touch(tx, case["id"], escalated_at=None, **({"assignee": command.to} if command.to else {}))
+            add_entry(tx, case["id"], "deescalated", command.by)
+            tx.audit(command.by, "case.deescalate", str(case["id"]))
+        return
+    reason = command.reason.strip()[:1000]
+    if not reason:
+        raise CommandRefused("say why: whoever takes it over begins with that")
+    if case["state"] != "open":
+        raise CommandRefused(f"case {case['id']} is resolved; reopen it first")
+    touch(tx, case["id"], escalated_at=tx.now, snoozed_until=None, assignee=command.to or case["assignee"])
+    add_entry(tx, case["id"], "escalated", command.by, body={"reason": reason, "to": command.to})
+    tx.audit(command.by, "case.escalate", str(case["id"]), to=command.to)
+
+
+def hand_to_field(tx: Transaction, command: c.HandToField) -> None:
+    """Ask for somebody to go there, or call them back."""
+    case = case_of(tx, command.case_id)
+    if command.task is None:
+        if case["field_task"] is not None:
+            touch(tx, case["id"], field_task=None)
+            add_entry(tx, case["id"], "field_called_back", command.by)
+            tx.audit(command.by, "case.field_called_back", str(case["id"]))
+        return
+    task = command.task.strip()[:2000]
+    if not task:
+        raise CommandRefused("say what is to be done there, and what to bring")
+    if case["state"] != "open":
+        raise CommandRefused(f"case {case['id']} is resolved; reopen it first")
+    touch(tx, case["id"], field_task=task)
+    add_entry(tx, case["id"], "field_service", command.by, body={"text": task})
+    tx.audit(command.by, "case.field_service", str(case["id"]))
+
+
+def tick_step(tx: Transaction, command: c.TickStep) -> None:
+    """Note that a step of the runbook was run."""
+    case = case_of(tx, command.case_id)
+    this = (case_steps.c.case_id == case["id"], case_steps.c.step == command.step)
+    done = tx.connection.execute(sa.select(case_steps).where(*this)).first() is not None
+    if done == command.done:
+        return
+    if command.done:
+        row = {"case_id": case["id"], "step": command.step[:100], "done_by": command.by, "done_at": tx.now}
+        tx.connection.execute(sa.insert(case_steps).values(row))
+    else:
+        tx.connection.execute(sa.delete(case_steps).where(*this))
+    add_entry(tx, case["id"], "step", command.by, body={"step": command.step[:100], "done": command.done})

@@ -1,0 +1,78 @@
+"""What a case's page shows of the work on it: links, steps, commands, causes, macros."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from gateway.store.case_work import case_links, case_steps, device_commands, macros
+from gateway.store.schema import cases
+from gateway.web.queries.cases import CaseLine, load
+
+_LEARNED_FROM = 500
+"""Resolved cases of a rule, the newest, whose causes are counted."""
+_SHOWN_COMMANDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CaseWork:
+    """The work on one case."""
+
+    linked: Sequence[CaseLine] = ()
+    merged: Sequence[CaseLine] = ()
+    """Those that are worked on within it."""
+    steps: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
+    """Steps of the runbook that were run: who and when."""
+    commands: Sequence[sa.RowMapping] = ()
+    """The newest sent to the device: ``name``, ``state``, ``sent_by``, ``asked_at``, ``confirmed_at``, ``reason``."""
+    causes: Mapping[str, int] = field(default_factory=dict)
+    """How often each cause was found for this rule."""
+    fixes: Mapping[str, int] = field(default_factory=dict)
+    macros: Sequence[sa.RowMapping] = ()
+
+
+def work_on(connection: sa.Connection, case: CaseLine) -> CaseWork:
+    """Load the work on a case."""
+    other = sa.case((case_links.c.case_id == case.id, case_links.c.other_id), else_=case_links.c.case_id)
+    linked = sa.select(other).where(sa.or_(case_links.c.case_id == case.id, case_links.c.other_id == case.id))
+    merged = sa.select(cases.c.id).where(cases.c.merged_into == case.id).order_by(cases.c.id)
+    steps = sa.select(case_steps).where(case_steps.c.case_id == case.id)
+    sent = (
+        sa.select(device_commands)
+        .where(device_commands.c.device_id == case.device_id)
+        .order_by(device_commands.c.id.desc())
+        .limit(_SHOWN_COMMANDS)
+    )
+    causes, fixes = shares(connection, case.rule)
+    return CaseWork(
+        linked=load(connection, connection.execute(linked).scalars().all()),
+        merged=load(connection, connection.execute(merged).scalars().all()),
+        steps={row.step: (row.done_by, row.done_at) for row in connection.execute(steps)},
+        commands=connection.execute(sent).mappings().all() if case.device_id else (),
+        causes=causes,
+        fixes=fixes,
+        macros=all_macros(connection),
+    )
+
+
+def shares(connection: sa.Connection, rule: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Count what the newest resolved cases of a rule turned out to be, and what fixed them."""
+    found = (
+        sa.select(cases.c.cause, cases.c.fix)
+        .where(cases.c.rule == rule, cases.c.cause.is_not(None))
+        .order_by(cases.c.id.desc())
+        .limit(_LEARNED_FROM)
+    )
+    causes: dict[str, int] = {}
+    fixes: dict[str, int] = {}
+    for cause, fix in connection.execute(found):
+        causes[cause] = causes.get(cause, 0) + 1
+        if fix:
+            fixes[fix] = fixes.get(fix, 0) + 1
+    return causes, fixes
+
+
+def all_macros(connection: sa.Connection) -> Sequence[sa.RowMapping]:
+    """List the macros by name."""
+    return connection.execute(sa.select(macros).order_by(macros.c.name)).mappings().all()
