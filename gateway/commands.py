@@ -104,6 +104,8 @@ class Reply:
     case_id: int
     text: str
     by: str
+    translation: str | None = None
+    """What goes out instead, in the customer's language; the agent's own words are kept beside it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from device_models.decoders.dispatch import Dispatcher
 from device_models.event import Message, Rejection, TimeSource
 from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from device_models.yaml_lines import InvalidFileError
+from gateway.asking import Asker, make_translator
 from gateway.case_commands import WakeCases
 from gateway.clock import Clock
 from gateway.commands import NoReceipt, PutRulesLive, SettleOutcomes, Sweep
@@ -73,6 +74,7 @@ from gateway.web.deps import SimulatorControl, WebDeps
 from gateway.web.links import LinkSigner
 from gateway.web.listener import web_listener
 from notifiers.receipts import SendState
+from notifiers.translator import Translation
 from notifiers.transports import Transport
 from notifiers.transports.twilio_callbacks import verify_signature
 
@@ -211,6 +213,8 @@ class Service:
         await self._put_live_at_start(detector)
         self._spawn("recorder", recorder.run())
         self._spawn("outbox", sender.run())
+        asker = Asker(self.store, self.pipeline, clock, config)
+        self._spawn("asking", asker.run())
         self._stack.push_async_callback(sender.stop)
         couriers += self._start_subscriptions(keys.web)
         self._spawn("rules", watcher.run())
@@ -423,6 +427,13 @@ class Service:
         scheduler.start()
         self._stack.callback(scheduler.stop)
 
+    def _translate(self, config: Config) -> Callable[[str, str], Awaitable[Translation]] | None:
+        translator = make_translator(config)
+        if translator is None:
+            return None
+        self._stack.push_async_callback(translator.close)
+        return lambda text, language: translator.translate(text, config.notifiers.staff_language, language)
+
     async def _start_web(
         self,
         committer: Committer,
@@ -471,6 +482,7 @@ class Service:
             devices=self.registry.devices,
             status=status.snapshot,
             notifiers=config.notifiers,
+            translate=self._translate(config),
             brand=config.brand.name,
             mode=config.notifiers.mode,
             tiles_url=config.web.map_tiles,

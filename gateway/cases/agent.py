@@ -99,17 +99,29 @@ def reopen(tx: Transaction, command: Reopen) -> None:
 def reply(tx: Transaction, command: Reply) -> int | None:
     """Answer the customer where they last wrote; return the message's id."""
     case = _case(tx, command.case_id)
-    text = _words(command.text)
+    own = _words(command.text)
+    text = _words(command.translation) if command.translation is not None else own
     to, via = _wrote_last(tx, case)
     if not to or to not in tx.registry.customers:
         raise CommandRefused(f"case {case['id']} has no customer to answer")
     count = sa.select(sa.func.count()).where(schema.notifications.c.case_id == case["id"])
     number = tx.connection.execute(count).scalar_one()
     notification_id = enqueue(tx, _notify(tx, case, "agent_reply", f"case:{case['id']}:reply:{number}", to), text, via)
+    if notification_id is not None and text != own:
+        _keep_original(tx, notification_id, command.by, own)
     values = {} if case["first_response_at"] else {"first_response_at": tx.now}
     touch(tx, case["id"], needs_reply=False, assignee=case["assignee"] or command.by, **values)
     tx.audit(command.by, "case.reply", str(case["id"]))
     return notification_id
+
+
+def _keep_original(tx: Transaction, notification_id: int, by: str, original: str) -> None:
+    """Keep an agent's own words beside the translation that goes out."""
+    t = schema.timeline
+    line = sa.select(t.c.id, t.c.body).where(t.c.notification_id == notification_id).order_by(t.c.id).limit(1)
+    for entry_id, body in tx.connection.execute(line).all():
+        changed = {**body, "original": original}
+        tx.connection.execute(sa.update(t).where(t.c.id == entry_id).values(author=by, body=changed))
 
 
 def approve(tx: Transaction, command: Approve) -> None:

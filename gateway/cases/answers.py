@@ -45,7 +45,7 @@ def message_answered(
         query = query.where(n.c.provider == provider, n.c.provider_id == chosen)
     else:
         query = query.where(n.c.channel == channel, n.c.handed_over_at.is_not(None))
-    row = tx.connection.execute(query.order_by(n.c.handed_over_at.desc()).limit(1)).mappings().first()
+    row = tx.connection.execute(query.order_by(n.c.handed_over_at.desc(), n.c.id.desc()).limit(1)).mappings().first()
     if row is None:
         return Answered()
     # In an agent's words the template's options are gone.

@@ -114,7 +114,7 @@ def _join(
         "channel": command.channel,
         "intent": tags.intent.value,
         "inbound_id": inbound_id,
-        **shown_tags(tags),
+        **shown_tags(tx, tags),
     }
     if customer.id != case["customer_id"]:
         body["from"] = customer.id

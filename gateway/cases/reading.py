@@ -35,36 +35,39 @@ def keep_reading(
         "language": tags.language.language,
         "language_confidence": tags.language.confidence,
         "cues": list(tags.cues),
-        "waits_for": _waits_for(tx, tags, text),
+        "waits_for": _waits_for(tx, customer_id, tags, text),
         "attempts": 0,
         "at": tx.now,
     }
     dialect.insert_new(tx.connection, readings, row, unique=["inbound_id"])
 
 
-def shown_tags(tags: Tags) -> dict[str, Any]:
-    """Return what a line of a case's timeline shows of the tags."""
+def shown_tags(tx: Transaction, tags: Tags) -> dict[str, Any]:
+    """Return what a line of a case's timeline shows of the tags; the language where staff may not read it."""
+    language = tags.language.language
     return {
         "urgency": tags.urgency.value,
         "sentiment": tags.sentiment,
         "confidence": tags.confidence,
         "tagged_by": tags.by,
-        "language": tags.language.language,
+        "language": language if language != tx.config.notifiers.staff_language else None,
     }
 
 
-def _waits_for(tx: Transaction, tags: Tags, text: str) -> str | None:
+def _waits_for(tx: Transaction, customer_id: str | None, tags: Tags, text: str) -> str | None:
     if tags.by != "cues" or not text.strip():
         return None
     settings = tx.config.notifiers
     if settings.classifier is not None and not tags.sure:
         return "model"
-    return _waits_for_translation(tx, tags.language.language)
+    return _waits_for_translation(tx, customer_id, tags.language.language)
 
 
-def _waits_for_translation(tx: Transaction, language: str | None) -> str | None:
-    settings = tx.config.notifiers
-    foreign = language is not None and language != settings.staff_language
+def _waits_for_translation(tx: Transaction, customer_id: str | None, language: str | None) -> str | None:
+    """A text too short to tell its language is taken to be in its customer's."""
+    settings, customer = tx.config.notifiers, tx.registry.customers.get(customer_id or "")
+    spoken = language or (customer.locale.split("-")[0].lower() if customer else None)
+    foreign = spoken is not None and spoken != settings.staff_language
     return "translation" if settings.translator is not None and foreign else None
 
 
@@ -76,7 +79,10 @@ def tagged(tx: Transaction, command: MessageTagged) -> sa.RowMapping | None:
     row = _load(tx, command.inbound_id)
     if row is None or row["waits_for"] != "model":
         return None
-    values: dict[str, Any] = {"waits_for": _waits_for_translation(tx, row["language"]), "attempts": 0}
+    values: dict[str, Any] = {
+        "waits_for": _waits_for_translation(tx, row["customer_id"], row["language"]),
+        "attempts": 0,
+    }
     tags: Tags | None = command.tags
     if tags is not None:
         values |= {
@@ -90,7 +96,7 @@ def tagged(tx: Transaction, command: MessageTagged) -> sa.RowMapping | None:
         _write(tx, command.inbound_id, values)
         i = schema.inbound
         tx.connection.execute(sa.update(i).where(i.c.id == command.inbound_id).values(intent=tags.intent.value))
-        amend_entry(tx, row["case_id"], command.inbound_id, {**shown_tags(tags), "language": row["language"]})
+        amend_entry(tx, row["case_id"], command.inbound_id, shown_tags(tx, tags))
     else:
         _write(tx, command.inbound_id, values)
     query = sa.select(schema.inbound).where(schema.inbound.c.id == command.inbound_id)
@@ -120,7 +126,9 @@ def ask_later(tx: Transaction, command: AskLater) -> None:
         return
     attempts = row["attempts"] + 1
     if attempts >= MOST_ATTEMPTS:
-        next_one = _waits_for_translation(tx, row["language"]) if row["waits_for"] == "model" else None
+        next_one = (
+            _waits_for_translation(tx, row["customer_id"], row["language"]) if row["waits_for"] == "model" else None
+        )
         _write(tx, command.inbound_id, {"waits_for": next_one, "attempts": 0, "not_before": None})
         return
     wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** row["attempts"])

@@ -20,6 +20,7 @@ from gateway.history import History
 from gateway.web.links import LinkSigner
 from notifiers.callbacks import CallbackReader
 from notifiers.message import Rendered
+from notifiers.translator import Translation
 from notifiers.transports.twilio_callbacks import Form
 from rules.detect import Detector
 
@@ -106,6 +107,8 @@ class WebDeps:
     """Which channels there are, and how a messenger is opened from the customer's page."""
     opening: Callable[[int], Awaitable[str]] | None = None
     """How an answer to a case may begin, in the customer's language; empty where there is nothing to say."""
+    translate: Callable[[str, str], Awaitable[Translation]] | None = None
+    """(text, language) → it in that language; None without a translator. Raises TryLater, Undeliverable."""
     brand: str = "Proactive Support"
     mode: str = "approve"
     """off | approve | auto: what becomes of messages by default."""

@@ -64,7 +64,8 @@ def _note(case_id: int, by: str, sent: Sent) -> Command:
 
 
 def _reply(case_id: int, by: str, sent: Sent) -> Command:
-    return Reply(case_id, text_of(sent, "text", what="the answer"), by)
+    translation = optional_text(sent, "translation") or None
+    return Reply(case_id, text_of(sent, "text", what="the answer"), by, translation)
 
 
 def _resolve(case_id: int, by: str, sent: Sent) -> Command:

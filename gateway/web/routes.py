@@ -27,6 +27,8 @@ from gateway.web.pages import (
     silences,
     subscriptions,
     tasks,
+    translating,
+    unjoined,
 )
 
 ID = r"{id:\d+}"
@@ -110,6 +112,7 @@ PAGES = (
     Route("GET", "/offers", lists.show_offers, _VIEWER),
     Route("GET", "/silences", silences.show_silences, _VIEWER),
     Route("GET", "/tasks", tasks.show_tasks, _VIEWER),
+    Route("GET", "/unjoined", unjoined.show_unjoined, _VIEWER),
     Route("GET", "/rejected", lists.show_rejected, _VIEWER),
     Route("GET", "/rules", rules.show_rules, _VIEWER),
     Route("GET", "/rules/{id}", rules.show_rule, _VIEWER),
@@ -133,6 +136,9 @@ DEEDS = (
     # Everyone who answers customers may pull the brake; letting go again, or dropping what was kept, is for a lead.
     Route("POST", "/hold", messages.hold, _AGENT),
     Route("POST", "/release", messages.release, _LEAD),
+    Route("POST", f"/cases/{ID}/translate", translating.translate, _AGENT),
+    Route("POST", f"/unjoined/{ID}/join", unjoined.join, _AGENT),
+    Route("POST", f"/unjoined/{ID}/discard", unjoined.discard, _AGENT),
     Route("POST", "/silences", silences.create, _AGENT),
     Route("POST", f"/tasks/{ID}/settle", tasks.settle, _AGENT),
     Route("POST", f"/dates/{ID}/cancel", tasks.cancel_date, _AGENT),
@@ -171,6 +177,7 @@ API = (
     Route("GET", "/api/review", rules.list_review, _VIEWER),
     Route("GET", "/api/reports/{name}", reports.get_report, _VIEWER),
     Route("GET", "/api/silences", silences.list_silences, _VIEWER),
+    Route("GET", "/api/unjoined", unjoined.list_unjoined, _VIEWER),
     Route("GET", "/api/subscriptions", subscriptions.list_subscriptions, _VIEWER),
     Route("POST", "/api/subscriptions/resume", subscriptions.resume, _ADMIN),
     Route("GET", "/api/status", reads.get_status, _VIEWER),
@@ -184,6 +191,9 @@ API = (
     Route("GET", "/api/tasks", tasks.list_tasks, _VIEWER),
     Route("POST", f"/api/tasks/{ID}/settle", tasks.settle, _AGENT),
     Route("POST", f"/api/dates/{ID}/cancel", tasks.cancel_date, _AGENT),
+    Route("POST", f"/api/cases/{ID}/translate", translating.translate, _AGENT),
+    Route("POST", f"/api/unjoined/{ID}/join", unjoined.join, _AGENT),
+    Route("POST", f"/api/unjoined/{ID}/discard", unjoined.discard, _AGENT),
     Route("POST", "/api/silences", silences.create, _AGENT),
     Route("POST", f"/api/silences/{ID}/end", silences.end, _AGENT),
     Route("GET", "/api/users", admin.list_users, _ADMIN),

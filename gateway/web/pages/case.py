@@ -125,6 +125,7 @@ async def context_of(request: web.Request, facts: CaseFacts, hours: int, width: 
         "opening": await deps.opening(facts.case.id) if deps.opening is not None else "",
         "rests": rests(now, zone) if facts.case.open else [],
         **procedure(request, facts),
+        "translates": deps.translate is not None and facts.customer is not None,
         "verdicts": VERDICTS,
         "hours": hours,
         "ranges": RANGES,

@@ -19,6 +19,7 @@ SECTIONS = (
     ("new", "/new", "New case", None),
     ("messages", "/messages", "Messages", "messages"),
     ("tasks", "/tasks", "Calls and dates", None),
+    ("unjoined", "/unjoined", "Unjoined", "unjoined"),
     ("devices", "/devices", "Devices", None),
     ("offers", "/offers", "Offers", None),
     ("arrival", "/arrival", "Found on arrival", "arrival"),

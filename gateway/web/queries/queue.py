@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from gateway.store.readings import unjoined
 from gateway.store.schema import cases, notifications
 from gateway.web.queries import cases as case_queries
 from gateway.web.queries import search
@@ -97,7 +98,8 @@ def load(connection: sa.Connection, wanted: QueueFilter, now: datetime) -> Queue
 
 
 def count(connection: sa.Connection, user: str) -> Mapping[str, int]:
-    """Count what the navigation shows, each up to COUNTED_TO: ``needs_you``, ``mine``, ``messages``, ``arrival``."""
+    """Count what the navigation shows, each up to COUNTED_TO: ``needs_you``, ``mine``, ``messages``, ``arrival``,
+    ``unjoined``."""
     needing = sa.union(
         sa.select(cases.c.id).where(*_UNANSWERED).limit(COUNTED_TO).subquery().select(),
         sa.select(cases.c.id).where(*_UNSEEN).limit(COUNTED_TO).subquery().select(),
@@ -112,6 +114,7 @@ def count(connection: sa.Connection, user: str) -> Mapping[str, int]:
         "mine": mine,
         "messages": messages,
         "arrival": arrival,
+        "unjoined": sa.select(unjoined.c.inbound_id).where(unjoined.c.state == sa.literal_column("'open'")),
     }
     return {name: _size(connection, query) for name, query in counted.items()}
 

@@ -1,4 +1,5 @@
 // One case: its parts are replaced when something happens, never under the hands of whoever is writing.
+import { post } from "./forms.js";
 import { concerns, paced } from "./live.js";
 import { startMacros } from "./macros.js";
 
@@ -38,6 +39,8 @@ export function startCase() {
       history.replaceState(null, "", range.getAttribute("href"));
       document.dispatchEvent(new CustomEvent("charts"));
     }
+    const ask = event.target.closest("[data-translate]");
+    if (ask) await translate(ask);
     const tab = event.target.closest("[data-composer]");
     if (tab) {
       page.querySelectorAll("[data-composer]").forEach((other) => other.setAttribute("aria-selected", String(other === tab)));
@@ -47,4 +50,18 @@ export function startCase() {
   });
   startMacros(page);
   if (location.hash === "#reply") page.querySelector("#reply-text")?.focus();
+}
+
+// What would go out in the customer's language, to be read and edited before it is sent.
+async function translate(button) {
+  const form = button.closest("form");
+  const error = form.querySelector(".error");
+  button.disabled = true;
+  const result = await post(button.dataset.translate, new URLSearchParams({ text: form.elements.text.value }));
+  button.disabled = false;
+  error.textContent = result.ok ? "" : result.data?.error || result.detail;
+  if (!result.ok) return;
+  form.querySelector("[data-translation]").hidden = false;
+  form.elements.translation.value = result.data.translation;
+  form.elements.translation.focus();
 }
