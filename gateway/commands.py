@@ -174,6 +174,17 @@ class EndSilence:
 
 
 @dataclass(frozen=True, slots=True)
+class EndStorm:
+    """What a storm holds opens its cases now, or stays under the one case as an incident (``merge``).
+
+    Its result is how many faults that concerns.
+    """
+
+    by: str
+    merge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerWrote:
     """A message from a customer: by webhook, mail or their page. Deduped by (provider, provider_id)."""
 
@@ -466,6 +477,7 @@ Command = (
     | Hold
     | CreateSilence
     | EndSilence
+    | EndStorm
     | CustomerWrote
     | MessageTagged
     | MessageTranslated

@@ -252,6 +252,9 @@ class Cases(_Section):
         }
     )
     """Time to the first response (SLA) by severity."""
+    storm_openings: int = Field(default=200, ge=0)
+    """More cases than so many within ``storm_within`` are held under one; 0: never."""
+    storm_within: Duration = parse_duration("10m")
 
 
 class Dates(_Section):

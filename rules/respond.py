@@ -16,6 +16,7 @@ from rules.response.device_facts import device_facts
 from rules.response.incident import gather, leave
 from rules.response.inhibition import inhibitor_of
 from rules.response.silence import silence_of
+from rules.response.storm import RELEASED, Opening, hold_opening
 from rules.response.withheld import KnownAlert, Withheld
 from rules.response.world import (
     Action,
@@ -96,17 +97,20 @@ def release(world: World, alert: KnownAlert) -> tuple[Transition, list[Action]]:
     known = before.explanation.get("withheld")
     was = {**withheld.as_dict(), "from": known["from"] if known else rfc3339(before.at)}
     transition = replace(before, at=max(before.at, withheld.until), explanation={**before.explanation, "withheld": was})
-    alone = withheld.by in ("group", "incident")
-    return transition, [*_act_or_withhold(world, transition, alone=alone), *leave(world, alert, transition.at)]
+    alone = withheld.by in ("group", "incident", "storm")
+    acts = _act_or_withhold(world, transition, alone=alone, released=withheld.key == RELEASED)
+    return transition, [*acts, *leave(world, alert, transition.at)]
 
 
-def _act_or_withhold(world: World, transition: Transition, *, alone: bool = False) -> list[Action]:
-    """``alone``: it has waited for others already."""
+def _act_or_withhold(
+    world: World, transition: Transition, *, alone: bool = False, released: bool = False
+) -> list[Action]:
+    """``alone``: it has waited for others already; ``released``: by a person, from a storm."""
     withheld = _withheld(world, transition)
     if withheld is not None:
         return [*_raise_cause(world, transition, withheld), KeepAlert(KnownAlert(transition, withheld))]
     if alone:
-        return [*_on_firing(world, transition), KeepAlert(KnownAlert(transition))]
+        return _open_or_hold(world, transition, released=released)
     counted = fleet.count(world, transition)
     if counted.taken:
         return list(counted.actions)
@@ -115,7 +119,16 @@ def _act_or_withhold(world: World, transition: Transition, *, alone: bool = Fals
         return [*counted.actions, *gathered]
     if counted.hold is not None:
         return [*counted.actions, KeepAlert(KnownAlert(transition, counted.hold))]
-    return [*counted.actions, *_on_firing(world, transition), KeepAlert(KnownAlert(transition))]
+    return [*counted.actions, *_open_or_hold(world, transition)]
+
+
+def _open_or_hold(world: World, transition: Transition, *, released: bool = False) -> list[Action]:
+    """Open a case, or hold it in a storm of them; what adds to an open case is never held."""
+    known = world.cases.get(transition.dedupe_key)
+    opening = Opening() if known is not None and known.open else hold_opening(world, transition, released=released)
+    if opening.held:
+        return list(opening.actions)
+    return [*opening.actions, *_on_firing(world, transition), KeepAlert(KnownAlert(transition))]
 
 
 def _withheld(world: World, transition: Transition) -> Withheld | None:

@@ -1,7 +1,7 @@
 """Crowds in the store: devices that fail alike, loaded as far as a batch may touch them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from rules.response.changed import DeviceChange, Past, RuleChange
 from rules.response.crowd import Crowd, crowd_key
 from rules.response.fleet import needs_members
 from rules.response.roster import Member, Roster
+from rules.response.storm import STORM
 from rules.response.world import World, fleets_by_rule
 from rules.transition import Transition
 
@@ -38,7 +39,8 @@ def touched_crowds(
     fleets = fleets_by_rule(rules)
     devices = sorted({fact.device_id for fact in facts})
     members = _members_of(tx, devices)
-    if not fleets and not members:
+    always = [STORM] if tx.config.cases.storm_openings else []
+    if not fleets and not members and not always:
         return Roster(), {}, Counter()
     counts: Counter[str] = Counter()
     for fact in facts:
@@ -47,8 +49,9 @@ def touched_crowds(
             values = values_of(device, rule.alike) if device else None
             if values is not None:
                 counts[crowd_key(rule.id, dict(zip(rule.alike, values, strict=True)))] += 1
-    keys = sorted({*counts, *(member.key for member in members)})
-    roster = Roster([*members, *_members_of_customers(tx, members)])
+    keys = sorted({*counts, *always, *(member.key for member in members)})
+    owners = {owner.id for fact in facts if (owner := tx.registry.owner(fact.device_id)) is not None}
+    roster = Roster([*members, *_members_of_customers(tx, members, [*counts, *always], owners)])
     return roster, _crowds(tx, keys), counts
 
 
@@ -169,10 +172,12 @@ def _members_of(tx: Transaction, devices: Sequence[str]) -> list[Member]:
     return found
 
 
-def _members_of_customers(tx: Transaction, members: Sequence[Member]) -> list[Member]:
-    """The other devices of the customers whose device is part of an incident: they hear when all are well."""
+def _members_of_customers(
+    tx: Transaction, members: Sequence[Member], keys: Iterable[str], owners: Collection[str]
+) -> list[Member]:
+    """The other devices of the customers concerned: one message tells of all, and its end comes when all are well."""
     m = crowd_members
-    wanted: dict[str, set[str]] = {}
+    wanted = {key: set(owners) for key in keys}
     for member in members:
         if member.incident is not None and member.customer_id is not None:
             wanted.setdefault(member.key, set()).add(member.customer_id)
@@ -180,7 +185,8 @@ def _members_of_customers(tx: Transaction, members: Sequence[Member]) -> list[Me
     for key, customers in wanted.items():
         of_key = sorted(customers)
         for start in range(0, len(of_key), _PART):
-            condition = sa.and_(m.c.key == key, m.c.customer_id.in_(of_key[start : start + _PART]))
+            theirs = m.c.customer_id.in_(of_key[start : start + _PART])
+            condition = sa.and_(m.c.key == key, theirs, m.c.incident.is_not(None))
             found += _read(tx.connection, condition)
     return found
 

@@ -41,6 +41,7 @@ from rules.respond import (
     World,
 )
 from rules.response.grouping import group_key
+from rules.response.storm import STORM, StormLimits
 from rules.response.withheld import KnownAlert
 from rules.transition import Transition
 
@@ -70,6 +71,7 @@ def load_world(
     customers = {hearer for t in [*transitions, *muted] for hearer in _hearers(tx, t.device_id)}
     keys = {transition.dedupe_key for transition in transitions} | known | groups | set(crowds) | set(counts)
     last_id = tx.connection.execute(sa.select(sa.func.max(cases.c.id))).scalar()
+    storm = tx.config.cases
     world = World(
         rules=rules,
         profiles=tx.profiles,
@@ -82,6 +84,7 @@ def load_world(
         hub_sizes=hub_sizes,
         silences=load_silences(tx.connection, tx.now),
         contacts=tx.registry.contacts,
+        storm=StormLimits(storm.storm_openings, storm.storm_within) if storm.storm_openings else None,
         census=tx.registry.census,
         crowds=crowds,
         roster=roster,
@@ -104,7 +107,7 @@ def _hearers(tx: Transaction, device_id: str) -> set[str]:
 
 def _may_count(alert: KnownAlert) -> bool:
     """Whether a fault that was withheld may begin to count in this batch."""
-    return alert.firing and alert.withheld is not None and alert.withheld.by in ("silence", "inhibition")
+    return alert.firing and alert.withheld is not None and alert.withheld.by in ("silence", "inhibition", "storm")
 
 
 def _load_cases(tx: Transaction, keys: Iterable[str], customers: Collection[str]) -> dict[str, CaseRecord]:
@@ -130,7 +133,7 @@ def _told_customers(tx: Transaction, row: sa.RowMapping, customers: Collection[s
     n = schema.notifications
     prefix = f"case:{row['id']}:%:{row['reopened']}:%"
     query = sa.select(n.c.customer_id).where(n.c.case_id == row["id"], n.c.key.like(prefix), n.c.state.in_(_TOLD))
-    if row["dedupe_key"].startswith("fleet:"):
+    if row["dedupe_key"].startswith(("fleet:", STORM)):
         query = query.where(n.c.customer_id.in_(sorted(customers)))
     return frozenset(tx.connection.execute(query).scalars())
 
@@ -211,7 +214,7 @@ def apply_actions(tx: Transaction, actions: Sequence[Action]) -> int | None:
                 withdraw(tx, case.id, said)
             case KeepAlert(alert):
                 save_alert(tx, alert)
-                if case_id is None and alert.withheld is not None and alert.withheld.by == "incident":
+                if case_id is None and alert.withheld is not None and alert.withheld.by in ("incident", "storm"):
                     case_id = alert.withheld.reason.get("case_id")
             case KeepMember(member):
                 save_member(tx, member)

@@ -80,6 +80,8 @@ def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str |
         "updated_at": tx.now,
     }
     if not dialect.insert_new(tx.connection, schema.notifications, row, unique=["key"]):
+        if notify.refresh:
+            _refresh(tx, notify)
         return None
     n = schema.notifications
     notification_id: int = tx.connection.execute(sa.select(n.c.id).where(n.c.key == notify.key)).scalar_one()
@@ -89,6 +91,13 @@ def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str |
         add_entry(tx, notify.case_id, kind, body=body, notification_id=notification_id)
     tx.changed("notification", notification_id)
     return notification_id
+
+
+def _refresh(tx: Transaction, notify: Notify) -> None:
+    """Let a message that still waits, and that nobody has reworded, tell of what came since."""
+    n = schema.notifications
+    waits = sa.and_(n.c.key == notify.key, n.c.state.in_(_WAITING), n.c.text.is_(None))
+    tx.connection.execute(sa.update(n).where(waits).values(facts=dict(notify.facts), updated_at=tx.now))
 
 
 def withdraw(tx: Transaction, case_id: int, reason: str, customer_id: str | None = None) -> None:

@@ -13,7 +13,19 @@ from device_models.registry import Device
 from gateway import commands as c
 from gateway import rule_versions
 from gateway.case_commands import CaseCommand
-from gateway.cases import agent, desk, device_commands, inbound, mail, reading, silences, unjoined, verdicts, work
+from gateway.cases import (
+    agent,
+    desk,
+    device_commands,
+    inbound,
+    mail,
+    reading,
+    silences,
+    storms,
+    unjoined,
+    verdicts,
+    work,
+)
 from gateway.cases.alerts import look_again
 from gateway.cases.crowds import begin_watch
 from gateway.cases.record import load_case
@@ -195,6 +207,8 @@ class Batch:
                 return silences.create_silence(tx, command)
             case c.EndSilence():
                 return silences.end_silence(tx, command)
+            case c.EndStorm():
+                return storms.end_storm(tx, command)
             case c.CustomerWrote():
                 return self._customer_wrote(command)
             case c.MailArrived():

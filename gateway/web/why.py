@@ -75,6 +75,8 @@ def withheld_sentence(withheld: Mapping[str, Any], now: datetime) -> str:
     if withheld.get("by") == "silence":
         said = f"Silence #{withheld.get('silence')} of {withheld.get('author')} withholds it{wait}"
         return f"{said}: {withheld.get('reason')}."
+    if withheld.get("by") == "storm":
+        return f"A storm holds its case{wait}, under #{withheld.get('case_id')}: too many would open at once."
     site = withheld.get("site")
     if "fleet" in withheld:
         alike = alike_text({name: value for name, value in withheld.items() if name in LIKENESS_WORDS})

@@ -190,7 +190,13 @@ def _join(
         actions.append(AddToCase(incident, transition))
     if transition.purpose is not Purpose.SAFETY:
         actions.append(KeepAlert(_child(transition, incident, crowd)))
-        actions += _tell(world, incident, [(member, transition)])
+        others = [
+            (each, transition)
+            for each in world.roster.of_customer(crowd.key, member.customer_id or "")
+            if each.failing and each.incident == incident.id and each.device_id != member.device_id
+        ]
+        told = _tell(world, incident, [*others, (member, transition)])
+        actions += [replace(each, refresh=True) for each in told if isinstance(each, Notify)]
     return actions
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rules.transition import AlertState, Transition
 
-WithheldBy = Literal["silence", "inhibition", "group", "incident"]
+WithheldBy = Literal["silence", "inhibition", "group", "incident", "storm"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from device_models.contact import Contact
 from device_models.profile import DeviceProfile
@@ -18,6 +18,9 @@ from rules.response.roster import Member, Roster
 from rules.response.silence import Silence
 from rules.response.withheld import KnownAlert
 from rules.transition import Transition
+
+if TYPE_CHECKING:
+    from rules.response.storm import StormLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class World:
     """Those that may be in force; which are is theirs to say."""
     contacts: Mapping[str, Sequence[Contact]] = field(default_factory=dict)
     """Who hears of a device besides its owner, by device."""
+    storm: "StormLimits | None" = None
+    """When openings are held; None: never."""
     census: Census = field(default_factory=lambda: Census({}))
     """How many devices are alike."""
     crowds: dict[str, Crowd] = field(default_factory=dict)
@@ -150,6 +155,8 @@ class Notify:
     purpose: Purpose
     severity: Severity
     facts: Mapping[str, Any]
+    refresh: bool = False
+    """Where a message with this key still waits, what it says is replaced."""
     mode: str | None = None
     """The rule's own ``off`` | ``approve`` | ``auto``; None: the company's default for the purpose."""
     expires_at: datetime | None = None
