@@ -4,7 +4,7 @@ from gateway.web import callbacks, help_desks, ops, receipts, sse, webhooks
 from gateway.web.access import Route
 from gateway.web.api import customers as customer_data
 from gateway.web.api import devices as device_deeds
-from gateway.web.api import reads, writes
+from gateway.web.api import openapi, reads, writes
 from gateway.web.auth import Role
 from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.customer import app, claim, desk, inbox, settings
@@ -180,6 +180,7 @@ API = (
     Route("GET", "/api/unjoined", unjoined.list_unjoined, _VIEWER),
     Route("GET", "/api/subscriptions", subscriptions.list_subscriptions, _VIEWER),
     Route("POST", "/api/subscriptions/resume", subscriptions.resume, _ADMIN),
+    Route("GET", "/api/openapi.json", openapi.show_openapi, _VIEWER),
     Route("GET", "/api/status", reads.get_status, _VIEWER),
     *(Route("POST", f"/api/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),
     Route("POST", "/api/cases", by_hand.open_case, _AGENT),

@@ -1,0 +1,204 @@
+"""The API described for programs: OpenAPI 3.1, made from the table of routes, so that no address is missing in it.
+
+Source: OpenAPI Specification 3.1.0; RFC 9457 for problems. What a command takes stands in ``FIELDS`` below; an address
+that is not in it takes any JSON object.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from aiohttp import web
+
+from device_models.purpose import Severity
+from gateway.web.access import Route
+from gateway.web.api.present import answer
+from gateway.web.auth import Role
+from gateway.web.deps import DEPS
+
+Schema = Mapping[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_FLAG: Schema = {"type": "boolean", "default": False}
+_OBJECTS: Schema = {"type": "array", "items": {"type": "object"}}
+_OR_NULL: Schema = {"type": ["string", "null"]}
+_ROLE: Schema = {"enum": [role.value for role in Role]}
+
+FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
+    "/api/cases/{id}/assign": {"assignee": (_OR_NULL, False)},
+    "/api/cases/{id}/note": {"text": (_TEXT, True)},
+    "/api/cases/{id}/reply": {"text": (_TEXT, True)},
+    "/api/cases/{id}/resolve": {"resolution": (_TEXT, False), "tell_customer": ({**_FLAG, "default": True}, False)},
+    "/api/cases/{id}/service": {"answer": ({"enum": ["done", "later"]}, True)},
+    "/api/cases/{id}/verdict": {
+        "verdict": ({"enum": ["real", "false_alarm", "duplicate", None]}, True),
+        "duplicate_of": ({"type": "integer"}, False),
+    },
+    "/api/messages/{id}/approve": {"text": (_OR_NULL, False)},
+    "/api/messages/{id}/discard": {"reason": (_TEXT, False)},
+    "/api/release": {"discard": (_FLAG, False)},
+    "/api/silences": {
+        "reason": (_TEXT, True),
+        "for": (_TEXT, False),
+        "ends_at": (_TIME, False),
+        "safety": (_FLAG, False),
+        **dict.fromkeys(("device_id", "site", "profile", "customer_id", "rule"), (_TEXT, False)),
+        **dict.fromkeys(("days", "from", "until", "zone"), (_TEXT, False)),
+    },
+    "/api/subscriptions/resume": {"name": (_TEXT, True), "after": ({"type": ["integer", "null"]}, False)},
+    "/api/import/{kind}": {"records": (_OBJECTS, True)},
+    "/api/users": {"name": (_TEXT, True), "password": ({**_TEXT, "writeOnly": True}, True), "role": (_ROLE, True)},
+    "/api/users/invite": {"name": (_TEXT, True), "role": (_ROLE, True)},
+    "/api/users/reset": {"name": (_TEXT, True), "second_factor": (_FLAG, False)},
+    "/api/users/role": {"name": (_TEXT, True), "role": (_ROLE, True)},
+    "/api/users/disable": {"name": (_TEXT, True), "disabled": ({**_FLAG, "default": True}, False)},
+    "/api/users/log-out": {"name": (_TEXT, True)},
+    "/api/users/drop-second-factor": {"name": (_TEXT, True)},
+    "/api/tokens": {"name": (_TEXT, True), "role": (_ROLE, True)},
+    "/api/tokens/end": {"id": (_TEXT, True)},
+    "/api/devices/{id}/transfer": {"customer_id": (_OR_NULL, True), "at": (_TIME, False)},
+    "/api/devices/{id}/replace": {"new_id": (_TEXT, True)},
+}
+"""What a POST takes: each field's schema, and whether it must be there."""
+_PAGE: Mapping[str, Schema] = {
+    "cursor": {"type": "string", "maxLength": 100},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+}
+_SPAN: Mapping[str, Schema] = {
+    "span": {"enum": ["7d", "30d", "90d", "365d"], "default": "30d"},
+    "since": _TIME,
+    "until": _TIME,
+}
+QUERY: Mapping[str, Mapping[str, Schema]] = {
+    "/api/cases": {
+        **_PAGE,
+        "state": {"enum": ["open", "resolved"]},
+        "severity": {"enum": [severity.value for severity in Severity]},
+        "on_arrival": {"enum": ["0", "1"]},
+        "opened_since": _TIME,
+        **dict.fromkeys(("rule", "device_id", "customer_id"), _TEXT),
+    },
+    "/api/devices": {**_PAGE, "q": _TEXT, "profile": _TEXT, "open": {"enum": ["0", "1"]}},
+    "/api/devices/unknown": _PAGE,
+    "/api/devices/{id}/explain": {"at": _TIME, "rule": _TEXT},
+    "/api/messages": {**_PAGE, "state": _TEXT, "case_id": {"type": "integer"}, "customer_id": _TEXT},
+    "/api/offers/decisions": {**_PAGE, "made": {"enum": ["0", "1"]}},
+    "/api/rejections": _PAGE,
+    "/api/reports/{name}": _SPAN,
+}
+"""What narrows a GET."""
+_SILENT = frozenset({"/api/customers/{id}/inbox/read"})
+"""What answers without a body."""
+_PLACEHOLDER = re.compile(r"{(\w+)(?::[^{}]+)?}")
+_PROBLEMS: Mapping[int, str] = {
+    400: "The body is no JSON object",
+    401: "No token, or an unknown one",
+    403: "The role is not enough",
+    404: "There is no such thing",
+    409: "It cannot be done as things stand; nothing was changed",
+    422: "A value cannot be used; `field` names it",
+}
+
+
+async def show_openapi(request: web.Request) -> web.StreamResponse:
+    """GET /api/openapi.json: this very description."""
+    from gateway.web.routes import API
+
+    return answer(describe(API, request.app[DEPS].public_url))
+
+
+def describe(routes: Iterable[Route], url: str) -> dict[str, Any]:
+    """Write the description of ``routes``, served at ``url``."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        path = _PLACEHOLDER.sub(r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Proactive support gateway",
+            "version": version("proactive-support-gateway"),
+            "description": "All that the console shows and does. Times are RFC 3339; unknown is null.",
+        },
+        "servers": [{"url": url}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {"Problem": _PROBLEM},
+        },
+    }
+
+
+def _operation(route: Route, path: str) -> dict[str, Any]:
+    role = route.role.value if route.role else "nobody's"
+    operation: dict[str, Any] = {
+        "operationId": _name(route.method, path),
+        "tags": [path.split("/")[2]],
+        "summary": _summary(route),
+        "description": f"Needs the role {role}.",
+        "parameters": [*_path_parameters(route.path), *_query_parameters(path if route.method == "GET" else "")],
+        "responses": _responses(route, path),
+    }
+    if route.method != "GET":
+        taken = FIELDS.get(path, {})
+        schema = {"type": "object", "properties": {name: field for name, (field, _) in taken.items()}}
+        needed = [name for name, (_, must) in taken.items() if must]
+        content = {"application/json": {"schema": schema | ({"required": needed} if needed else {})}}
+        operation["requestBody"] = {"required": bool(needed), "content": content}
+    return operation
+
+
+def _responses(route: Route, path: str) -> dict[str, Any]:
+    happens = {401, 403}
+    if route.method != "GET":
+        happens |= {400, 409, 422}
+    elif path in QUERY:
+        happens.add(422)
+    if "{" in path:
+        happens.add(404)
+    done = {"description": "Done", "content": {"application/json": {"schema": {"type": "object"}}}}
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        **({"204": {"description": "Done"}} if path in _SILENT else {"200": done}),
+        **{str(status): {"description": _PROBLEMS[status], "content": problem} for status in sorted(happens)},
+    }
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    found = []
+    for match in _PLACEHOLDER.finditer(path):
+        schema = {"type": "integer", "minimum": 0} if r"\d" in match[0] else {"type": "string", "minLength": 1}
+        found.append({"name": match[1], "in": "path", "required": True, "schema": schema})
+    return found
+
+
+def _query_parameters(path: str) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "query", "schema": dict(schema)} for name, schema in QUERY.get(path, {}).items()]
+
+
+def _summary(route: Route) -> str:
+    """The handler's own words behind its address, or the address's last word where it has none."""
+    words = " ".join((route.handler.__doc__ or "").split("\n\n")[0].replace("``", "`").split())
+    said = words.partition(": ")[2] if words.startswith(("GET ", "POST ")) else words
+    return said or route.path.rpartition("/")[2].replace("-", " ").capitalize()
+
+
+def _name(method: str, path: str) -> str:
+    parts = [part.strip("{}").replace("-", "_") for part in path.split("/")[2:]]
+    return "_".join([method.lower(), *parts]).replace(".", "_")
+
+
+_PROBLEM: Schema = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "field": {**_TEXT, "description": "What was sent that cannot be used, such as records.1.latitude"},
+    },
+}
