@@ -330,6 +330,10 @@ class HandOver:
     """The outbox is about to send: consent, expiry and hold are checked again in this very transaction."""
 
     notification_id: int
+    paused: frozenset[str] = frozenset()
+    """Channels that nothing may be written on now; what is urgent takes another one."""
+    down: frozenset[str] = frozenset()
+    """Those of them that have been down for so long that everything takes another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,6 +223,8 @@ class Notifiers(_Section):
     """A model that says what a message is about where our own cues are not sure; None: a person reads it."""
     line: Line | None = None
     mailbox: Mailbox | None = None
+    per_second: dict[str, Annotated[float, Field(gt=0, le=10_000)]] = Field(default_factory=dict)
+    """By channel, how many messages a second go to its provider at most, where it is not the provider's usual."""
     telegram: Telegram | None = None
     twilio: Twilio | None = None
     webhook: Webhook | None = None

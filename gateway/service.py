@@ -46,8 +46,11 @@ from gateway.ingest.server_config import DeviceLogin
 from gateway.ingest.stream import Stream
 from gateway.live import LiveFeed
 from gateway.mailbox import Mailbox
+from gateway.outbox.audit import EVERY as AUDIT_EVERY
+from gateway.outbox.audit import Auditor
 from gateway.outbox.ladder import without_receipt
 from gateway.outbox.learning import count_due
+from gateway.outbox.metrics import OutboxMetrics
 from gateway.outbox.opening import opening_line
 from gateway.outbox.preview import preview
 from gateway.outbox.sender import Sender
@@ -200,7 +203,9 @@ class Service:
             self.history,
             self._keep_position(profiles),
         )
-        sender = Sender(self.store, self.pipeline, clock, transports)
+        outbox_metrics = OutboxMetrics(self.metrics.registry)
+        rates = config.notifiers.per_second
+        sender = Sender(self.store, self.pipeline, clock, transports, rates, outbox_metrics)
         watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline, clock, lambda: committer.detector)
         watcher.describe(detector)
         couriers: list[Courier] = []
@@ -223,9 +228,13 @@ class Service:
         self._spawn("commands to devices", link.run())
         self.pipeline.timers_held = lambda: any(relay.catching_up for relay in relays)
         mailbox = self._make_mailbox()
-        status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher, mailbox)
+        auditor = Auditor(self.store, self.pipeline, clock, outbox_metrics)
+        parts = {"providers": sender.providers, "audit": auditor.status}
+        if mailbox is not None:
+            parts["mailbox"] = lambda: dict(mailbox.status)
+        status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher, parts)
         self._spawn("status", status.run())
-        self._start_scheduler(stream, profiles, transports)
+        self._start_scheduler(stream, profiles, transports, auditor)
         await self._stack.enter_async_context(serve_control(config.data_dir, self.pipeline))
         await self._start_web(committer, links, keys.web, profiles, status)
         if mailbox is not None:
@@ -345,7 +354,7 @@ class Service:
         return couriers
 
     def _start_scheduler(
-        self, stream: Stream, profiles: Mapping[str, DeviceProfile], transports: Sequence[Transport]
+        self, stream: Stream, profiles: Mapping[str, DeviceProfile], transports: Sequence[Transport], auditor: Auditor
     ) -> None:
         scheduler = Scheduler(self.clock)
 
@@ -421,6 +430,7 @@ class Service:
 
         scheduler.every(_WAKE_EVERY, "wake", wake)
         scheduler.every(_LADDER_EVERY, "ladder", climb)
+        scheduler.every(AUDIT_EVERY, "outbox audit", auditor.look)
         scheduler.every(_SETTLE_EVERY, "settle", settle)
         scheduler.every(_SWEEP_EVERY, "sweep", sweep)
         scheduler.every(_FORGET_EVERY, "forget", forget)

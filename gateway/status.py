@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,6 @@ from gateway.history import History, HistoryError
 from gateway.ingest.broker import EmbeddedBroker
 from gateway.ingest.relay import Relay
 from gateway.ingest.stream import Stream
-from gateway.mailbox import Mailbox
 from gateway.pipeline.pipeline import Pipeline
 from gateway.rule_files import RuleWatcher
 from gateway.store import schema
@@ -34,8 +33,9 @@ class Status:
         history: History,
         store: Store,
         watcher: RuleWatcher,
-        mailbox: Mailbox | None = None,
+        parts: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
     ) -> None:
+        """``parts`` say themselves how they are doing, by name: providers, the outbox's audit, the mailbox."""
         self._config = config
         self._broker = broker
         self._stream = stream
@@ -44,7 +44,7 @@ class Status:
         self._history = history
         self._store = store
         self._watcher = watcher
-        self._mailbox = mailbox
+        self._parts = parts or {}
         self._outbox: Mapping[str, Any] = {"ok": True, "detail": "starting"}
         self._history_now: Mapping[str, Any] = {"ok": True, "detail": "starting"}
 
@@ -71,7 +71,7 @@ class Status:
             },
             "outbox": dict(self._outbox),
             "history": dict(self._history_now),
-            **({"mailbox": dict(self._mailbox.status)} if self._mailbox is not None else {}),
+            **{name: dict(say()) for name, say in self._parts.items()},
             "rules": self._watcher.status.as_dict(),
         }
 

@@ -27,10 +27,27 @@ class NotifierError(Exception):
 class TryLater(NotifierError):
     """Refused before it was accepted: connection refused, 429, 503, wrong password. Sending again is safe."""
 
-    def __init__(self, provider: str, code: str, advice: str, retry_after_s: float | None = None) -> None:
-        """``retry_after_s``: the wait the provider asked for, None where it named none."""
+    def __init__(
+        self,
+        provider: str,
+        code: str,
+        advice: str,
+        retry_after_s: float | None = None,
+        *,
+        about_recipient: bool = False,
+    ) -> None:
+        """Keep what a person needs, and how long to wait.
+
+        Args:
+            provider: name of the transport.
+            code: the provider's code or a word of ours.
+            advice: a sentence that says what happened and what to do.
+            retry_after_s: the wait the provider asked for, None where it named none.
+            about_recipient: it is this recipient's turn that has not come; others may be written to meanwhile.
+        """
         super().__init__(provider, code, advice)
         self.retry_after_s = retry_after_s
+        self.about_recipient = about_recipient
 
 
 class Unknown(NotifierError):

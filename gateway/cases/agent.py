@@ -21,6 +21,7 @@ from gateway.commands import (
     Resolve,
 )
 from gateway.outbox.queue import enqueue, load_notification, set_state, withdraw
+from gateway.outbox.reachability import mend_address
 from gateway.store import schema
 from gateway.transaction import Transaction
 from rules.respond import Notify, device_facts
@@ -152,10 +153,12 @@ def resend(tx: Transaction, command: Resend) -> None:
     row = _notification(tx, command.notification_id)
     if row["state"] not in ("dead", "unknown", "expired"):
         raise CommandRefused(f"message {row['id']} need not be resent: it is {row['state']}")
+    if command.address is not None:
+        mend_address(tx, row, command.address)
     values = {"tried": [], "attempts": 0, "not_before": None, "provider": None, "provider_id": None}
     expires_at = tx.now + (row["expires_at"] - row["created_at"]) if row["expires_at"] else None
     set_state(tx, row["id"], "queued", reason=f"resent by {command.by}", expires_at=expires_at, **values)
-    tx.audit(command.by, "message.resend", str(row["id"]))
+    tx.audit(command.by, "message.resend", str(row["id"]), address_mended=command.address is not None)
 
 
 def hold(tx: Transaction, command: Hold) -> int:

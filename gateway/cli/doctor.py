@@ -5,8 +5,10 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+import sqlalchemy as sa
 import typer
 from rich.markup import escape
 
@@ -31,7 +33,7 @@ def doctor(config: ConfigOption = None) -> None:
     with plain_errors(StartRefused):
         settings = read_config(config)
     errors = 0
-    for check in (_data, _ports, _server, _decoders, _rules, _providers, _store, _relays):
+    for check in (_data, _ports, _server, _decoders, _rules, _providers, _store, _audit, _relays):
         for finding in check(settings):
             stderr.print(f"{_SIGNS[finding.level]} {escape(finding.text)}", soft_wrap=True)
             errors += finding.level == "error"
@@ -168,6 +170,35 @@ def _store(config: Config) -> Iterator[Finding]:
         return "store: opens, tables are current"
 
     yield from _try(opened)
+
+
+def _audit(config: Config) -> Iterator[Finding]:
+    """What the outbox's audit of itself said last, and that it still comes while the gateway runs."""
+    from gateway.outbox.audit import KEY, LATE, SENTENCES
+    from gateway.store import schema
+    from gateway.store.store import Store
+
+    if config.store.url is None and not (config.data_dir / "gateway.sqlite").exists():
+        return
+    try:
+        store = Store(config.store_url)
+    except StartRefused:
+        return  # said by the check of the store
+    with store.read() as connection:
+        last = connection.execute(sa.select(schema.meta.c.value).where(schema.meta.c.key == KEY)).scalar()
+    store.close()
+    if last is None:
+        return
+    parted = {name: count for name, count in last["findings"].items() if count}
+    for name, count in parted.items():
+        cases = ", ".join(map(str, last["cases"].get(name, ()))) or "none"
+        yield Finding("error", f"outbox: {count} {SENTENCES[name]} (cases: {cases}); see docs/reliability.md")
+    # Of a demo's clock the age says nothing.
+    age = datetime.now(UTC) - datetime.fromisoformat(last["at"])
+    if (config.data_dir / "control.json").exists() and age > LATE:
+        yield Finding("error", f"outbox: its audit was last at {last['at']}: nothing is carried out since")
+    elif not parted:
+        yield Finding("ok", f"outbox: messages and receipts agreed at {last['at']}")
 
 
 def _relays(config: Config) -> Iterator[Finding]:

@@ -20,11 +20,12 @@ from gateway.outbox.caps import is_capped
 from gateway.outbox.checking import addressee, choice_of_check, is_check, without_code
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.outcomes import note_failed, note_receipt, note_sent
-from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
+from gateway.outbox.queue import choose_now, is_behind_a_retry, is_held, is_urgent, load_notification, set_state, why_of
 from gateway.outbox.reachability import said_to_staff, shut
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from gateway.web.links import LinkSigner
+from notifiers.choice import Choice
 from notifiers.errors import Because
 from notifiers.message import Brand, Links, Outgoing, Rendered, Thread
 from notifiers.receipts import SendState, advance
@@ -33,6 +34,12 @@ from notifiers.render import render
 INBOUND_MAIL = "mail"
 """``inbound.provider`` of a customer's mail; its ``provider_id`` is the Message-ID."""
 MOST_ATTEMPTS = 12
+URGENT_ATTEMPTS = 3
+"""Of what is urgent, while there is another channel to take."""
+_REPEATABLE = frozenset({"line", "inbox"})
+"""Channels whose provider carries a key out once: what a crash left without an answer is simply sent again."""
+_REPEATABLE_FOR = timedelta(hours=23)
+"""LINE knows a key for 24 hours."""
 _REPORTED_ON = frozenset({"handed_over", "unknown", "accepted", "delivered", "read"})
 """States that a receipt may move; what was buried or discarded stays so."""
 _SESSION = timedelta(hours=23, minutes=55)
@@ -46,6 +53,9 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
     row = load_notification(tx, command.notification_id)
     if row is None or row["state"] != "queued" or is_held(tx):
         return None
+    # Whoever asks may have looked before the attempt failed that gave it a time to wait for.
+    if (row["not_before"] is not None and row["not_before"] > tx.now) or is_behind_a_retry(tx, row):
+        return None
     if row["expires_at"] is not None and row["expires_at"] <= tx.now:
         set_state(tx, row["id"], "expired", reason="its time had run out")
         if row["case_id"] is not None:
@@ -55,23 +65,17 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
     if customer is None:
         set_state(tx, row["id"], "cancelled", reason="the customer is gone")
         return None
-    purpose, severity = Purpose(row["purpose"]), Severity(row["severity"])
-    choice = choice_of_check(row) or choose_now(
-        tx,
-        customer,
-        purpose,
-        severity,
-        used_channels(tx, row),
-        key=row["key"],
-        device_id=row["device_id"],
-        via=row["facts"].get("via"),
-        capped=is_capped(row["template"]) and row["text"] is None and "first_key" not in row["facts"],
-    )
+    purpose = Purpose(row["purpose"])
+    choice = choice_of_check(row) or _choice(tx, row, customer, command)
     if choice.withheld or choice.channel is None or choice.address is None:
         set_state(tx, row["id"], "withheld", reason=choice.withheld, why=why_of(choice))
         return None
     if choice.not_before is not None and choice.not_before > tx.now:
         set_state(tx, row["id"], "queued", not_before=choice.not_before, why=why_of(choice))
+        return None
+    if choice.channel in command.paused:
+        if choice.channel != row["channel"]:
+            set_state(tx, row["id"], "queued", channel=choice.channel, address=choice.address, why=why_of(choice))
         return None
     rendered, message_links = render_row(tx, {**row}, customer, choice.channel, links)
     set_state(
@@ -103,6 +107,31 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         automatic=row["text"] is None,
         session_open=_wrote_today(tx, customer.id, choice.channel),
     )
+
+
+def _choice(tx: Transaction, row: sa.RowMapping, customer: Customer, command: HandOver) -> Choice:
+    """Choose as things stand; past a provider that is down where the message cannot wait for it, if there is a way."""
+    used = used_channels(tx, row)
+    shunned = command.paused if is_urgent(row) else command.down
+
+    def choose(tried: tuple[str, ...]) -> Choice:
+        return choose_now(
+            tx,
+            customer,
+            Purpose(row["purpose"]),
+            Severity(row["severity"]),
+            tried,
+            key=row["key"],
+            device_id=row["device_id"],
+            via=row["facts"].get("via"),
+            capped=is_capped(row["template"]) and row["text"] is None and "first_key" not in row["facts"],
+        )
+
+    choice = choose(used)
+    if choice.channel not in shunned:
+        return choice
+    another = choose((*used, *sorted(shunned)))
+    return another if another.channel is not None and not another.withheld else choice
 
 
 def render_row(
@@ -151,8 +180,9 @@ def record_failure(tx: Transaction, command: SendFailed, chance: random.Random) 
     if row is None or row["state"] != "handed_over":
         return
     if command.outcome == "try_later":
-        if row["attempts"] >= MOST_ATTEMPTS:
-            _bury(tx, row, f"gave up after {row['attempts']} attempts: {command.reason}")
+        most = URGENT_ATTEMPTS if is_urgent(row) and next_choice(tx, row) is not None else MOST_ATTEMPTS
+        if row["attempts"] >= most:
+            _next_channel(tx, row, f"gave up after {row['attempts']} attempts: {command.reason}")
             return
         wait_s = command.retry_after_s or min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (row["attempts"] - 1))
         # Half of the wait is chance, so that a provider that comes back is not met by everybody at once.
@@ -237,15 +267,19 @@ def mark_unknown_after_crash(tx: Transaction) -> int:
     """At start: whatever was handed over without an answer being stored is unknown. Return how many."""
     n = schema.notifications
     rows = tx.connection.execute(sa.select(n).where(n.c.state == "handed_over")).mappings().all()
-    for row in rows:
+    again = [r for r in rows if r["channel"] in _REPEATABLE and r["handed_over_at"] > tx.now - _REPEATABLE_FOR]
+    for row in again:
+        set_state(tx, row["id"], "queued", reason="the gateway stopped before the provider's answer was stored")
+    unclear = [row for row in rows if row not in again]
+    for row in unclear:
         set_state(tx, row["id"], "unknown", reason="the gateway stopped before the provider's answer was stored")
         _after_unknown(tx, row)
-    return len(rows)
+    return len(unclear)
 
 
 def _after_unknown(tx: Transaction, row: sa.RowMapping) -> None:
     """Safety and critical go on to the next channel at once and say that they may repeat; others wait for a person."""
-    if row["purpose"] == Purpose.SAFETY.value or row["severity"] == Severity.CRITICAL.value:
+    if is_urgent(row):
         choice = next_choice(tx, row)
         if choice is not None:
             send_also(tx, row, choice, "the channel before gave no clear answer")

@@ -196,12 +196,43 @@ def due_notifications(connection: sa.Connection, now: datetime, limit: int = 200
         return []
     n = schema.notifications
     query = (
-        sa.select(n.c.id, n.c.customer_id)
+        sa.select(n.c.id, n.c.customer_id, n.c.channel, n.c.purpose, n.c.severity)
         .where(n.c.state == "queued", sa.or_(n.c.not_before.is_(None), n.c.not_before <= now))
+        .where(sa.or_(~_behind_a_retry(now), n.c.severity == Severity.CRITICAL.value))
         .order_by(n.c.id)
         .limit(limit)
     )
     return list(connection.execute(query).mappings().all())
+
+
+def _behind_a_retry(now: datetime) -> sa.Exists:
+    """Whether an earlier message of the same customer and channel waits for its next attempt: it goes first."""
+    n = schema.notifications
+    earlier = n.alias("earlier")
+    return (
+        sa.select(earlier.c.id)
+        .where(
+            earlier.c.customer_id == n.c.customer_id,
+            earlier.c.channel == n.c.channel,
+            earlier.c.id < n.c.id,
+            earlier.c.state == "queued",
+            earlier.c.attempts > 0,
+            earlier.c.not_before > now,
+        )
+        .exists()
+    )
+
+
+def is_behind_a_retry(tx: Transaction, row: sa.RowMapping) -> bool:
+    """Whether one message has to wait for an earlier one's next attempt; what is critical never does."""
+    n = schema.notifications
+    query = sa.select(n.c.id).where(n.c.id == row["id"], _behind_a_retry(tx.now))
+    return row["severity"] != Severity.CRITICAL.value and tx.connection.execute(query).first() is not None
+
+
+def is_urgent(row: sa.RowMapping | Mapping[str, Any]) -> bool:
+    """Whether a message does not wait for a provider that is down: a safety notice, or what is critical."""
+    return bool(row["purpose"] == Purpose.SAFETY.value or row["severity"] == Severity.CRITICAL.value)
 
 
 def next_due(connection: sa.Connection) -> datetime | None:

@@ -5,8 +5,11 @@ when they lift it there (START, unblocking the bot), or with another address.
 """
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from device_models.registry import Customer
+from gateway.commands import CommandRefused
+from gateway.people.registry import upsert_records
 from gateway.store import dialect
 from gateway.store.reachability import unreachable
 from gateway.transaction import Transaction
@@ -49,6 +52,28 @@ def heard_from(tx: Transaction, customer: Customer, channel: str, *, let_in: boo
         gone = gone.where(unreachable.c.reason == "dead")
     if tx.connection.execute(gone).rowcount:
         tx.changed("customer", customer.id)
+
+
+def mend_address(tx: Transaction, row: sa.RowMapping, address: str) -> None:
+    """Give the customer of a message another address on its channel.
+
+    Raises CommandRefused where it has no channel, or what was given is no address of it.
+    """
+    customer, channel = tx.registry.customers.get(row["customer_id"]), row["channel"]
+    if customer is None or channel is None:
+        raise CommandRefused(f"message {row['id']} went to nobody whose address could be mended")
+    changed: dict[str, object]
+    if channel in ("email", "sms", "voice") and channel not in customer.addresses:
+        changed = {"email" if channel == "email" else "phone": address.strip()}
+    else:
+        changed = {"addresses": {**customer.addresses, channel: address.strip()}}
+    try:
+        upsert_records(tx, "customers", [{**customer.model_dump(mode="json"), **changed}])
+    except ValidationError as error:
+        # Without the value, which is somebody's address.
+        said = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        raise CommandRefused(f"address: {said}") from None
+    tx.changed("customer", customer.id)
 
 
 def said_to_staff(channel: str, reason: str) -> str:

@@ -1,18 +1,22 @@
-"""The sender: carries out what the outbox holds. In order for each customer, in parallel across customers."""
+"""The sender: carries out what the outbox holds, in order for each customer and channel, else in parallel."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
 
 from gateway.clock import Clock
 from gateway.commands import Commands, HandOver, SendFailed, Sent
-from gateway.outbox.queue import due_notifications, next_due
+from gateway.outbox.metrics import OutboxMetrics
+from gateway.outbox.pace import Pace
+from gateway.outbox.queue import due_notifications, is_urgent, next_due
 from gateway.store.store import Store
 from notifiers.errors import NotifierError, TryLater, Undeliverable
 from notifiers.message import Outgoing
@@ -25,22 +29,53 @@ _PARALLEL = 16
 _MOST_DUE = 1000
 """Looked at in one go; far more than can be on their way, so that no few customers fill it."""
 _STOP_S = 25.0
+_PUT_OFF_S = 5.0
+
+_Line = tuple[str, str]
+"""(customer, channel): what is kept in order."""
 
 
 class Sender:
     """Hands queued messages over to their providers, until cancelled."""
 
-    def __init__(self, store: Store, commands: Commands, clock: Clock, transports: Sequence[Transport]) -> None:
-        """``transports`` together serve the channels that are configured."""
+    def __init__(
+        self,
+        store: Store,
+        commands: Commands,
+        clock: Clock,
+        transports: Sequence[Transport],
+        rates: Mapping[str, float] | None = None,
+        metrics: OutboxMetrics | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Send through ``transports``, which together serve the channels that are configured.
+
+        Args:
+            store: Where the outbox is.
+            commands: Where what comes of a send goes in.
+            clock: Says what is due.
+            transports: One a provider.
+            rates: Messages a second by channel, where it is not the transport's own.
+            metrics: None: nothing is counted.
+            monotonic: Seconds that only go forward, for the providers' pace: theirs is the wall clock's time.
+        """
         self._store = store
         self._commands = commands
         self._clock = clock
         self._by_channel: Mapping[str, Transport] = {c: t for t in transports for c in t.channels}
+        rates = rates or {}
+        self._pace = {c: Pace(rates.get(c, t.per_second)) for c, t in self._by_channel.items()}
+        self._metrics = metrics or OutboxMetrics()
+        self._monotonic = monotonic
         self._wake = asyncio.Event()
-        self._slots = asyncio.Semaphore(_PARALLEL)
+        self.idle = asyncio.Event()
+        """Set while nothing is due and nothing is on its way."""
+        self._slots = {transport.name: asyncio.Semaphore(_PARALLEL) for transport in transports}
         self._stopping = False
-        self._sending: dict[str, asyncio.Task[None]] = {}
-        """By customer: whose messages are on their way now."""
+        self._put_off: dict[_Line, float] = {}
+        """Until when (monotonic) a line is left alone whose provider is paused and which has no other."""
+        self._sending: dict[_Line, asyncio.Task[None]] = {}
+        """Whose messages are on their way now."""
 
     async def stop(self) -> None:
         """Begin no further send, and wait for those begun: one cut off now would be unknown for ever."""
@@ -55,28 +90,54 @@ class Sender:
         """Something may be due: look again soon. Only called on the event loop."""
         self._wake.set()
 
+    def providers(self) -> dict[str, Any]:
+        """Say how each provider's channel stands, for people."""
+        now_s = self._monotonic()
+        said = {f"{c} by {self._by_channel[c].name}": pace.says(now_s) for c, pace in sorted(self._pace.items())}
+        return {"ok": not any(pace.is_open() for pace in self._pace.values()), **said}
+
     async def run(self) -> None:
         """Send what is due, wait for more, until cancelled. An unforeseen error ends it, and the service with it."""
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
                 self._wake.clear()
-                by_customer: defaultdict[str, list[int]] = defaultdict(list)
+                lines: defaultdict[_Line, list[sa.RowMapping]] = defaultdict(list)
                 for row in await asyncio.to_thread(self._due):
-                    by_customer[row["customer_id"]].append(row["id"])
-                # A provider that takes its time over one message holds up nobody else's.
-                free = [customer_id for customer_id in by_customer if customer_id not in self._sending]
-                for customer_id in free:
-                    sending = group.create_task(self._send_in_order(by_customer[customer_id]))
-                    self._sending[customer_id] = sending
-                    sending.add_done_callback(partial(self._sent, customer_id))
-                if not free:
+                    lines[row["customer_id"], row["channel"] or ""].append(row)
+                # A provider that takes its time over one message holds up nobody else's, and no other channel.
+                free = [line for line, rows in lines.items() if line not in self._sending and self._may_try(line, rows)]
+                for line in free:
+                    sending = group.create_task(self._send_in_order(line, lines[line]))
+                    self._sending[line] = sending
+                    sending.add_done_callback(partial(self._sent, line))
+                if free:
+                    self.idle.clear()
+                else:
+                    if not self._sending:
+                        self.idle.set()
                     await self._idle()
             await asyncio.Event().wait()  # the service ends it
 
-    def _sent(self, customer_id: str, _: asyncio.Task[None]) -> None:
-        del self._sending[customer_id]
+    def _may_try(self, line: _Line, rows: Sequence[sa.RowMapping]) -> bool:
+        """Whether anything may come of it: what is urgent does not wait for a provider that is down."""
+        now_s = self._monotonic()
+        if self._put_off.get(line, now_s) > now_s:
+            return False
+        pace = self._pace.get(line[1])
+        if pace is None or pace.wait_s(now_s) == 0 or pace.is_down_for_long(now_s):
+            return True
+        return is_urgent(rows[0])
+
+    def _sent(self, line: _Line, _: asyncio.Task[None]) -> None:
+        del self._sending[line]
         # There may be more for them by now, and a failed send has set the time of the next.
         self._wake.set()
+
+    def _paused(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Channels that nothing may be written on now, and those of them that are down for long."""
+        now_s = self._monotonic()
+        paused = frozenset(c for c, pace in self._pace.items() if pace.wait_s(now_s) > 0)
+        return paused, frozenset(c for c in paused if self._pace[c].is_down_for_long(now_s))
 
     def _due(self) -> list[sa.RowMapping]:
         with self._store.read() as connection:
@@ -91,39 +152,87 @@ class Sender:
         seconds = _LONGEST_IDLE_S
         if due_at is not None and due_at > self._clock.now():
             seconds = min(seconds, self._clock.wall_seconds(due_at - self._clock.now()))
+        now_s = self._monotonic()
+        self._put_off = {line: until for line, until in self._put_off.items() if until > now_s}
+        waits = [pace.wait_s(now_s) for pace in self._pace.values()] + [u - now_s for u in self._put_off.values()]
+        seconds = min([seconds, *(wait_s for wait_s in waits if wait_s > 0)])
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), timeout=max(seconds, 0.02))
 
-    async def _send_in_order(self, notification_ids: Sequence[int]) -> None:
-        async with self._slots:
-            for notification_id in notification_ids:
-                if self._stopping:
-                    return
-                await self._send(notification_id)
+    async def _send_in_order(self, line: _Line, rows: Sequence[sa.RowMapping]) -> None:
+        for row in rows:
+            if self._stopping or not await self._send(line, row["id"]):
+                return
 
-    async def _send(self, notification_id: int) -> None:
-        outgoing: Outgoing | None = await self._commands.submit(HandOver(notification_id))
+    async def _send(self, line: _Line, notification_id: int) -> bool:
+        """Send one message; tell whether those behind it may follow now."""
+        channel = line[1]
+        transport, pace = self._by_channel.get(channel), self._pace.get(channel)
+        if transport is None or pace is None:
+            return await self._hand_over(line, notification_id)
+        # Its turn comes before it is handed over: from then on a crash would leave it unknown.
+        async with self._slots[transport.name]:
+            if (wait_s := pace.turn_s(self._monotonic())) > 0:
+                await asyncio.sleep(wait_s)
+            return not self._stopping and await self._hand_over(line, notification_id)
+
+    async def _hand_over(self, line: _Line, notification_id: int) -> bool:
+        paused, down = self._paused()
+        pace = self._pace.get(line[1])
+        tries = pace is not None and line[1] not in paused
+        if pace is not None and tries:
+            pace.begin()
+        outgoing: Outgoing | None = None
+        try:
+            outgoing = await self._commands.submit(HandOver(notification_id, paused, down))
+        finally:
+            if pace is not None and tries and (outgoing is None or outgoing.channel != line[1]):
+                pace.let_go()
         if outgoing is None:
-            return
-        transport = self._by_channel[outgoing.channel]
+            if paused:
+                # It waits for a provider; asking again at once would be asking without end.
+                self._put_off[line] = self._monotonic() + _PUT_OFF_S
+            return not paused
+        return await self._write(notification_id, outgoing)
+
+    async def _write(self, notification_id: int, outgoing: Outgoing) -> bool:
+        transport, pace = self._by_channel[outgoing.channel], self._pace[outgoing.channel]
         try:
             accepted = await transport.send(outgoing)
         except NotifierError as error:
-            await self._failed(notification_id, transport, error)
-            return
+            await self._failed(notification_id, transport, outgoing.channel, error)
+            return False
+        except BaseException:
+            pace.let_go()
+            raise
+        pace.works()
+        self._count(transport, outgoing.channel, "accepted")
         log.info("notify.accepted", channel=outgoing.channel, provider=transport.name, notification_id=notification_id)
         await self._commands.submit(Sent(notification_id, accepted.provider, accepted.provider_id, accepted.state))
+        return True
 
-    async def _failed(self, notification_id: int, transport: Transport, error: NotifierError) -> None:
+    async def _failed(self, notification_id: int, transport: Transport, channel: str, error: NotifierError) -> None:
+        pace, now_s = self._pace[channel], self._monotonic()
         if isinstance(error, TryLater):
             failed = SendFailed(notification_id, "try_later", error.advice, error.retry_after_s)
+            if error.about_recipient:
+                pace.let_go()
+            else:
+                pace.fails(now_s, error.code, error.retry_after_s)
         elif isinstance(error, Undeliverable):
             failed = SendFailed(notification_id, "undeliverable", error.advice, because=error.because, code=error.code)
-        elif transport.repeatable:
-            # The provider knows the key again: the same request says whether it had been accepted.
-            failed = SendFailed(notification_id, "try_later", error.advice)
+            pace.works()
         else:
-            failed = SendFailed(notification_id, "unknown", error.advice)
+            # Where the provider knows the key again, the same request says whether it had been accepted.
+            failed = SendFailed(notification_id, "try_later" if transport.repeatable else "unknown", error.advice)
+            pace.fails(now_s, error.code)
+        self._count(transport, channel, failed.outcome)
         event = f"notify.{failed.outcome}"
-        log.warning(event, provider=transport.name, notification_id=notification_id, code=error.code)
+        log.warning(event, provider=transport.name, channel=channel, notification_id=notification_id, code=error.code)
+        if pace.is_open():
+            log.warning("outbox.provider_open", provider=transport.name, channel=channel, failures=pace.failures)
         await self._commands.submit(failed)
+
+    def _count(self, transport: Transport, channel: str, outcome: str) -> None:
+        self._metrics.sent(transport.name, channel, outcome)
+        self._metrics.provider(transport.name, channel, is_open=self._pace[channel].is_open())

@@ -303,7 +303,7 @@ timeline = Table(
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("case_id", sa.BigInteger, nullable=False, index=True),
-    Column("at", UtcTime, nullable=False),
+    Column("at", UtcTime, nullable=False, index=True),
     Column("kind", sa.Text, nullable=False),
     Column("author", sa.Text, nullable=False),
     Column("body", sa.JSON, nullable=False),
@@ -349,6 +349,8 @@ notifications = Table(
     Column("updated_at", UtcTime, nullable=False),
     Index("ix_notifications_state_not_before", "state", "not_before"),
     Index("ix_notifications_provider_provider_id", "provider", "provider_id"),
+    # The outbox's audit looks at the last week alone; so it does at timeline and receipts.
+    Index("ix_notifications_created_at", "created_at"),
     # What the ladder looks through: a mail stays accepted for ever, so there are many, and few are recent.
     Index(
         "ix_notifications_without_receipt",
@@ -379,7 +381,7 @@ receipts = Table(
     Column("provider_id", sa.Text, nullable=False),
     Column("state", sa.Text, nullable=False),
     Column("error_code", sa.Text),
-    Column("received_at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False, index=True),
     sa.UniqueConstraint("provider", "provider_id", "state"),
 )
 

@@ -115,8 +115,8 @@ def _discard(notification_id: int, by: str, sent: Sent) -> Command:
     return Discard(notification_id, by, optional_text(sent, "reason"))
 
 
-def _resend(notification_id: int, by: str, _sent: Sent) -> Command:
-    return Resend(notification_id, by)
+def _resend(notification_id: int, by: str, sent: Sent) -> Command:
+    return Resend(notification_id, by, optional_text(sent, "address") or None)
 
 
 Builder = Callable[[int, str, Sent], Command]

@@ -29,6 +29,11 @@ class Transport(Protocol):
         """Whether the provider knows the key again, so that a send without a clear answer is simply made again."""
         ...
 
+    @property
+    def per_second(self) -> float:
+        """How many messages a second the provider takes on one channel, unless the configuration says otherwise."""
+        ...
+
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Hand one message over, at most once a call.
 

@@ -24,6 +24,7 @@ class AppriseTransport:
 
     name = "apprise"
     repeatable = False
+    per_second = 2.0
     channels = frozenset({"apprise"})
     reports: frozenset[SendState] = frozenset()
 

@@ -33,6 +33,8 @@ class FcmTransport:
 
     name = "fcm"
     repeatable = False
+    per_second = 200.0
+    """Of the 600,000 a minute of a project (Firebase, "Throttling and quotas")."""
     channels = frozenset({"push"})
     reports = frozenset({SendState.DELIVERED, SendState.READ})
 

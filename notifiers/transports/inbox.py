@@ -14,6 +14,7 @@ class InboxTransport:
 
     name = "inbox"
     repeatable = True
+    per_second = 1000.0
     channels = frozenset({"inbox"})
     reports = frozenset({SendState.DELIVERED, SendState.READ})
 

@@ -33,6 +33,8 @@ class LineTransport:
 
     name = "line"
     repeatable = True
+    per_second = 200.0
+    """Of the 2,000 a second that LINE takes (Messaging API reference, "Rate limits")."""
     channels = frozenset({"line"})
     reports: frozenset[SendState] = frozenset()
 

@@ -96,6 +96,7 @@ class SmtpTransport:
 
     name = "smtp"
     repeatable = False
+    per_second = 20.0
     channels = frozenset({"email"})
     reports: frozenset[SendState] = frozenset()
     """SMTP tells of no delivery; a bounce is another mail."""
@@ -205,7 +206,7 @@ class SmtpTransport:
     def _refusal(self, error: aiosmtplib.SMTPResponseException, *, at_recipient: bool) -> NotifierError:
         code = _code(error)
         if error.code < 500:
-            return TryLater(self.name, code, "the server asks to try later")
+            return TryLater(self.name, code, "the server asks to try later", about_recipient=at_recipient)
         if error.code in (530, 534, 535, 538):
             advice = "the server wants us to log in; check notifiers.email.url"
             return TryLater(self.name, code, advice, _SETTINGS_WAIT_S)

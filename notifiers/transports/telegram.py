@@ -30,6 +30,8 @@ class TelegramTransport:
 
     name = "telegram"
     repeatable = False
+    per_second = 25.0
+    """Telegram takes some 30 a second from one bot (core.telegram.org/bots/faq)."""
     channels = frozenset({"telegram"})
     reports: frozenset[SendState] = frozenset()
 

@@ -28,6 +28,8 @@ class TwilioTransport:
 
     name = "twilio"
     repeatable = False
+    per_second = 10.0
+    """A long code takes one a second and Twilio queues the rest; short codes and services take more."""
     reports = frozenset({SendState.DELIVERED, SendState.READ, SendState.FAILED})
 
     def __init__(

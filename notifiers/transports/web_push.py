@@ -83,6 +83,7 @@ class WebPushTransport:
 
     name = "web_push"
     repeatable = False
+    per_second = 50.0
     channels = frozenset({"webpush"})
     reports = frozenset({SendState.DELIVERED, SendState.READ})
 

@@ -31,6 +31,7 @@ class WebhookTransport:
 
     name = "webhook"
     repeatable = False
+    per_second = 100.0
     reports = frozenset({SendState.DELIVERED, SendState.READ, SendState.FAILED})
 
     def __init__(

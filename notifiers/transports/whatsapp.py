@@ -33,6 +33,8 @@ class WhatsAppTransport:
 
     name = "whatsapp_cloud"
     repeatable = False
+    per_second = 60.0
+    """Of the 80 a second that a number begins with (Cloud API, "Throughput")."""
     channels = frozenset({"whatsapp"})
     reports = frozenset({SendState.DELIVERED, SendState.READ, SendState.FAILED})
 

@@ -70,7 +70,8 @@ def refused(answer: Answer) -> NotifierError:
     code = str(number) if isinstance(number, int) else ""
     if code in _LATER:
         advice, wait_s = _LATER[code]
-        return TryLater(_NAME, code, advice, retry_after_s(answer.headers) or wait_s)
+        wait_s = retry_after_s(answer.headers) or wait_s
+        return TryLater(_NAME, code, advice, wait_s, about_recipient=code == "131056")
     if code in _SETTINGS or (code.isdecimal() and 200 <= int(code) <= 299):
         return TryLater(_NAME, code, advice_for(code), _SETTINGS_WAIT_S)
     if code in ("1", "2", "131000") or answer.status >= 500:

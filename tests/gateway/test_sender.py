@@ -1,0 +1,214 @@
+"""The sender: order for each customer, all else in parallel, and what it does about a provider that fails."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import commands as c
+from gateway.outbox.pace import FAILURES_TO_OPEN, LONG_DOWN_S
+from gateway.store import schema
+from notifiers.errors import NotifierError, TryLater, Undeliverable, Unknown
+from notifiers.message import Outgoing
+from tests.gateway.making import TOO_WARM, Gateway
+from tests.gateway.sending import Provider, Running
+from tests.gateway.test_ladder import PERSON, break_down, opened
+
+NONE = frozenset[str]()
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Gateway]:
+    with opened(f"sqlite:///{tmp_path / 'gateway.sqlite'}", tmp_path, TOO_WARM) as gateway:
+        gateway.submit(c.Upsert("customers", (PERSON,), by="test"))
+        yield gateway
+
+
+@pytest.fixture
+def urgent(tmp_path: Path) -> Iterator[Gateway]:
+    with opened(f"sqlite:///{tmp_path / 'gateway.sqlite'}", tmp_path) as gateway:
+        gateway.submit(c.Upsert("customers", (PERSON,), by="test"))
+        yield gateway
+
+
+def providers() -> tuple[Provider, Provider]:
+    return Provider("twilio", frozenset({"sms", "whatsapp"})), Provider("smtp", frozenset({"email"}))
+
+
+def ask(made: Gateway, *texts: str) -> None:
+    """An agent writes to the customer, who has a case."""
+    if not made.rows(schema.cases):
+        break_down(made)
+        [row] = made.rows(schema.notifications)
+        made.submit(c.Discard(row["id"], by="test"))
+    for text in texts:
+        made.submit(c.Reply(1, text, by="Mia"))
+
+
+def told(provider: Provider) -> list[str]:
+    return [found for out in provider.taken for found in re.findall(r"No\. \d", out.rendered.text)]
+
+
+async def test_messages_of_one_customer_go_in_order_also_past_a_retry(made: Gateway) -> None:
+    twilio, smtp = providers()
+    moods = iter([None, TryLater("twilio", "503", "busy")])
+    twilio.behaves = lambda _: next(moods, None)
+    running = Running(made, [twilio, smtp])
+    ask(made, "No. 1", "No. 2", "No. 3")
+    await running.until_idle()
+    assert told(twilio) == ["No. 1"]
+    running.later(timedelta(minutes=1))
+    await running.until_idle()
+    assert told(twilio) == ["No. 1", "No. 2", "No. 3"]
+
+
+def later(code: str = "connect", wait_s: float | None = None, **more: Any) -> NotifierError:
+    return TryLater("twilio", code, "not now", wait_s, **more)
+
+
+async def test_a_provider_that_fails_is_left_alone_and_tried_with_one_message(made: Gateway) -> None:
+    twilio, smtp = providers()
+    twilio.behaves = lambda _: later()
+    running = Running(made, [twilio, smtp])
+    people = [{"id": f"p{i}", "name": "P", "addresses": {"whatsapp": f"+49151123456{i:02d}"}} for i in range(20)]
+    made.submit(c.Upsert("customers", tuple(people), by="test"))
+    made.submit(c.Upsert("devices", tuple({"id": f"d{i}", "customer_id": f"p{i}"} for i in range(20)), by="test"))
+    for i in range(20):
+        made.submit(c.CustomerWrote("twilio", f"in{i}", "whatsapp", f"+49151123456{i:02d}", "HELP"))
+    sender = await running.until_idle()
+    # Those begun before the breaker opened are still told of it; nobody is written to after that.
+    assert FAILURES_TO_OPEN <= len(twilio.asked) <= 20
+    assert not sender.providers()["ok"]
+    assert str(sender.providers()["whatsapp by twilio"]).startswith("open: ")
+    running.later(timedelta(minutes=6))
+    twilio.asked.clear()
+    await running.until_idle(sender)
+    assert len(twilio.asked) == 1
+    twilio.behaves = lambda _: None
+    for _ in range(3):
+        running.later(timedelta(hours=1))
+        await running.until_idle(sender)
+    assert sender.providers()["ok"]
+    assert {state for _, state in running.states()} == {"accepted"}
+    assert len(twilio.taken) == 20
+
+
+async def test_what_is_critical_does_not_wait_for_a_provider_that_is_down(urgent: Gateway) -> None:
+    twilio, smtp = providers()
+    running = Running(urgent, [twilio, smtp])
+    sender = running.sender()
+    for channel in ("sms", "whatsapp"):
+        for _ in range(FAILURES_TO_OPEN):
+            sender._pace[channel].fails(running.seconds, "connect")
+    break_down(urgent)
+    await running.until_idle(sender)
+    assert (len(twilio.asked), len(smtp.taken)) == (0, 1)
+
+
+async def test_after_long_everything_takes_another_channel(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'g.sqlite'}", tmp_path, TOO_WARM, channels=["sms", "email"]) as made:
+        twilio, smtp = providers()
+        running = Running(made, [twilio, smtp])
+        sender = running.sender()
+        for _ in range(FAILURES_TO_OPEN):
+            sender._pace["sms"].fails(running.seconds, "connect")
+        made.submit(c.Upsert("customers", (PERSON,), by="test"))
+        break_down(made)
+        await running.until_idle(sender)
+        assert (len(twilio.asked), len(smtp.taken)) == (0, 0)
+        running.later(timedelta(seconds=LONG_DOWN_S))
+        sender._pace["sms"].fails(running.seconds, "connect")
+        await running.until_idle(sender)
+        assert (len(twilio.asked), len(smtp.taken)) == (0, 1)
+
+
+async def test_a_recipients_own_wait_holds_up_nobody_else(made: Gateway) -> None:
+    twilio, smtp = providers()
+    twilio.behaves = lambda _: later("131056", 6.0, about_recipient=True)
+    running = Running(made, [twilio, smtp])
+    ask(made, "No. 1")
+    sender = await running.until_idle()
+    assert sender.providers()["ok"]
+    assert sender._paused() == (NONE, NONE)
+
+
+async def test_a_lost_answer_is_asked_for_again_only_where_the_provider_knows_the_key(made: Gateway) -> None:
+    twilio, smtp = providers()
+    lost = iter([Unknown("twilio", "taken", "no answer")])
+    twilio.behaves = lambda _: next(lost, None)
+    running = Running(made, [twilio, smtp])
+    ask(made, "No. 1")
+    await running.until_idle()
+    assert running.states()[-1] == ("sms", "unknown")
+    running.later(timedelta(hours=2))
+    await running.until_idle()
+    assert [out.channel for out in twilio.asked].count("sms") == 1
+
+
+async def test_urgent_messages_give_up_on_a_busy_provider_sooner(urgent: Gateway) -> None:
+    twilio, smtp = providers()
+    twilio.behaves = lambda _: later("503")
+    running = Running(urgent, [twilio, smtp])
+    break_down(urgent)
+    for _ in range(8):
+        await running.until_idle()
+        running.later(timedelta(hours=1))
+    assert len(smtp.taken) == 1
+    assert len([out for out in twilio.asked if out.channel == "sms"]) == 3
+
+
+async def test_after_many_attempts_the_next_channel_is_tried_before_it_is_a_dead_letter(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'g.sqlite'}", tmp_path, channels=["sms"]) as made:
+        twilio, _ = providers()
+        twilio.behaves = lambda _: later("503")
+        running = Running(made, [twilio])
+        made.submit(c.Upsert("customers", (PERSON,), by="test"))
+        break_down(made)
+        for _ in range(14):
+            await running.until_idle()
+            running.later(timedelta(hours=1))
+        [row] = made.rows(schema.notifications)
+        assert (row["state"], row["attempts"]) == ("dead", 12)
+
+
+async def test_a_mended_address_is_written_to(made: Gateway) -> None:
+    twilio, smtp = providers()
+    twilio.behaves = lambda out: (
+        Undeliverable("twilio", "21211", "no such number") if out.address == PERSON["phone"] else None
+    )
+    smtp.behaves = lambda _: Undeliverable("smtp", "5.1.1", "no such mailbox")
+    running = Running(made, [twilio, smtp])
+    ask(made, "No. 1")
+    await running.until_idle()
+    [row] = made.rows(schema.notifications, state="dead")
+    assert row["channel"] == "email"
+    with pytest.raises(c.CommandRefused, match="address"):
+        made.submit(c.Resend(row["id"], by="Mia", address="no mail address"))
+    smtp.behaves = lambda _: None
+    made.submit(c.Upsert("customers", (PERSON | {"preferred_channel": "email"},), by="test"))
+    made.submit(c.Resend(row["id"], by="Mia", address=" ana.new@example.com "))
+    await running.until_idle()
+    assert [out.address for out in smtp.taken] == ["ana.new@example.com"]
+    assert made.committer._registry.customers["ana"].email == "ana.new@example.com"
+    [entry] = made.rows(schema.audit, action="message.resend")
+    assert "ana.new" not in str(entry["detail"])
+
+
+async def test_a_rate_is_kept_to(made: Gateway) -> None:
+    twilio, smtp = providers()
+    running = Running(made, [twilio, smtp], rates={"sms": 2.0})
+    pace = running.sender()._pace["sms"]
+    waits = [pace.turn_s(0.0) for _ in range(6)]
+    assert waits == [0.0, 0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+def test_the_due_time_of_a_message_is_its_own(made: Gateway) -> None:
+    ask(made, "No. 1")
+    [row] = made.rows(schema.notifications, state="queued")
+    outgoing = made.submit(c.HandOver(row["id"], paused=frozenset({"sms", "whatsapp", "email"})))
+    assert outgoing is None
+    assert made.rows(schema.notifications, id=row["id"])[0]["state"] == "queued"
+    assert isinstance(made.submit(c.HandOver(row["id"])), Outgoing)
