@@ -210,6 +210,22 @@ class CustomerWrote:
 
 
 @dataclass(frozen=True, slots=True)
+class StepTried:
+    """A customer tried a step of the article for their case; the device is watched from now on."""
+
+    case_id: int
+    customer_id: str
+    step: int
+    """Its index, 0 is the first."""
+    via: str = "page"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSteps:
+    """The periodic look at devices whose customers tried a step. Its result is how many were told of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageTagged:
     """A model outside said what a message is about, where our own cues were not sure."""
 
@@ -483,6 +499,8 @@ Command = (
     | EndSilence
     | EndStorm
     | CustomerWrote
+    | StepTried
+    | WatchSteps
     | MessageTagged
     | MessageTranslated
     | AskLater

@@ -215,6 +215,8 @@ class Notifiers(_Section):
     inbound_mail: InboundMail | None = None
     apprise: Apprise | None = None
     fcm: Fcm | None = None
+    articles: tuple[Path, ...] = ()
+    """Folders of self-help articles of your own, before those that come with the product."""
     staff_language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = "en"
     """What the people who answer read; messages in other languages are translated into it."""
     translator: Outside | None = None

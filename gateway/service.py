@@ -18,8 +18,9 @@ from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from device_models.yaml_lines import InvalidFileError
 from gateway.asking import Asker, make_translator
 from gateway.case_commands import WakeCases
+from gateway.cases.self_help import articles_of, help_of_case
 from gateway.clock import Clock
-from gateway.commands import NoReceipt, PutRulesLive, SettleOutcomes, Sweep
+from gateway.commands import NoReceipt, PutRulesLive, SettleOutcomes, Sweep, WatchSteps
 from gateway.config import Config
 from gateway.control import serve_control
 from gateway.data_lock import lock_data
@@ -177,6 +178,10 @@ class Service:
         config, clock = self.config, self.clock
         self._stack.enter_context(lock_data(config.data_dir))
         profiles = load_profiles(config)
+        try:
+            articles_of(config)
+        except (OSError, ValueError) as error:
+            raise StartRefused(f"notifiers.articles: {error}") from error
         dispatcher = build_dispatcher(config.decoders, ignored_topics=config.ignore_topics)
         transports = make_transports(config)
         for transport in transports:
@@ -429,8 +434,14 @@ class Service:
                 await self.pipeline.submit(WakeCases())
 
         scheduler.every(_WAKE_EVERY, "wake", wake)
+
+        async def watch_steps() -> None:
+            if told := await self.pipeline.submit(WatchSteps()):
+                log.info("self_help.improving", customers=told)
+
         scheduler.every(_LADDER_EVERY, "ladder", climb)
         scheduler.every(AUDIT_EVERY, "outbox audit", auditor.look)
+        scheduler.every(_LADDER_EVERY, "watch_steps", watch_steps)
         scheduler.every(_SETTLE_EVERY, "settle", settle)
         scheduler.every(_SWEEP_EVERY, "sweep", sweep)
         scheduler.every(_FORGET_EVERY, "forget", forget)
@@ -492,6 +503,7 @@ class Service:
             devices=self.registry.devices,
             status=status.snapshot,
             notifiers=config.notifiers,
+            helps=partial(help_of_case, config),
             translate=self._translate(config),
             brand=config.brand.name,
             mode=config.notifiers.mode,

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
+from gateway.cases.record import load_case
+from gateway.cases.self_help import articles_of
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
 from gateway.outbox.caps import is_capped
@@ -40,6 +42,7 @@ _REPEATABLE = frozenset({"line", "inbox"})
 """Channels whose provider carries a key out once: what a crash left without an answer is simply sent again."""
 _REPEATABLE_FOR = timedelta(hours=23)
 """LINE knows a key for 24 hours."""
+_WITH_STEPS = frozenset({"fault_opened", "fault_update"})
 _REPORTED_ON = frozenset({"handed_over", "unknown", "accepted", "delivered", "read"})
 """States that a receipt may move; what was buried or discarded stays so."""
 _SESSION = timedelta(hours=23, minutes=55)
@@ -143,9 +146,19 @@ def render_row(
     page_url = links.page_url(customer.id, row["case_id"], purpose)
     message_links = Links() if is_check(row) else Links(page_url, stop_url, stop_url)
     brand = Brand(tx.config.brand.name, tx.config.brand.support_name, tx.config.public_url)
-    facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {})}
+    facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {}), **_steps(tx, row, customer)}
     template = "agent_reply" if row["text"] else row["template"]
     return render(template, customer, facts, channel, brand, message_links, tx.now), message_links
+
+
+def _steps(tx: Transaction, row: Mapping[str, Any], customer: Customer) -> dict[str, Any]:
+    """The steps of the article for a fault, in place of the rule's own advice."""
+    case = load_case(tx, row["case_id"]) if row["case_id"] is not None and row["template"] in _WITH_STEPS else None
+    device = tx.registry.devices.get(case["device_id"]) if case is not None else None
+    if case is None or device is None:
+        return {}
+    article = articles_of(tx.config).find(case["rule"], case["fault"], device.profile, customer.locale)
+    return {"advice": {article.language: "\n".join(article.steps)}} if article is not None else {}
 
 
 def record_sent(tx: Transaction, command: Sent) -> None:

@@ -125,6 +125,8 @@ HELD: Mapping[str, Held] = {
         empty="text",
         number="provider_id",
     ),
+    "tried_steps": _held(Owned.BY_CUSTOMER, keep="case_id step article via at", pseudonym="customer_id"),
+    "watches": _held(Owned.BY_CUSTOMER, keep="case_id via field state began_at ended_at told", pseudonym="customer_id"),
     "readings": _held(
         Owned.BY_CUSTOMER,
         keep="inbound_id case_id intent confidence tagged_by urgency sentiment noise language language_confidence "

@@ -20,6 +20,7 @@ from gateway.cases import (
     inbound,
     mail,
     reading,
+    self_help,
     silences,
     storms,
     unjoined,
@@ -213,6 +214,10 @@ class Batch:
                 return self._customer_wrote(command)
             case c.MailArrived():
                 return self._customer_wrote(mail.customer_wrote(tx, command))
+            case c.StepTried():
+                return self_help.step_tried(tx, command)
+            case c.WatchSteps():
+                return self_help.watch_steps(tx, command)
             case c.MessageTagged():
                 return self._message_tagged(command)
             case c.MessageTranslated():

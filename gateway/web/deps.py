@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from device_models.profile import DeviceProfile
 from device_models.registry import Device
+from gateway.cases.self_help import Help
 from gateway.clock import Clock
 from gateway.commands import Commands
 from gateway.config import Notifiers
@@ -107,6 +108,8 @@ class WebDeps:
     """Which channels there are, and how a messenger is opened from the customer's page."""
     opening: Callable[[int], Awaitable[str]] | None = None
     """How an answer to a case may begin, in the customer's language; empty where there is nothing to say."""
+    helps: Callable[[sa.Connection, Any, str], Help | None] | None = None
+    """(connection, case, locale) → the self-help article for a case, with the steps that were tried."""
     translate: Callable[[str, str], Awaitable[Translation]] | None = None
     """(text, language) → it in that language; None without a translator. Raises TryLater, Undeliverable."""
     brand: str = "Proactive Support"

@@ -159,6 +159,7 @@ DEEDS = (
 API = (
     Route("GET", "/api/cases", reads.list_cases, _VIEWER),
     Route("GET", f"/api/cases/{ID}", reads.get_case, _VIEWER),
+    Route("GET", f"/api/cases/{ID}/suggestion", case.show_suggestion, _VIEWER),
     Route("GET", "/api/devices", reads.list_devices, _VIEWER),
     Route("GET", "/api/devices/unknown", reads.list_unknown, _VIEWER),
     Route("GET", "/api/devices/{id}", reads.get_device, _VIEWER),

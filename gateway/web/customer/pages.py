@@ -8,7 +8,7 @@ from aiohttp import web
 
 from device_models.purpose import Purpose
 from gateway.cases.desk import HELPED
-from gateway.commands import CommandRefused, CustomerWrote, ServiceAnswered, SetConsent
+from gateway.commands import CommandRefused, CustomerWrote, ServiceAnswered, SetConsent, StepTried
 from gateway.web.access import form_of, read
 from gateway.web.customer.desk import load_desk
 from gateway.web.customer.session import Opened, back, open_link, page
@@ -45,8 +45,19 @@ async def write(request: web.Request) -> web.StreamResponse:
 
 
 async def tried(request: web.Request) -> web.StreamResponse:
-    """POST /p/{token}/tried: they did what was advised; it joins the thread in their words."""
+    """POST /p/{token}/tried: they did what was advised, ``step`` of the article, 0 the first; without an article the
+
+    advice joins the thread in their words.
+    """
     opened = await open_link(request)
+    step, case = (await form_of(request)).get("step", ""), opened.facts.case
+    if step.isascii() and step.isdecimal() and len(step) < 4 and case is not None:
+        try:
+            await request.app[DEPS].commands.submit(StepTried(case.id, opened.facts.customer.id, int(step)))
+        except CommandRefused:
+            # Over meanwhile, or of an older article: the page says how things stand.
+            raise back(request, "") from None
+        raise back(request, "tried_thanks")
     view = view_of(opened.facts, request.app[DEPS].profiles, request.app[DEPS].clock.now())
     if not view.advice:
         raise back(request, "")
@@ -118,8 +129,10 @@ async def _page(
     deps, now = request.app[DEPS], request.app[DEPS].clock.now()
     view: CustomerView = view_of(opened.facts, deps.profiles, now, deps.brand)
     desk = await read(request, load_desk, opened.facts.customer, opened.facts.case, opened.t, now)
+    case, locale = opened.facts.case, opened.facts.customer.locale
+    helping = await read(request, deps.helps, case, locale) if deps.helps is not None and case is not None else None
     words = {"notice": notice, "problem": problem, "error": error, "draft": draft, "longest": LONGEST_TEXT}
-    return page(request, "page", opened, status, view=view, desk=desk, helped=HELPED, **words)
+    return page(request, "page", opened, status, view=view, desk=desk, helped=HELPED, helping=helping, **words)
 
 
 def _stop_page(request: web.Request, opened: Opened, *, stopped: bool) -> web.Response:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gateway.cases.verdicts import verdict_of
 from gateway.web.access import IDENTITY, csrf_of, fields, is_api, read, wants_json
+from gateway.web.api import present
 from gateway.web.auth import Role
 from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
@@ -113,7 +114,7 @@ async def context_of(request: web.Request, facts: CaseFacts, hours: int, width: 
         "case": facts.case,
         "reasons": queue.reasons_of(facts.case, now),
         "advice": text_in(facts.case.explanation.get("advice")),
-        "suggestion": text_in(facts.case.explanation.get("advice"), facts.case.customer_locale or "en"),
+        "suggestion": await suggested(request, facts.case),
         "latest": twin.values,
         "circumstances": circumstances(facts.case.explanation, profile, twin.values) if facts.case.open else [],
         "twin": fields_of(twin, profile, now),
@@ -163,6 +164,36 @@ def procedure(request: web.Request, facts: CaseFacts) -> dict[str, Any]:
         "cause_titles": {cause.id: cause.title for cause in rule.causes} if rule else {},
         "device_commands": profile.commands if profile is not None else {},
     }
+
+
+async def suggested(request: web.Request, case: CaseLine) -> str:
+    """Return the first step of the article that nobody tried, in the customer's language; empty where none is left.
+
+    Without an article it is the rule's own advice.
+    """
+    helps, locale = request.app[DEPS].helps, case.customer_locale or "en"
+    found = await read(request, helps, case, locale) if helps is not None else None
+    if found is None:
+        return text_in(case.explanation.get("advice"), locale)
+    return found.next_step.text if found.next_step is not None else ""
+
+
+async def show_suggestion(request: web.Request) -> web.StreamResponse:
+    """GET /api/cases/{id}/suggestion: ``text``, ``source`` and this device's value; all null where nothing fits."""
+    facts = await read(request, load, id_of(request))
+    if facts is None:
+        raise web.HTTPNotFound(text="There is no such case.")
+    deps, case = request.app[DEPS], facts.case
+    locale = case.customer_locale or "en"
+    found = await read(request, deps.helps, case, locale) if deps.helps is not None else None
+    step = found.next_step if found is not None else None
+    if found is None or step is None:
+        return present.answer({"text": None, "source": None, "step": None, "values": {}})
+    field = case.explanation.get("field")
+    values = twin_of(facts.device.state if facts.device else None).values
+    known = {field: values[field]} if isinstance(field, str) and field in values else {}
+    source = {"article": found.article.name, "language": found.article.language, "title": found.article.title}
+    return present.answer({"text": step.text, "source": source, "step": step.index + 1, "values": known})
 
 
 async def previews_of(request: web.Request, waiting: Sequence[MessageLine]) -> dict[int, Rendered]:

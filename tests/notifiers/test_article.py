@@ -1,0 +1,96 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from notifiers.article import first_untried, load_articles, read_article
+from notifiers.catalogue import load_catalogues
+from rules.schema import parse_rules
+
+ROOT = Path(__file__).parents[2]
+RULES = [
+    rule
+    for path in sorted((ROOT / "rules" / "examples").glob("*.yaml"))
+    for rule in parse_rules(path.read_text(encoding="utf-8"), path.name).rules
+    if rule.kind != "proximity"
+]
+FRONT = "---\nrules: [r]\ntitle: T\n---\n"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+@pytest.mark.parametrize("language", sorted(load_catalogues()))
+def test_every_shipped_rule_has_an_article_in_every_language(rule: object, language: str) -> None:
+    profiles = getattr(rule, "profile", ()) or ("generic",)
+    for profile in profiles:
+        article = load_articles().find(getattr(rule, "id", ""), "", profile, language)
+        assert article is not None
+        assert article.language == language
+
+
+def test_a_companys_article_replaces_ours_in_its_language_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "freezer-too-warm"
+    folder.mkdir()
+    text = "---\nrules: [freezer-too-warm]\ntitle: Zu warm\n---\n1. Rufen Sie uns an.\n"
+    (folder / "de.md").write_text(text, encoding="utf-8")
+    articles = load_articles([tmp_path])
+
+    german = articles.find("freezer-too-warm", "", "freezer", "de-AT")
+    french = articles.find("freezer-too-warm", "", "freezer", "fr")
+    assert german is not None
+    assert german.steps == ("Rufen Sie uns an.",)
+    assert french is not None
+    assert len(french.steps) == 3
+
+
+def test_a_language_without_an_article_reads_it_in_english() -> None:
+    article = load_articles().find("freezer-too-warm", "", "freezer", "sv-SE")
+    assert article is not None
+    assert article.language == "en"
+
+
+def test_nothing_is_offered_for_a_fault_or_a_product_that_no_article_is_about() -> None:
+    assert load_articles().find("no-such-rule", "", "freezer", "en") is None
+    assert load_articles().find("freezer-too-warm", "", "heat-pump", "en") is None
+
+
+def test_an_error_codes_own_article_goes_before_the_rules() -> None:
+    from notifiers.article import Articles
+
+    general = read_article(FRONT.replace("[r]", "[error-code]") + "1. Restart it.", "a", "en", "a")
+    own = read_article(FRONT.replace("[r]", "[E11]") + "1. Bleed it.", "b", "en", "b")
+    found = Articles([general, own]).find("error-code", "E11", "heat-pump", "en")
+    assert found == own
+
+
+def test_markup_of_an_article_is_shown_and_never_run() -> None:
+    text = (
+        FRONT
+        + "1. <img src=x onerror=alert(1)> [x](javascript:alert(1)) ![i](https://x.example/i.png)\n\n<script>1</script>"
+    )
+    html = read_article(text, "a", "en", "a").html
+
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "href" not in html.replace('href="https://x.example/i.png"', "")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("1. Step", "x/en.md:1: does not begin with front matter"),
+        (FRONT + "No list", "x/en.md: has no steps"),
+        ("---\nrules: []\ntitle: T\n---\n1. a", "x/en.md:1: rules"),
+        ("---\nrules: [r\ntitle: T\n---\n1. a", "the front matter is no YAML"),
+        ("---\nrules: [r]\ntitel: T\n---\n1. a", "title"),
+    ],
+)
+def test_a_wrong_article_says_what_to_mend(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        read_article(text, "x", "en", "x/en.md")
+
+
+def test_the_first_step_nobody_tried_is_next_and_after_the_last_there_is_none() -> None:
+    article = read_article(FRONT + "1. a\n2. b\n3. c\n", "x", "en", "x")
+
+    assert [first_untried(article, tried) for tried in ([], [0], [1], [0, 1], [0, 1, 2])] == [0, 1, 0, 2, None]
+    assert first_untried(None, []) is None
