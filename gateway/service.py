@@ -25,6 +25,7 @@ from gateway.config import Config
 from gateway.control import serve_control
 from gateway.data_lock import lock_data
 from gateway.date_feeds import FeedError, read_feed
+from gateway.decoded_once import DecodedOnce
 from gateway.decoders import build_dispatcher
 from gateway.desk_commands import OfferSlots
 from gateway.device_link import DeviceLink, Publish
@@ -194,7 +195,8 @@ class Service:
         links = LinkSigner(keys.link_keys, keys.current_link_key, clock.now, config.public_url)
 
         stream, broker = await self._open_log()
-        committer = Committer(self.store, dispatcher.decode, detector, profiles, self.registry, config, links)
+        decode = DecodedOnce(dispatcher.decode)
+        committer = Committer(self.store, decode, detector, profiles, self.registry, config, links)
         unknown = await asyncio.to_thread(committer.open, clock.now())
         if unknown:
             log.warning("outbox.unknown_after_crash", messages=unknown)
@@ -204,7 +206,7 @@ class Service:
         self.history = await self._open_history()
         recorder = Recorder(
             _Log(stream, clock, _RECORD_LINGER_S),
-            ProfiledDecoding(dispatcher, self.registry, profiles),
+            ProfiledDecoding(decode, self.registry, profiles),
             self.history,
             self._keep_position(profiles),
         )

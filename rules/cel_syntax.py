@@ -168,9 +168,9 @@ def comparisons_of(tokens: Sequence[Token], references: Sequence[Reference]) -> 
 def _comparisons(
     tokens: list[Token], references: dict[int, Reference], limit: bool
 ) -> Iterator[tuple[Comparison, bool]]:
-    tokens = _without_parentheses(tokens)
+    tokens = without_parentheses(tokens)
     for operators, draws in ((("?", ":"), False), (("||",), True), (("&&",), True)):
-        parts = _split(tokens, operators)
+        parts = split_at(tokens, operators)
         if len(parts) > 1:
             for part in parts:
                 yield from _comparisons(part, references, limit and draws)
@@ -192,13 +192,13 @@ def _comparisons(
 
 
 def _reference(tokens: list[Token], references: dict[int, Reference]) -> Reference | None:
-    tokens = _without_parentheses(tokens)
+    tokens = without_parentheses(tokens)
     reference = references.get(tokens[0].start) if tokens else None
     return reference if reference is not None and tokens[-1].end == reference.end else None
 
 
 def _literal(tokens: list[Token]) -> tuple[bool, float | str | bool | None]:
-    tokens = _without_parentheses(tokens)
+    tokens = without_parentheses(tokens)
     number = constant_of(tokens)
     if number is not None:
         return True, number
@@ -212,7 +212,8 @@ def _literal(tokens: list[Token]) -> tuple[bool, float | str | bool | None]:
     return False, None
 
 
-def _split(tokens: list[Token], operators: tuple[str, ...]) -> list[list[Token]]:
+def split_at(tokens: list[Token], operators: tuple[str, ...]) -> list[list[Token]]:
+    """Return the parts between operators that stand in no brackets; one part where there are none."""
     parts: list[list[Token]] = [[]]
     for index, depth in _depths(tokens):
         if depth == 0 and tokens[index].text in operators:
@@ -222,7 +223,8 @@ def _split(tokens: list[Token], operators: tuple[str, ...]) -> list[list[Token]]
     return parts
 
 
-def _without_parentheses(tokens: list[Token]) -> list[Token]:
+def without_parentheses(tokens: list[Token]) -> list[Token]:
+    """Return what stands within parentheses around all of it."""
     while len(tokens) > 2 and tokens[0].text == "(" and tokens[-1].text == ")":
         closes = next(i for i, depth in _depths(tokens) if depth == 0 and i > 0)
         if closes != len(tokens) - 1:

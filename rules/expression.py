@@ -122,7 +122,7 @@ class Expression:
     """Where it reads fields, and where calls of ours stand."""
     comparisons: tuple[tuple[Comparison, bool], ...]
     plain: Decide | None
-    """Decides a single comparison with a number; None for all other expressions."""
+    """Decides comparisons with numbers and truth values; None for an expression that has more."""
     calls: tuple[Call, ...]
     """What it calls of our functions, each once."""
     found_calls: tuple[Call, ...]
@@ -205,7 +205,7 @@ def compile_expression(source: str, profile: DeviceProfile | None = None) -> Exp
         calls=calls,
         found_calls=tuple(called),
         _turning=tuple(_turning_of(calls, [comparison for comparison, _ in comparisons], references)),
-        plain=None if called else plain_decision(tokens, comparisons),
+        plain=None if called else plain_decision(tokens, references),
         _execute=program.execute,
     )
 

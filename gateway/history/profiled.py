@@ -2,25 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 
-from device_models.decoders.dispatch import Dispatcher
 from device_models.event import Event, Message, Rejection
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.reading import FieldReader
+from gateway.decoded_once import Decode
 from gateway.people.registry import Registry
 
 
 class ProfiledDecoding:
     """Decodes a message for the history. What nobody registered says is not kept."""
 
-    def __init__(self, dispatcher: Dispatcher, registry: Registry, profiles: Mapping[str, DeviceProfile]) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, decode: Decode, registry: Registry, profiles: Mapping[str, DeviceProfile]) -> None:
+        self._decode = decode
         self._registry = registry
         self._readers = {name: (FieldReader(profile), _units(profile)) for name, profile in profiles.items()}
         self._generic = (FieldReader(GENERIC), _units(GENERIC))
 
     def __call__(self, message: Message) -> Sequence[Event] | Rejection:
         """Return the events of registered devices, or the reason why the message has none."""
-        decoded = self._dispatcher.decode(message)
+        decoded = self._decode(message)
         if isinstance(decoded, Rejection):
             return decoded
         return [self._read(event) for event in decoded.events if event.device_id in self._registry.devices]

@@ -15,7 +15,9 @@ def said_of_itself(device: Device, profile: DeviceProfile, before: Twin, after: 
     found: dict[str, str] = {}
     for name, field in (("firmware", profile.firmware_field), ("model", profile.model_field)):
         value = after.values.get(field)
-        if value is None or isinstance(value, bool) or after.observed_at[field] == before.observed_at.get(field):
+        if value is None or value == getattr(device, name) or isinstance(value, bool):
+            continue
+        if after.observed_at[field] == before.observed_at.get(field):
             continue
         text = f"{value:g}" if isinstance(value, float) else str(value)
         text = " ".join(text.split())[:_LONGEST]
