@@ -13,7 +13,8 @@ from gateway.decoders import build_dispatcher
 from gateway.rule_files import load_profiles
 from rules.detect import Detector
 from rules.inputs import DeviceContext
-from rules.schema import merge_rules
+from rules.kinds.geofence import GeofenceRule
+from rules.schema import RuleSet, merge_rules
 from rules.spatial_index import ShopIndex
 from rules.state import DeviceState
 
@@ -33,15 +34,15 @@ def decode_us(count: int) -> float:
     return _per_item_us(run, count)
 
 
-def detect_us(rules: int, count: int) -> float:
-    """Microseconds to take one status into a device's state under ``rules`` condition rules, half of which it wakes.
+def detect_us(rules: int, touched: int, count: int) -> float:
+    """Microseconds to take one status into a device's state under ``rules`` conditions, ``touched`` of which it wakes.
 
     Each rule reads one field and holds for a time; the limits lie about, so that some are always pending or firing.
     """
     profiles = load_profiles(Config())
     lines = ["rules:"]
     for index in range(rules):
-        field = _FIELDS[index // 2 % len(_FIELDS)] if index % 2 == 0 else f"other_{index}"
+        field = _FIELDS[index % len(_FIELDS)] if index < touched else f"other_{index}"
         lines.append(f"  - {{id: r{index}, kind: condition, profile: freezer, for: 10m, when: {field} > {index - 20}}}")
     detector = Detector(merge_rules([("\n".join(lines), "bench.yaml")]), profiles)
     contexts = [DeviceContext(Device(id=device_id(i), profile="freezer"), profiles["freezer"]) for i in range(_DEVICES)]
@@ -64,15 +65,32 @@ def fix_us(shops: int, count: int) -> float:
         for n in range(shops)
     )
     profiles = load_profiles(Config())
-    detector = Detector(merge_rules([("rules: [{id: near, kind: proximity}]", "bench.yaml")]), profiles, index)
+    return _fixes_us(
+        Detector(merge_rules([("rules: [{id: near, kind: proximity}]", "bench.yaml")]), profiles, index), chance, count
+    )
+
+
+def zone_us(zones: int, count: int) -> float:
+    """Microseconds to hold one OwnTracks fix against ``zones`` circles over Germany, all of one geofence rule."""
+    chance = random.Random(1)  # noqa: S311 - places, no secret
+    spots = [
+        {"id": f"z{n}", "circle": {"latitude": latitude, "longitude": longitude, "radius_m": 300.0}}
+        for n, (latitude, longitude) in enumerate(_somewhere(chance) for _ in range(zones))
+    ]
+    rule = GeofenceRule.model_validate({"id": "zones", "on": "enter", "zones": spots})
+    return _fixes_us(Detector(RuleSet.of([rule]), load_profiles(Config())), chance, count)
+
+
+def _fixes_us(detector: Detector, chance: random.Random, count: int) -> float:
+    """Walk with phones across Germany, a fix each 30 s."""
+    phone = load_profiles(Config())["phone"]
     contexts = [
-        DeviceContext(Device(id=device_id(i), profile="phone"), profiles["phone"], location_consent=True)
-        for i in range(_DEVICES)
+        DeviceContext(Device(id=device_id(i), profile="phone"), phone, location_consent=True) for i in range(_DEVICES)
     ]
     states = [DeviceState()] * _DEVICES
     decode = build_dispatcher({}).decode
     at = datetime.now(UTC) - timedelta(days=1)
-    where = [(chance.uniform(47.5, 54.8), chance.uniform(6.0, 15.0)) for _ in range(_DEVICES)]
+    where = [_somewhere(chance) for _ in range(_DEVICES)]
     events: list[Event] = []
     for number in range(count):
         turn, device = divmod(number, _DEVICES)
@@ -92,6 +110,10 @@ def fix_us(shops: int, count: int) -> float:
             states[device], _ = detector.detect(contexts[device], states[device], event)
 
     return _per_item_us(run, count)
+
+
+def _somewhere(chance: random.Random) -> tuple[float, float]:
+    return chance.uniform(47.5, 54.8), chance.uniform(6.0, 15.0)
 
 
 def _messages(count: int) -> list[Message]:

@@ -10,6 +10,9 @@ from gateway.cli.options import plain_errors, stderr
 
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="A few seconds: that it works, not how fast it is.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="gateway, steps, devices, places or backtest; any number of times.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where the rows go as JSON.", dir_okay=False)] = Path("bench.json"),
 ) -> None:
     """Measure this machine: events a second, time to the commit and to the mail, and what the parts alone could do."""
@@ -20,14 +23,17 @@ def bench(
     from rich.console import Console
 
     from gateway.bench import rows
-    from gateway.bench.measure import FULL, QUICK, run
+    from gateway.bench.measure import PARTS, run
+    from gateway.bench.size import FULL, QUICK
     from gateway.errors import StartRefused
 
     def tell(what: str) -> None:
         stderr.print(f"[dim]{what} …[/dim]")
 
+    if unknown := set(only or ()) - PARTS.keys():
+        raise typer.BadParameter(f"{min(unknown)} is none of {', '.join(PARTS)}", param_hint="--only")
     with plain_errors(StartRefused, RuntimeError, TimeoutError):
-        measured = asyncio.run(run(QUICK if quick else FULL, tell))
+        measured = asyncio.run(run(QUICK if quick else FULL, tell, only or ()))
     rows.write(measured, out)
     console = Console()
     console.print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")

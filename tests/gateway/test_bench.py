@@ -22,7 +22,7 @@ def test_the_quick_bench_measures_a_real_gateway_and_writes_its_rows(tmp_path: P
         [sys.executable, "-m", "gateway", "bench", "--quick", "--out", str(out)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
@@ -31,11 +31,26 @@ def test_the_quick_bench_measures_a_real_gateway_and_writes_its_rows(tmp_path: P
     assert all(math.isfinite(row["value"]) and row["value"] > 0 for row in rows)
     names = [row["name"] for row in rows]
     assert len(set(names)) == len(names)
-    for wanted in ("burst", "backlog: catching up", "publish to commit", "publish to mail", "SQLite alone", "decode"):
+    whole = ("burst", "backlog: catching up", "publish to commit", "publish to mail", "SQLite alone", "decode")
+    parts = ("detect, 50 rules of which", "detect, 5,000 devices", "memory of a device", "commit, 100 devices")
+    for wanted in (*whole, *parts, "a fix among 1,000 shops", "a fix among 100 zones", "backtest"):
         assert any(name.startswith(wanted) for name in names), wanted
     by_name = {row["name"]: row for row in rows}
     assert by_name["backlog: catching up"]["ceiling"] > 0
     assert "backlog: catching up" in ran.stdout
+
+
+def test_a_part_is_run_by_its_name_and_an_unknown_one_is_named(tmp_path: Path) -> None:
+    def bench(part: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "gateway", "bench", "--quick", "--only", part, "--out", "rows.json"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+
+    assert bench("steps").returncode == 0
+    rows = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
+    assert {row["name"].split()[0] for row in rows} == {"decode", "detect,"}
+    refused = bench("stps")
+    assert refused.returncode == 2
+    assert "gateway, steps, devices, places, backtest" in " ".join(refused.stderr.replace("│", " ").split())
 
 
 def test_a_rate_is_to_reach_its_aim_and_a_time_is_not_to_exceed_it() -> None:

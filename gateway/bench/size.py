@@ -1,0 +1,58 @@
+"""How much is measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Tell = Callable[[str], None]
+"""Hears what goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How long it takes."""
+
+    devices: int
+    burst: int
+    """Messages in each burst."""
+    rate: float
+    """Messages a second where times are measured."""
+    paced: int
+    """Messages at that rate."""
+    parts: int
+    """Repetitions of a single step."""
+    shops: tuple[int, ...]
+    """Shops that a fix is held against."""
+    zones: tuple[int, ...]
+    """Zones of one geofence rule likewise."""
+    resident: tuple[int, ...]
+    """Devices whose states are in memory."""
+    stored: tuple[int, ...]
+    """Devices in the store, for commits."""
+    samples: int
+    """Rows of the backtest's file."""
+
+
+FULL = Size(
+    devices=1000,
+    burst=60_000,
+    rate=500.0,
+    paced=15_000,
+    parts=20_000,
+    shops=(10_000, 100_000),
+    zones=(1_000, 20_000),
+    resident=(1_000, 100_000, 1_000_000),
+    stored=(1_000, 100_000),
+    samples=300_000,
+)
+QUICK = Size(
+    devices=50,
+    burst=1_000,
+    rate=200.0,
+    paced=200,
+    parts=500,
+    shops=(1_000,),
+    zones=(100,),
+    resident=(5_000,),
+    stored=(100,),
+    samples=5_000,
+)
