@@ -106,6 +106,8 @@ class Reply:
     by: str
     translation: str | None = None
     """What goes out instead, in the customer's language; the agent's own words are kept beside it."""
+    seen: int | None = None
+    """The newest message its writer has read; one that somebody else sent since refuses it. None: not asked."""
 
 
 @dataclass(frozen=True, slots=True)

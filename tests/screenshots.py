@@ -16,7 +16,11 @@ from typing import Literal
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page, async_playwright
 
-from gateway.commands import CreateSilence
+from gateway.case_commands import SaveMacro
+from gateway.commands import CreateSilence, GiveVerdict, PutFilesLive
+from gateway.config import Config
+from gateway.rule_files import file_text, rule_paths
+from gateway.store import schema
 from tests.gateway.web_fleet import PASSWORD, Town, link, town
 from tests.servers import require
 
@@ -32,6 +36,18 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+SHADOW = """
+rules:
+  - id: freezer-rather-warm
+    kind: condition
+    profile: freezer
+    title: {en: Your freezer is rather warm}
+    when: temperature > -17
+    for: 15m
+    mode: shadow
+"""
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,10 @@ def shots(made: Town) -> Mapping[str, Shot]:
     souza = made.case_of("f-souza", "freezer-compressor-stopped")["id"]
     lumen = made.case_of("f-lumen", "freezer-cools-poorly")["id"]
     muted = "painting the kitchen, its door stands open"
+    made.do(PutFilesLive((*(_shipped()), (SHADOW, "shadow.yaml")), "Lea"))
+    for row in made.rows(schema.cases)[:4]:
+        made.do(GiveVerdict(row["id"], "real" if row["id"] % 3 else "false_alarm", "Mia"))
+    made.do(SaveMacro("door-check", "Hello {name}, is the door of {device} shut all the way?", "Lea"))
     made.do(CreateSilence("Mia", muted, made.now + timedelta(hours=2), device_id="f-yusuf"))
     return {
         "login": Shot("/login", "form"),
@@ -64,6 +84,13 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "silences": Shot("/silences?device_id=f-yusuf", "table", whole=True),
         "rejected": Shot("/rejected", "table"),
         "rules": Shot("/rules", "table"),
+        "rule": Shot("/rules/freezer-rather-warm", ".surface", whole=True),
+        "review": Shot("/review", "table"),
+        "new": Shot("/new?device_id=f-meier", "form.surface", whole=True),
+        "found": Shot("/new?q=souza", ".found"),
+        "macros": Shot("/macros", ".surface"),
+        "resolve": Shot(f"/cases/{souza}", ".chart", click="[data-key=d]"),
+        "more": Shot(f"/cases/{souza}", ".chart", click="[data-key=m]"),
         "reports": Shot("/reports", ".figures", whole=True),
         "admin": Shot("/admin", ".cards", whole=True),
         "account": Shot("/me", "table", whole=True),
@@ -74,6 +101,11 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "customer-de": Shot(link(made, "f-lumen"), "h1", whole=True),
         "customer-ar": Shot(link(made, "f-yusuf"), "h1", whole=True),
     }
+
+
+def _shipped() -> list[tuple[str, str]]:
+    """The rule files that come with the product."""
+    return [(file_text(path), str(path)) for path in rule_paths(Config())]
 
 
 async def log_in(page: Page, base: str, name: str = "Ada") -> None:

@@ -105,6 +105,7 @@ def reply(tx: Transaction, command: Reply) -> int | None:
     to, via = _wrote_last(tx, case)
     if not to or to not in tx.registry.customers:
         raise CommandRefused(f"case {case['id']} has no customer to answer")
+    _refuse_second_answer(tx, case, command)
     count = sa.select(sa.func.count()).where(schema.notifications.c.case_id == case["id"])
     number = tx.connection.execute(count).scalar_one()
     notification_id = enqueue(tx, _notify(tx, case, "agent_reply", f"case:{case['id']}:reply:{number}", to), text, via)
@@ -123,6 +124,17 @@ def _keep_original(tx: Transaction, notification_id: int, by: str, original: str
     for entry_id, body in tx.connection.execute(line).all():
         changed = {**body, "original": original}
         tx.connection.execute(sa.update(t).where(t.c.id == entry_id).values(author=by, body=changed))
+
+
+def _refuse_second_answer(tx: Transaction, case: sa.RowMapping, command: Reply) -> None:
+    """Two people who answer at the same time would both be read as the company's word."""
+    if command.seen is None:
+        return
+    n = schema.notifications
+    newer = sa.select(n.c.id).where(n.c.case_id == case["id"], n.c.template == "agent_reply", n.c.id > command.seen)
+    if tx.connection.execute(newer.limit(1)).first() is not None:
+        who = case["assignee"] if case["assignee"] not in (None, command.by) else "somebody"
+        raise CommandRefused(f"{who} has answered since you read this; read that, then send what is still needed")
 
 
 def approve(tx: Transaction, command: Approve) -> None:

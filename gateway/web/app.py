@@ -1,6 +1,6 @@
 """The web application: console, customer's page, API, webhooks and health, put together."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from gateway.web.deps import DEPS, WebDeps
 from gateway.web.errors import refusals
 from gateway.web.ops import add_metrics, watch
 from gateway.web.pages.login import SEALER, THROTTLE
+from gateway.web.presence import PRESENCE, Presence
 from gateway.web.render import ENVIRONMENT, create_environment
 from gateway.web.routes import ROUTES
 from gateway.web.second_factor import Sealer
@@ -33,6 +34,7 @@ def create_app(deps: WebDeps) -> web.Application:
     app[DEPS] = deps
     app[ENVIRONMENT] = create_environment(deps)
     app[HUB] = Hub(deps.live)
+    app[PRESENCE] = Presence(lambda: datetime.now(UTC))
     app[THROTTLE] = LoginThrottle(deps.clock.now, GUESSING_WINDOW * deps.clock.speed)
     app[SEALER] = Sealer(deps.secret)
     app[CLAIM_THROTTLE] = LoginThrottle(deps.clock.now, CLAIM_WINDOW * deps.clock.speed, CLAIMS_ALLOWED)

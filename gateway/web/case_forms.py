@@ -47,7 +47,7 @@ def moment_of(sent: Sent, field: str) -> datetime | None:
 
 def open_case_of(sent: Sent, by: str) -> OpenCase:
     """Read a case to be opened by hand. Raises FieldError."""
-    severity = sent.get("severity") or Severity.MAJOR.value
+    severity = optional_text(sent, "severity") or Severity.MAJOR.value
     if severity not in set(Severity):
         raise FieldError("severity", f"severity: one of {', '.join(Severity)}")
     return OpenCase(

@@ -65,7 +65,9 @@ def _note(case_id: int, by: str, sent: Sent) -> Command:
 
 def _reply(case_id: int, by: str, sent: Sent) -> Command:
     translation = optional_text(sent, "translation") or None
-    return Reply(case_id, text_of(sent, "text", what="the answer"), by, translation)
+    seen = str(sent.get("seen") or "")
+    known = int(seen) if seen.isdecimal() and len(seen) < 18 else None
+    return Reply(case_id, text_of(sent, "text", what="the answer"), by, translation, known)
 
 
 def _resolve(case_id: int, by: str, sent: Sent) -> Command:

@@ -29,6 +29,7 @@ from gateway.web.pages import (
     tasks,
     translating,
     unjoined,
+    views,
 )
 
 ID = r"{id:\d+}"
@@ -130,6 +131,9 @@ DEEDS = (
     Route("POST", "/bulk", queue.bulk, _AGENT),
     *(Route("POST", f"/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),
     Route("POST", "/cases", by_hand.open_case, _AGENT),
+    Route("POST", f"/cases/{ID}/here", views.here, _AGENT),
+    Route("POST", "/views", views.save_view, _VIEWER),
+    Route("POST", f"/views/{ID}/drop", views.drop_view, _VIEWER),
     Route("POST", "/devices/{id}/command", by_hand.send_command, _AGENT),
     Route("POST", "/macros", by_hand.save_macro, _LEAD),
     *(Route("POST", f"/messages/{ID}/{name}", messages.act_on_message, _AGENT) for name in MESSAGE_COMMANDS),
@@ -165,6 +169,7 @@ API = (
     Route("GET", "/api/devices/{id}", reads.get_device, _VIEWER),
     Route("GET", "/api/devices/{id}/explain", reads.explain_device, _VIEWER),
     Route("GET", "/api/find", by_hand.find, _VIEWER),
+    Route("GET", "/api/views", views.list_views, _VIEWER),
     Route("GET", "/api/macros", by_hand.list_macros, _VIEWER),
     Route("GET", "/api/messages", reads.list_messages, _VIEWER),
     Route("GET", f"/api/messages/{ID}", reads.get_message, _VIEWER),
@@ -185,6 +190,9 @@ API = (
     Route("GET", "/api/status", reads.get_status, _VIEWER),
     *(Route("POST", f"/api/cases/{ID}/{name}", case.act_on_case, _AGENT) for name in CASE_COMMANDS),
     Route("POST", "/api/cases", by_hand.open_case, _AGENT),
+    Route("POST", f"/api/cases/{ID}/here", views.here, _AGENT),
+    Route("POST", "/api/views", views.save_view, _VIEWER),
+    Route("POST", f"/api/views/{ID}/drop", views.drop_view, _VIEWER),
     Route("POST", "/api/devices/{id}/command", by_hand.send_command, _AGENT),
     Route("POST", "/api/macros", by_hand.save_macro, _LEAD),
     *(Route("POST", f"/api/messages/{ID}/{name}", messages.act_on_message, _AGENT) for name in MESSAGE_COMMANDS),

@@ -25,7 +25,7 @@ SEVERITIES = ("critical", "major", "minor", "info")
 async def show_form(request: web.Request) -> web.StreamResponse:
     """GET /new?q=, &device_id= or &customer_id=: find who it is about, see how it is, say what they report."""
     query, deps = request.query, request.app[DEPS]
-    words, device_id = query.get("q", "").strip()[:200], query.get("device_id", "")
+    words, device_id = query.get("q", "").replace("\0", "").strip()[:200], query.get("device_id", "")
     context: dict[str, Any] = {"words": words, "found": [], "device": None, "customer": None, "severities": SEVERITIES}
     if device_id:
         line = await read(request, devices.one, device_id)
@@ -54,7 +54,7 @@ async def show_form(request: web.Request) -> web.StreamResponse:
 
 async def find(request: web.Request) -> web.StreamResponse:
     """GET /find?q= and /api/find?q=: devices and customers by phone, name, mail, serial or id."""
-    words = request.query.get("q", "").strip()[:200]
+    words = request.query.get("q", "").replace("\0", "").strip()[:200]
     found = await read(request, find_words, words) if words else []
     return present.answer({"items": [asdict(one) for one in found], "next": None})
 

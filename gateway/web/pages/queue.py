@@ -1,8 +1,12 @@
 """The queue: one list of all that needs a person, and a preview of the chosen case."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
+import sqlalchemy as sa
 from aiohttp import web
 
 from gateway.commands import CommandRefused
@@ -12,8 +16,9 @@ from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.pages import case as case_page
 from gateway.web.pages.shell import show, viewer_zone
-from gateway.web.queries import cases, queue
+from gateway.web.queries import cases, people, queue
 from gateway.web.queries.queue import QueueFilter, View
+from gateway.web.queries.views import views_of
 from gateway.web.render import html
 from gateway.web.wording import staff_title
 
@@ -22,10 +27,12 @@ LAST_PAGE = 200
 PREVIEW_WIDTH = 380
 """Of its chart, in pixels."""
 BULK_AT_MOST = 100
+BULK = ("acknowledge", "assign", "snooze", "verdict", "resolve")
 _TITLES = {
     View.NEEDS_YOU: "Needs you",
     View.MINE: "Mine",
     View.OPEN: "All open",
+    View.RESTING: "Resting",
     View.RESOLVED: "Resolved",
     View.ARRIVAL: "Found on arrival",
 }
@@ -44,7 +51,28 @@ async def show_queue(request: web.Request) -> web.StreamResponse:
     if request.query.get("fragment") == "rows":
         return html(request, "_rows.html", {**context, "zone": viewer_zone(request)})
     section = {View.NEEDS_YOU: "queue", View.MINE: "mine", View.ARRIVAL: "arrival"}.get(wanted.view, "open")
-    return await show(request, "queue.html", section, severities=SEVERITIES, **context)
+    saved, agents = await read(request, _saved, request[IDENTITY].name)
+    detector = request.app[DEPS].detector
+    narrowing = {"severity": wanted.severity, "owner": wanted.owner, "rule": wanted.rule, "site": wanted.site}
+    asked = {"view": wanted.view.value, "q": wanted.words, **narrowing}
+    kept = {name: said for name, said in asked.items() if said}
+    return await show(
+        request,
+        "queue.html",
+        section,
+        severities=SEVERITIES,
+        saved=saved,
+        agents=agents,
+        rules=sorted(rule.id for rule in detector().ruleset.rules) if detector is not None else [],
+        asked=kept,
+        query=urlencode(kept),
+        rest_until=request.app[DEPS].clock.now() + timedelta(hours=4),
+        **context,
+    )
+
+
+def _saved(connection: sa.Connection, user: str) -> tuple[Sequence[sa.RowMapping], list[str]]:
+    return views_of(connection, user), people.agents(connection)
 
 
 async def show_arrival(request: web.Request) -> web.StreamResponse:
@@ -64,11 +92,11 @@ async def show_preview(request: web.Request) -> web.StreamResponse:
 
 
 async def bulk(request: web.Request) -> web.StreamResponse:
-    """POST /bulk: ``action`` (acknowledge | resolve) on ``ids``; what was refused is named, the rest is done."""
+    """POST /bulk: ``action`` (see ``BULK``) on ``ids``; what was refused is named, the rest is done."""
     sent = await fields(request)
     action, by = sent.get("action"), request[IDENTITY].name
-    if action not in ("acknowledge", "resolve"):
-        raise FieldError("action", "Choose acknowledge or resolve.")
+    if action not in BULK:
+        raise FieldError("action", f"Choose one of {', '.join(BULK)}.")
     ids = [int(word) for word in str(sent.get("ids", "")).split(",") if word.isdecimal()][:BULK_AT_MOST]
     refused: dict[str, str] = {}
     for case_id in ids:
@@ -106,6 +134,9 @@ def _wanted(request: web.Request) -> QueueFilter:
         severity=severity if severity in SEVERITIES else None,
         words=request.query.get("q", "").strip()[:200],
         page=_page(request),
+        owner=request.query.get("owner", "")[:100],
+        rule=request.query.get("rule", "")[:100],
+        site=request.query.get("site", "")[:100],
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.store.readings import unjoined
-from gateway.store.schema import cases, notifications
+from gateway.store.schema import cases, devices, notifications
 from gateway.web.queries import cases as case_queries
 from gateway.web.queries import search
 from gateway.web.queries.cases import CaseLine
@@ -29,6 +29,7 @@ class View(StrEnum):
     NEEDS_YOU = "needs-you"
     MINE = "mine"
     OPEN = "open"
+    RESTING = "resting"
     RESOLVED = "resolved"
     ARRIVAL = "arrival"
 
@@ -52,6 +53,15 @@ class QueueFilter:
     severity: str | None = None
     words: str = ""
     page: int = 1
+    owner: str = ""
+    """A user's name; ``me``; ``nobody``; empty: any."""
+    rule: str = ""
+    site: str = ""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything but the view was asked for."""
+        return bool(self.severity or self.words or self.owner or self.rule or self.site)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +185,7 @@ def _listed(connection: sa.Connection, wanted: QueueFilter, enough: int) -> list
     conditions = {
         View.MINE: _mine(wanted.user),
         View.OPEN: (_OPEN, _NOT_ARRIVAL),
+        View.RESTING: (cases.c.snoozed_until.is_not(None), _OPEN),
         View.RESOLVED: (cases.c.state == sa.literal_column("'resolved'"),),
         View.ARRIVAL: _ARRIVAL,
     }[wanted.view]
@@ -188,6 +199,15 @@ def _narrow(connection: sa.Connection, wanted: QueueFilter) -> list[sa.ColumnEle
     conditions: list[sa.ColumnElement[bool]] = []
     if wanted.severity:
         conditions.append(cases.c.severity == wanted.severity)
+    if wanted.owner == "nobody":
+        conditions.append(cases.c.assignee.is_(None))
+    elif wanted.owner:
+        conditions.append(cases.c.assignee == (wanted.user if wanted.owner == "me" else wanted.owner))
+    if wanted.rule:
+        conditions.append(cases.c.rule == wanted.rule)
+    if wanted.site:
+        of_site = sa.select(devices.c.id).where(devices.c.site == wanted.site)
+        conditions.append(cases.c.device_id.in_(of_site))
     if wanted.words:
         conditions.append(cases.c.id.in_(search.case_ids(connection, wanted.words)))
     return conditions

@@ -2,6 +2,7 @@
 import { post } from "./forms.js";
 import { concerns, paced } from "./live.js";
 import { startMacros } from "./macros.js";
+import { startPresence } from "./presence.js";
 
 export function startCase() {
   const page = document.querySelector(".case[data-case]");
@@ -49,6 +50,7 @@ export function startCase() {
     }
   });
   startMacros(page);
+  startPresence(page);
   if (location.hash === "#reply") page.querySelector("#reply-text")?.focus();
 }
 

@@ -117,17 +117,30 @@ export function startQueue() {
   });
   rows.addEventListener("change", countSelected);
   bulk.querySelector("[data-bulk-clear]").addEventListener("click", () => { rows.querySelectorAll("input").forEach((box) => { box.checked = false; }); countSelected(); });
-  bulk.addEventListener("click", async (event) => {
-    const action = event.target.closest("[data-bulk-action]")?.dataset.bulkAction;
-    if (!action) return;
+  const DONE = { acknowledge: "claimed", assign: "handed over", snooze: "resting", verdict: "marked as false alarms", resolve: "resolved" };
+  const BACK = { snooze: "snooze", verdict: "verdict", resolve: "reopen" };
+  async function actOnAll(action, more) {
     const ids = countSelected();
-    const result = await post("/bulk", new URLSearchParams({ action, ids: ids.join(",") }));
+    const body = new URLSearchParams(more);
+    body.set("action", action);
+    body.set("ids", ids.join(","));
+    const result = await post("/bulk", body);
     if (!result.ok) { toast(result.detail); return; }
     const refused = Object.values(result.data.refused);
-    const undo = action === "resolve" ? () => Promise.all(ids.filter((id) => !(id in result.data.refused)).map((id) => post(`/cases/${id}/reopen`))).then(() => changed()) : null;
-    toast(`${result.data.done} ${action === "resolve" ? "resolved" : "claimed"}${refused.length ? `; ${refused.length} not: ${refused[0]}` : ""}.`, undo);
+    const back = BACK[action];
+    const undo = back ? () => Promise.all(ids.filter((id) => !(id in result.data.refused)).map((id) => post(`/cases/${id}/${back}`))).then(() => changed()) : null;
+    toast(`${result.data.done} ${DONE[action]}${refused.length ? `; ${refused.length} not: ${refused[0]}` : ""}.`, undo);
     rows.querySelectorAll("input").forEach((box) => { box.checked = false; });
     changed();
+  }
+  bulk.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-bulk-action]");
+    if (button) actOnAll(button.dataset.bulkAction, button.dataset.bulkField || "");
+  });
+  bulk.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-bulk-assign]") || !event.target.value) return;
+    actOnAll("assign", new URLSearchParams({ assignee: event.target.value }));
+    event.target.value = "";
   });
 
   document.addEventListener("keydown", (event) => {
