@@ -15,6 +15,7 @@ from gateway.case_commands import CaseCommand
 from gateway.desk_commands import DeskCommand
 from gateway.enrolment_commands import EnrolmentCommand
 from gateway.help_desk_commands import HelpDeskCommand
+from gateway.offer_commands import OfferCommand
 from gateway.people_commands import PeopleCommand
 from gateway.subscription_commands import SubscriptionCommand
 from notifiers.errors import Because
@@ -519,6 +520,7 @@ Command = (
     | SendFailed
     | NoReceipt
     | SettleOutcomes
+    | OfferCommand
     | Sweep
     | Upsert
     | PutRulesLive

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 
 from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
-from gateway.contact_settings import Caps, Learning, QuietHours
+from gateway.contact_settings import Caps, Learning, Offers, QuietHours
 from gateway.errors import StartRefused
 from gateway.help_desks.settings import HelpDesk
 from gateway.provider_settings import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
@@ -295,6 +295,7 @@ class Config(_Section):
     ignore_topics: tuple[str, ...] = ()
     """Topic filters of messages that are not meant for the gateway: dropped instead of rejected."""
     notifiers: Notifiers = Field(default_factory=Notifiers)
+    offers: Offers = Field(default_factory=Offers)
     brand: Brand = Field(default_factory=Brand)
     cases: Cases = Field(default_factory=Cases)
     subscriptions: tuple[Subscription, ...] = ()

@@ -63,3 +63,12 @@ class QuietHours(Section):
     """For those who named no hours: ``22:00-07:00`` in their own zone."""
     holidays: tuple[Purpose, ...] = (Purpose.MAINTENANCE, Purpose.NEWS)
     """Purposes that wait on public holidays of the customer's country."""
+
+
+class Offers(Section):
+    """Offers near shops."""
+
+    holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Share of the customers who are made no offers, so that what offers gain can be measured."""
+    forget_visits_after: Annotated[Duration, AfterValidator(_positive)] = parse_duration("90d")
+    """After this time a visit says no longer where and by which device; one without an offer is gone."""

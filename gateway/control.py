@@ -35,6 +35,7 @@ from gateway.config import Config
 from gateway.data_lock import DataInUse, lock_data
 from gateway.enrolment_commands import MakeClaimCodes, RevokeLinks
 from gateway.errors import StartRefused
+from gateway.offer_commands import RedeemOffers
 from gateway.people.registry import Registry, load_registry
 from gateway.people_commands import EraseCustomer, LearnDevices, PeopleCommand, ReplaceDevice, TransferDevice
 from gateway.pipeline.commit import Committer, Work
@@ -61,6 +62,7 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
         SetDisabled,
         Upsert,
         *get_args(PeopleCommand),
+        RedeemOffers,
         MakeClaimCodes,
         RevokeLinks,
     )

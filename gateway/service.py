@@ -48,6 +48,8 @@ from gateway.ingest.server_config import DeviceLogin
 from gateway.ingest.stream import Stream
 from gateway.live import LiveFeed
 from gateway.mailbox import Mailbox
+from gateway.offer_commands import ForgetVisits
+from gateway.offers.forgetting import count_to_forget
 from gateway.outbox.audit import EVERY as AUDIT_EVERY
 from gateway.outbox.audit import Auditor
 from gateway.outbox.ladder import without_receipt
@@ -422,6 +424,15 @@ class Service:
         scheduler.every(_SWEEP_EVERY, "checks", forget_checks)
         scheduler.every(_LADDER_EVERY, "erasures", forget_erased)
 
+        def visits_to_forget() -> int:
+            with self.store.read() as connection:
+                return count_to_forget(connection, self.clock.now() - self.config.offers.forget_visits_after)
+
+        async def forget_old_visits() -> None:
+            if await asyncio.to_thread(visits_to_forget):
+                forgotten = await self.pipeline.submit(ForgetVisits())
+                log.info("offers.visits_forgotten", visits=forgotten)
+
         def due_to_settle() -> int:
             with self.store.read() as connection:
                 return count_due(connection, self.clock.now())
@@ -445,6 +456,7 @@ class Service:
         scheduler.every(AUDIT_EVERY, "outbox audit", auditor.look)
         scheduler.every(_LADDER_EVERY, "watch_steps", watch_steps)
         scheduler.every(_SETTLE_EVERY, "settle", settle)
+        scheduler.every(_SWEEP_EVERY, "forget visits", forget_old_visits)
         scheduler.every(_SWEEP_EVERY, "sweep", sweep)
         scheduler.every(_FORGET_EVERY, "forget", forget)
         scheduler.start()

@@ -55,7 +55,7 @@ def shop_passes(
             ("brief", dwell_s < _TOO_BRIEF_S),
             ("closed", not is_open(shop, at, zone)),
             ("no_consent", not customer.allows(Purpose.OFFER)),
-            ("no_offer", not any(_fits(offer, shop, at, owned) for offer in offers)),
+            ("no_offer", not any(_fits(offer, shop, at, owned, customer) for offer in offers)),
         )
         found.append(ShopPass(shop.id, at, round(nearest_m), dwell_s, tuple(name for name, holds in reasons if holds)))
     return sorted(found, key=lambda seen: seen.at)
@@ -84,14 +84,14 @@ def _stay(route: Route, place: Metres, radius_m: float) -> tuple[float, float, f
     return (route.duration_s, 0.0, nearest_m) if entered_s is None else (entered_s, elapsed_s - entered_s, nearest_m)
 
 
-def _fits(offer: Offer, shop: Shop, at: datetime, owned: Sequence[Device]) -> bool:
-    """Tell whether an offer suits by shop, time and what the customer owns.
+def _fits(offer: Offer, shop: Shop, at: datetime, owned: Sequence[Device], customer: Customer) -> bool:
+    """Tell whether an offer suits by shop, time, what the customer owns, and what they agreed to.
 
     Of the occasions only ``accessory`` (they own one) holds at any time; the others depend on what the gateway has
-    found, so an offer for those is not counted as due.
+    found, so an offer for those is not counted as due. One without an occasion needs the purpose *news*.
     """
     if (offer.shops and shop.id not in offer.shops) or not offer.valid_at(at):
         return False
     if offer.profiles and not any(device.profile in offer.profiles for device in owned):
         return False
-    return offer.occasion in (None, "accessory")
+    return offer.occasion == "accessory" or (offer.occasion is None and customer.allows(Purpose.NEWS))

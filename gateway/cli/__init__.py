@@ -14,6 +14,7 @@ from gateway.cli import (
     hold,
     importing,
     init,
+    offers,
     replies,
     rules,
     run,
@@ -46,6 +47,7 @@ app.add_typer(history.app, name="history")
 app.add_typer(accounts.app, name="users")
 app.add_typer(devices.app, name="devices")
 app.add_typer(replies.app, name="replies")
+app.add_typer(offers.app, name="offers")
 
 
 def main() -> None:

@@ -135,6 +135,8 @@ class Demo:
                 "web": {"listen": f"127.0.0.1:{port}"},
                 "rules": {"builtin": self._rules},
                 "ignore_topics": ["simulator/#"],
+                # A city of twenty customers is too small to leave any of them out.
+                "offers": {"holdout": 0.0},
                 "brand": {"name": "Nordlicht", "support_name": "Nordlicht Service"},
                 "notifiers": {
                     "mode": "auto",

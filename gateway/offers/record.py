@@ -11,11 +11,12 @@ from device_models.registry import Customer
 from gateway.outbox.queue import enqueue, set_state
 from gateway.store import schema
 from gateway.transaction import Transaction
+from notifiers.holdout import in_holdout
 from rules.base import BaseRule
 from rules.kinds.approach import NotCounted
 from rules.kinds.proximity import ProximityRule
 from rules.respond import Notify
-from rules.response.offer import OfferDecision, OfferHistory, Sent, decide_offer
+from rules.response.offer import OfferDecision, OfferHistory, Sent, Withheld, decide_offer
 from rules.transition import Visit
 
 _REMEMBERED = timedelta(days=60)
@@ -33,13 +34,13 @@ def record_visit(tx: Transaction, rules: Mapping[str, BaseRule], visit: Visit) -
         return
     decision = _decide(tx, rule, visit, customer)
     offer = decision.sent
-    tx.connection.execute(
+    written = tx.connection.execute(
         sa.insert(schema.offer_decisions).values(
             customer_id=customer.id if customer else None,
             device_id=visit.device_id,
             rule=visit.rule,
             shop_id=visit.shop_id,
-            offer_id=offer.id if offer else None,
+            offer_id=offer.id if offer else _held_out(decision),
             code=decision.code,
             reason=decision.withheld,
             explanation={**visit.explanation, **decision.explanation},
@@ -68,7 +69,7 @@ def record_visit(tx: Transaction, rules: Mapping[str, BaseRule], visit: Visit) -
         if device.profile in tx.profiles
         else {},
     }
-    enqueue(
+    notification_id = enqueue(
         tx,
         Notify(
             key=f"offer:{customer.id}:{visit.shop_id}:{offer.id}:{visit.at.isoformat()}",
@@ -83,6 +84,13 @@ def record_visit(tx: Transaction, rules: Mapping[str, BaseRule], visit: Visit) -
             expires_at=decision.expires_at,
         ),
     )
+    d, (decision_id,) = schema.offer_decisions, written.inserted_primary_key or (None,)
+    tx.connection.execute(sa.update(d).where(d.c.id == decision_id).values(notification_id=notification_id))
+
+
+def _held_out(decision: OfferDecision) -> str | None:
+    """The offer that a customer of the holdout would have been made."""
+    return decision.explanation["offer"] if decision.withheld == Withheld.HOLDOUT else None
 
 
 def _decide(tx: Transaction, rule: ProximityRule, visit: Visit, customer: Customer | None) -> OfferDecision:
@@ -98,6 +106,7 @@ def _decide(tx: Transaction, rule: ProximityRule, visit: Visit, customer: Custom
         _occasions(tx, visit, customer),
         tx.now,
         owned_profiles=_owned_profiles(tx, customer),
+        holdout=customer is not None and in_holdout(customer.id, tx.config.offers.holdout, "offers"),
     )
 
 
@@ -114,11 +123,16 @@ def _history(tx: Transaction, customer: Customer | None) -> OfferHistory:
     sent: list[Sent] = []
     if customer is not None:
         query = sa.select(d.c.at, d.c.shop_id, d.c.offer_id).where(
-            d.c.customer_id == customer.id, d.c.offer_id.is_not(None), d.c.at >= tx.now - _REMEMBERED
+            d.c.customer_id == customer.id,
+            d.c.offer_id.is_not(None),
+            # Who is left out has caps and cool-downs like everybody, so that they are counted as often.
+            d.c.at >= tx.now - _REMEMBERED,
         )
         sent = [Sent(at, shop_id, offer_id) for at, shop_id, offer_id in tx.connection.execute(query)]
     used = (
-        sa.select(d.c.offer_id, sa.func.count().label("sent")).where(d.c.offer_id.is_not(None)).group_by(d.c.offer_id)
+        sa.select(d.c.offer_id, sa.func.count().label("sent"))
+        .where(d.c.offer_id.is_not(None), d.c.reason.is_(None))
+        .group_by(d.c.offer_id)
     )
     codes: defaultdict[str, set[str]] = defaultdict(set)
     for offer_id, code in tx.connection.execute(sa.select(d.c.offer_id, d.c.code).where(d.c.code.is_not(None))):
@@ -155,6 +169,9 @@ def _occasions(tx: Transaction, visit: Visit, customer: Customer | None) -> froz
     for row in tx.connection.execute(query):
         if row.state == "open" and row.kind == "maintenance":
             found.add("maintenance_due")
+        elif row.state == "open" and row.kind == "forecast" and row.purpose == Purpose.MAINTENANCE.value:
+            # A filter that will be full, a cartridge that will be empty: what runs out is bought before it has.
+            found.add("consumable_low")
         elif row.state == "resolved" and row.purpose == Purpose.FAULT.value:
             found.add("after_fault")
         if row.state == "open" and isinstance(row.explanation, Mapping) and row.explanation.get("occasion"):

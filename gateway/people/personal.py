@@ -137,7 +137,7 @@ HELD: Mapping[str, Held] = {
     "unjoined": _held(Owned.BY_CUSTOMER),
     "offer_decisions": _held(
         Owned.BY_CUSTOMER,
-        keep="id rule shop_id offer_id code reason at",
+        keep="id rule shop_id offer_id code reason at notification_id opened_at",
         pseudonym="customer_id device_id",
         empty="explanation",
     ),
@@ -149,6 +149,9 @@ HELD: Mapping[str, Held] = {
     ),
     # What was learned of those alike names nobody, and stays.
     "tallies": _held(Owned.BY_CUSTOMER),
+    "redemptions": _held(
+        Owned.BY_CUSTOMER, keep="id key offer_id code decision_id amount shop_id source at", pseudonym="customer_id"
+    ),
     "silences": _held(
         Owned.BY_CUSTOMER,
         keep="id created_at starts_at ends_at ended_at ended_by device_id site profile rule safety days begins ends "

@@ -35,6 +35,9 @@ from gateway.desk_commands import DeskCommand
 from gateway.enrolment_commands import EnrolmentCommand
 from gateway.help_desk_commands import HelpDeskCommand
 from gateway.help_desks import record as help_desks
+from gateway.offer_commands import ForgetVisits, OfferOpened, RedeemOffers
+from gateway.offers.forgetting import forget_visits
+from gateway.offers.redeem import note_opened, redeem
 from gateway.outbox import hand_over as outbox
 from gateway.outbox import ladder
 from gateway.outbox.learning import settle_outcomes
@@ -246,6 +249,12 @@ class Batch:
                 return outbox.record_failure(tx, command, self._owner.chance)
             case c.NoReceipt():
                 return ladder.climb(tx, command)
+            case RedeemOffers():
+                return redeem(tx, command)
+            case OfferOpened():
+                return note_opened(tx, command)
+            case ForgetVisits():
+                return forget_visits(tx)
             case c.SettleOutcomes():
                 return settle_outcomes(tx)
             case c.Sweep():

@@ -7,7 +7,9 @@ import sqlalchemy as sa
 
 from gateway.reports import case_facts
 from gateway.reports.case_facts import CaseFacts
+from gateway.reports.channels import channels
 from gateway.reports.drivers import contacts_by_rule, drivers
+from gateway.reports.offers import offers
 from gateway.reports.proactive import proactive
 from gateway.reports.report import Period, Report
 from gateway.reports.speed import speed
@@ -45,6 +47,8 @@ REPORTS: Mapping[str, Make] = {
     "proactive": lambda sources: proactive(sources.cases, sources.cases_before),
     "speed": lambda sources: speed(sources.cases, sources.cases_before),
     "drivers": _drivers,
+    "channels": lambda sources: channels(sources.connection, sources.period),
+    "offers": lambda sources: offers(sources.connection, sources.period),
     "work": lambda sources: work(sources.connection, sources.period),
 }
 

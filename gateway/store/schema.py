@@ -413,8 +413,14 @@ offer_decisions = Table(
     Column("reason", sa.Text),
     Column("explanation", sa.JSON, nullable=False),
     Column("at", UtcTime, nullable=False, index=True),
+    Column("notification_id", sa.BigInteger),
+    Column("opened_at", UtcTime),
+    Index("ix_offer_decisions_offer_id_code", "offer_id", "code"),
 )
-"""Each visit and what came of it: ``offer_id`` where an offer was sent, else the ``reason`` it was withheld."""
+"""Each visit and what came of it: ``offer_id`` where an offer was sent, else the ``reason`` it was withheld.
+
+For ``holdout`` the ``offer_id`` is the one that would have been sent. ``opened_at``: they followed the message's link.
+"""
 
 consent_log = Table(
     "consent_log",

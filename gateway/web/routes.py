@@ -4,7 +4,7 @@ from gateway.web import callbacks, help_desks, ops, receipts, sse, webhooks
 from gateway.web.access import Route
 from gateway.web.api import customers as customer_data
 from gateway.web.api import devices as device_deeds
-from gateway.web.api import openapi, reads, writes
+from gateway.web.api import openapi, reads, redemptions, writes
 from gateway.web.auth import Role
 from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.customer import app, claim, desk, inbox, settings
@@ -177,6 +177,7 @@ API = (
     Route("GET", "/api/customers/{id}/inbox", inbox.show_to_app, _VIEWER),
     Route("POST", "/api/customers/{id}/inbox/read", inbox.mark_read_in_app, _AGENT),
     Route("GET", "/api/offers/decisions", reads.list_decisions, _VIEWER),
+    Route("POST", "/api/offers/redemptions", redemptions.redeem, _AGENT),
     Route("GET", "/api/rejections", reads.list_rejections, _VIEWER),
     Route("GET", "/api/rules", rules.list_rules, _VIEWER),
     Route("GET", "/api/rules/{id}", rules.get_rule, _VIEWER),

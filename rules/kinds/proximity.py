@@ -106,7 +106,7 @@ class ProximityRule(BaseRule):
     """At most one offer from one shop to one customer in this time."""
     caps: tuple[Cap, ...] = (Cap(at_most=1, within=timedelta(days=1)), Cap(at_most=3, within=timedelta(days=30)))
     """At most so many offers to one customer from all shops together."""
-    require_occasion: bool = False
+    require_occasion: bool = True
     """Offers without an occasion go only to customers who agreed to ``news`` as well."""
     expires_after: Duration = timedelta(minutes=30)
     """An offer that could not be handed over by then is dropped."""

@@ -38,6 +38,7 @@ class Withheld(StrEnum):
     COOLDOWN = "cooldown"
     BUDGET = "budget"
     CODES = "codes"
+    HOLDOUT = "holdout"
 
 
 _SENTENCES: Mapping[str, str] = {
@@ -53,6 +54,7 @@ _SENTENCES: Mapping[str, str] = {
     "cooldown": "The customer had an offer from {shop} less than {cooldown} ago.",
     "budget": "The budget of the offers that fit is used up.",
     "codes": "No code is left for the offers that fit.",
+    "holdout": "They are in the group that is made no offers, so that what offers gain can be measured.",
     "accuracy": "The position was only accurate to {accuracy_m:.0f} m; here {limit_m:.0f} m are needed.",
     "speed": "They passed at {speed_kmh:.0f} km/h: driving past is not visiting.",
     "passed": "They crossed the shop's surroundings between two positions and were not seen inside.",
@@ -109,6 +111,7 @@ def decide_offer(
     now: datetime,
     *,
     owned_profiles: AbstractSet[str] = frozenset(),
+    holdout: bool = False,
 ) -> OfferDecision:
     """Decide what a visit brings.
 
@@ -121,6 +124,8 @@ def decide_offer(
         now: the input's own time, aware.
         owned_profiles: profiles of the customer's other devices. A phone comes near the shop, the filter is for the
             heat pump at home.
+        holdout: whether this customer is made no offers, so that what offers gain can be measured. Asked last: they are
+            counted where others would have been made one.
     """
     about = {**visit.explanation, "shop": shop.name if shop else visit.shop_id, "purpose": rule.purpose.value}
     if customer is None:
@@ -161,6 +166,8 @@ def decide_offer(
     offer, code = next(((o, code) for o, code in ready if code is not None or not o.codes), (None, None))
     if offer is None:
         return _no(Withheld.CODES, about, offers=[o.id for o in in_budget[:_MOST_NAMED]])
+    if holdout:
+        return _no(Withheld.HOLDOUT, about, offer=offer.id)
     ends = (expires_at, offer.valid_until, closes_next(shop, now))
     expires_at = min(end for end in ends if end is not None).astimezone(UTC)
     explanation = {

@@ -24,7 +24,8 @@ RULE = ProximityRule(id="near-shop")
 SHOP = Shop(
     id="mitte", name="Mitte", latitude=52.5163, longitude=13.3777, opening_hours="Mo-Sa 09:00-18:00", country="DE"
 )
-ANNA = Customer(id="anna", name="Anna", locale="de", consents=frozenset({Purpose.OFFER}), consent_source="app")
+BOTH = frozenset({Purpose.OFFER, Purpose.NEWS})
+ANNA = Customer(id="anna", name="Anna", locale="de", consents=BOTH, consent_source="app")
 PHONE = Device(id="anna-phone", profile="phone", customer_id="anna")
 FILTER = Offer(id="filter", title="Filter", text="Half price today")
 VISIT = Visit("near-shop", "anna-phone", "mitte", NOW, None, {"distance_m": 42.0, "radius_m": 150.0})
@@ -76,6 +77,7 @@ REFUSED: Mapping[str, dict[str, Any]] = {
     "cooldown": {"history": offered(NOW - timedelta(days=6))},
     "budget": {"offers": [offer("o", budget=3)], "history": OfferHistory(budget_used={"o": 3})},
     "codes": {"offers": [offer("o", codes="A B")], "history": OfferHistory(codes_used={"o": {"A", "B"}})},
+    "holdout": {"holdout": True},
 }
 
 
@@ -157,12 +159,13 @@ def test_an_offer_fits_by_a_product_at_home_while_the_phone_walks() -> None:
     assert decide(offers=[offer("o", profiles="freezer")], owned_profiles=frozenset({"freezer"})).sent
 
 
-def test_an_offer_without_occasion_needs_news_where_the_rule_asks_for_an_occasion() -> None:
-    strict = ProximityRule(id="r", require_occasion=True)
-    decision = decide(rule=strict)
+def test_an_offer_without_occasion_needs_consent_to_news_unless_the_rule_says_otherwise() -> None:
+    no_news = ANNA.model_copy(update={"consents": frozenset({Purpose.OFFER})})
+    decision = decide(customer=no_news)
     assert decision.explanation["considered"] == {"filter": "needs_news_consent"}
-    assert decide(rule=strict, customer=ANNA.model_copy(update={"consents": {Purpose.OFFER, Purpose.NEWS}})).sent
-    assert decide(rule=strict, offers=[offer("o", occasion="after_fault")], occasions=frozenset({"after_fault"})).sent
+    assert decide(rule=ProximityRule(id="r", require_occasion=False), customer=no_news).sent
+    after_fault = [offer("o", occasion="after_fault")]
+    assert decide(customer=no_news, offers=after_fault, occasions=frozenset({"after_fault"})).sent
 
 
 def test_an_occasion_then_the_language_then_the_end_then_the_id_choose_among_offers() -> None:

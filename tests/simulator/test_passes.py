@@ -58,8 +58,11 @@ def test_a_way_that_stays_away_passes_no_shop() -> None:
     assert passes(shops=[(SHOP, (200.0, 500.0))]) == []
 
 
-def test_an_offer_without_an_occasion_is_due_to_whoever_agreed_to_offers() -> None:
-    assert passes(owned=[], offers=[Offer(id="n", title="N", text="N")]) == [("nord", ())]
+def test_an_offer_without_an_occasion_is_due_to_whoever_agreed_to_news_as_well() -> None:
+    general = [Offer(id="n", title="N", text="N")]
+    told_all = LENA.model_copy(update={"consents": frozenset({Purpose.OFFER, Purpose.NEWS})})
+    assert passes(owned=[], offers=general) == [("nord", ("no_offer",))]
+    assert passes(owned=[], offers=general, customer=told_all) == [("nord", ())]
 
 
 def test_opening_hours_are_read_in_the_shops_zone() -> None:

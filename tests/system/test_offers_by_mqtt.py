@@ -43,6 +43,12 @@ SHOP = (52.5208, 13.4094)
 METRES_NORTH = 1 / 111_195
 """Degrees of latitude."""
 ALWAYS = "24/7"
+SETTINGS = """
+[profiles]
+paths = ["gate.yaml"]
+[offers]
+holdout = 0.0
+"""
 
 
 @dataclass(frozen=True)
@@ -109,9 +115,19 @@ class Town:
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("town")
     (folder / "gate.yaml").write_text(GATE, encoding="utf-8")
-    with MailServer() as mail, GatewayProcess(folder, mail, RULES, '[profiles]\npaths = ["gate.yaml"]\n') as gateway:
+    with (
+        MailServer() as mail,
+        GatewayProcess(folder, mail, RULES, SETTINGS) as gateway,
+    ):
         gateway.register(
-            offers=[{"id": "descaler", "title": "Descaler for half the price", "text": "Ask at the desk."}]
+            offers=[
+                {
+                    "id": "descaler",
+                    "title": "Descaler for half the price",
+                    "text": "Ask at the desk.",
+                    "occasion": "accessory",
+                }
+            ]
         )
         yield Town(gateway, mail)
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from device_models.purpose import Purpose
 from gateway.cases.desk import HELPED
 from gateway.commands import CommandRefused, CustomerWrote, ServiceAnswered, SetConsent, StepTried
+from gateway.offer_commands import OfferOpened
 from gateway.web.access import form_of, read
 from gateway.web.customer.desk import load_desk
 from gateway.web.customer.session import Opened, back, open_link, page
@@ -26,6 +27,8 @@ PROBLEMS = frozenset({"date_taken", "date_past", "address_wrong"})
 async def show_page(request: web.Request) -> web.StreamResponse:
     """GET /p/{token}."""
     opened = await open_link(request)
+    if opened.link.purpose is Purpose.OFFER and request.method == "GET":
+        await request.app[DEPS].commands.submit(OfferOpened(opened.link.customer_id))
     said = request.query.get("said", "")
     problem = opened.t[said] if said in PROBLEMS else ""
     return await _page(request, opened, notice=said if said in NOTICES else "", problem=problem)

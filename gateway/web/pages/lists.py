@@ -24,6 +24,7 @@ WITHHELD = {
     "no_offer": "No offer fits their products here.",
     "budget": "The offer's budget is used up.",
     "codes": "All codes of the offer are used up.",
+    "holdout": "They are made no offers, so that what offers gain can be measured.",
     "quiet_hours": "It was within their quiet hours.",
 }
 """The reasons that detection and response name, as sentences; one that is not here is shown by its name."""
