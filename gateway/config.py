@@ -185,6 +185,17 @@ class Outside(_Section):
     timeout: Duration = parse_duration("10s")
 
 
+class Approval(_Section):
+    """What waits for a person's word although messages go out by themselves otherwise."""
+
+    severities: tuple[Severity, ...] = ()
+    """Messages of these severities."""
+    first_use: bool = False
+    """The first message made from a template in a language, and again once the template was changed."""
+    second_person: tuple[Severity, ...] = ()
+    """Severities for which two people have to approve."""
+
+
 class Notifiers(_Section):
     """Reaching customers."""
 
@@ -215,6 +226,11 @@ class Notifiers(_Section):
     inbound_mail: InboundMail | None = None
     apprise: Apprise | None = None
     fcm: Fcm | None = None
+    approval: Approval = Field(default_factory=Approval)
+    templates: tuple[Path, ...] = ()
+    """Folders with templates of your own, ``partials/`` and ``layouts/`` among them; a file replaces ours."""
+    translations: tuple[Path, ...] = ()
+    """Folders with catalogues of your own, ``de.po``; a text replaces ours."""
     articles: tuple[Path, ...] = ()
     """Folders of self-help articles of your own, before those that come with the product."""
     staff_language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = "en"

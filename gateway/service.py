@@ -60,6 +60,7 @@ from gateway.outbox.preview import preview
 from gateway.outbox.sender import Sender
 from gateway.outbox.transports import make_callback_readers, make_transports, push_key
 from gateway.outbox.warm_up import warm_up
+from gateway.outbox.wording import renderer_of
 from gateway.people.registry import Registry, load_registry
 from gateway.people_commands import HistoryForgot
 from gateway.pipeline.commit import Committer, Outcome
@@ -185,6 +186,10 @@ class Service:
             articles_of(config)
         except (OSError, ValueError) as error:
             raise StartRefused(f"notifiers.articles: {error}") from error
+        try:
+            renderer_of(config)
+        except (OSError, ValueError) as error:
+            raise StartRefused(f"notifiers.translations: {error}") from error
         dispatcher = build_dispatcher(config.decoders, ignored_topics=config.ignore_topics)
         transports = make_transports(config)
         for transport in transports:
@@ -242,6 +247,7 @@ class Service:
         if mailbox is not None:
             parts["mailbox"] = lambda: dict(mailbox.status)
         status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher, parts)
+        self.metrics.count_fall_backs(status.count_fall_backs)
         self._spawn("status", status.run())
         self._start_scheduler(stream, profiles, transports, auditor)
         await self._stack.enter_async_context(serve_control(config.data_dir, self.pipeline))

@@ -12,6 +12,7 @@ from gateway.history import History, HistoryError
 from gateway.ingest.broker import EmbeddedBroker
 from gateway.ingest.relay import Relay
 from gateway.ingest.stream import Stream
+from gateway.outbox.wording import fall_backs
 from gateway.pipeline.pipeline import Pipeline
 from gateway.rule_files import RuleWatcher
 from gateway.store import schema
@@ -47,6 +48,7 @@ class Status:
         self._parts = parts or {}
         self._outbox: Mapping[str, Any] = {"ok": True, "detail": "starting"}
         self._history_now: Mapping[str, Any] = {"ok": True, "detail": "starting"}
+        self._fell_back: Mapping[str, int] = {}
 
     async def run(self) -> None:
         """Refresh until cancelled."""
@@ -54,6 +56,10 @@ class Status:
             self._outbox = await asyncio.to_thread(self._count_outbox)
             self._history_now = await self._ask_history()
             await asyncio.sleep(_EVERY_S)
+
+    def count_fall_backs(self) -> int:
+        """Return how many texts of messages fell back so far, for ``/metrics``."""
+        return sum(self._fell_back.values())
 
     def snapshot(self) -> dict[str, Any]:
         """Return what is known now, as plain values."""
@@ -70,6 +76,7 @@ class Status:
                 "log_share": round(usage.share, 3) if usage else 0.0,
             },
             "outbox": dict(self._outbox),
+            "wording": self._wording(),
             "history": dict(self._history_now),
             **{name: dict(say()) for name, say in self._parts.items()},
             "rules": self._watcher.status.as_dict(),
@@ -105,8 +112,16 @@ class Status:
             )
             counts: Counter[str] = Counter({row.state: row.messages for row in connection.execute(query)})
             held = bool(connection.execute(sa.select(schema.meta.c.value).where(schema.meta.c.key == "hold")).scalar())
+            self._fell_back = fall_backs(connection)
         detail = "held" if held else f"{counts['queued']} queued, {counts['awaiting_approval']} wait for approval"
         return {"ok": not counts["dead"] and not counts["unknown"], "detail": detail, "held": held, **counts}
+
+    def _wording(self) -> dict[str, Any]:
+        """What messages had to fall back on: a translation that is missing, a template of the company's that broke."""
+        broken = sorted(name for name in self._fell_back if name.startswith("template:"))
+        shown = ", ".join(sorted(self._fell_back)[:5]) + (" …" if len(self._fell_back) > 5 else "")
+        detail = f"fell back: {shown}; see gateway templates check" if self._fell_back else "every text in its language"
+        return {"ok": not broken, "detail": detail, "fall_backs": sum(self._fell_back.values())}
 
     async def _ask_history(self) -> dict[str, Any]:
         kind = "InfluxDB" if self._config.history.url else "embedded"

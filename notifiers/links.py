@@ -13,11 +13,12 @@ def only_ours(links: Links, public_url: str) -> tuple[Links, list[str]]:
     Whatever went wrong before, in settings or in code, no customer is led elsewhere.
     """
     kept: dict[str, str | None] = {name: getattr(links, name) for name in _NAMES}
-    foreign = [name for name, url in kept.items() if url is not None and not _within(url, public_url)]
+    foreign = [name for name, url in kept.items() if url is not None and not is_ours(url, public_url)]
     return Links(**{name: None if name in foreign else url for name, url in kept.items()}), foreign
 
 
-def _within(url: str, public_url: str) -> bool:
+def is_ours(url: str, public_url: str) -> bool:
+    """Tell whether a link leads to ``public_url`` or below it."""
     try:
         link, home = urlsplit(url), urlsplit(public_url)
     except ValueError:

@@ -5,6 +5,7 @@ once, and a layout of the channel arranges the results: only ``mail.html.j2`` kn
 given. Companies may put their own templates and translations before these.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
+import jinja2.nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from device_models.purpose import Purpose, Severity
@@ -83,6 +85,8 @@ class Content:
     """How to answer, where the answer matters."""
     buttons: tuple[Button, ...]
     """The same to tap, for channels that have them."""
+    optional_answer: bool
+    """Whether the answer may give way where there is no room; a service notice is answered or useless."""
     hint: str
     """That one may answer."""
     signature: str
@@ -122,6 +126,23 @@ class Renderer:
     def languages(self) -> frozenset[str]:
         """The languages there are catalogues for."""
         return frozenset(self._catalogues)
+
+    def sources(self) -> list[tuple[str, str]]:
+        """Return (name, source) of every template, the company's own in place of ours."""
+        loader = self._environment.loader
+        names = self._environment.list_templates(extensions=["j2"])
+        return [(name, loader.get_source(self._environment, name)[0]) for name in names] if loader else []
+
+    def parse(self, source: str) -> jinja2.nodes.Template:
+        """Parse a source as a template. Raises jinja2.TemplateSyntaxError."""
+        return self._environment.parse(source)
+
+    def version(self, template: str) -> str:
+        """Name a message as it is now: it changes with its template and with the layouts and partials it may use."""
+        if template not in TEMPLATES:
+            raise UnknownTemplate(template)
+        used = [f"{name}\0{source}" for name, source in self.sources() if "/" in name or name == f"{template}.j2"]
+        return hashlib.sha256("\0".join(used).encode()).hexdigest()[:12]
 
     def render(
         self,
@@ -221,6 +242,7 @@ class Renderer:
             action=text("action"),
             repeat=footer["repeat"],
             answer=text("answer"),
+            optional_answer=template.startswith("fault_"),
             buttons=tuple(Button(id_, label) for id_, _, label in (row.partition("\t") for row in lines("buttons"))),
             hint=text("hint"),
             signature=text("signature"),
@@ -258,6 +280,8 @@ class Renderer:
         if segments(text).count > MOST and content.steps:
             # The steps are on the page as well; what has happened, the link and STOP are not to be lost.
             text = thrifty(self._layout(name, replace(content, steps=[]), layout))
+        if segments(text).count > MOST and content.optional_answer:
+            text = thrifty(self._layout(name, replace(content, steps=[], answer=""), layout))
         return text
 
     def _layout(self, name: str, content: Content, layout: Mapping[str, Any]) -> str:

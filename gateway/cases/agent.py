@@ -20,12 +20,14 @@ from gateway.commands import (
     Resend,
     Resolve,
 )
+from gateway.outbox.approval import needs_second, note_use
 from gateway.outbox.queue import enqueue, load_notification, set_state, withdraw
 from gateway.outbox.reachability import mend_address
 from gateway.store import schema
 from gateway.transaction import Transaction
 from rules.respond import Notify, device_facts
 
+_SECOND = "approval.second_person"
 _HELD_BACK = ("awaiting_approval", "queued")
 
 
@@ -143,10 +145,21 @@ def approve(tx: Transaction, command: Approve) -> None:
     if row["state"] != "awaiting_approval":
         raise CommandRefused(f"message {row['id']} does not wait for approval: it is {row['state']}")
     text = _words(command.text) if command.text is not None else row["text"]
-    set_state(tx, row["id"], "queued", approved_by=command.by, text=text)
-    tx.audit(command.by, "message.approve", str(row["id"]), edited=command.text is not None)
+    first = row["approved_by"]
+    tx.audit(command.by, "message.approve", str(row["id"]), edited=command.text is not None, first=first)
     if row["case_id"] is not None:
         touch(tx, row["case_id"])
+    if needs_second(tx, Severity(row["severity"])):
+        if first == command.by:
+            raise CommandRefused(f"message {row['id']} waits for a second person; {first} has approved it already")
+        if first is None or command.text is not None:
+            # New words are nobody's but their author's: the other has to read them as well.
+            set_state(tx, row["id"], "awaiting_approval", approved_by=command.by, text=text, reason=_SECOND)
+            return
+    set_state(tx, row["id"], "queued", approved_by=" and ".join(filter(None, (first, command.by))), text=text)
+    customer = tx.registry.customers.get(row["customer_id"])
+    if command.text is None and customer is not None:
+        note_use(tx, row["template"], customer.locale, command.by)
 
 
 def discard(tx: Transaction, command: Discard) -> None:

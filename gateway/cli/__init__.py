@@ -19,6 +19,7 @@ from gateway.cli import (
     rules,
     run,
     simulate,
+    templates,
     watch,
 )
 
@@ -48,6 +49,7 @@ app.add_typer(accounts.app, name="users")
 app.add_typer(devices.app, name="devices")
 app.add_typer(replies.app, name="replies")
 app.add_typer(offers.app, name="offers")
+app.add_typer(templates.app, name="templates")
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from gateway.outbox.ladder import call_back, next_choice, send_also, used_channe
 from gateway.outbox.outcomes import note_failed, note_receipt, note_sent
 from gateway.outbox.queue import choose_now, is_behind_a_retry, is_held, is_urgent, load_notification, set_state, why_of
 from gateway.outbox.reachability import said_to_staff, shut
+from gateway.outbox.wording import word
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from gateway.web.links import LinkSigner
@@ -31,7 +32,6 @@ from notifiers.choice import Choice
 from notifiers.errors import Because
 from notifiers.message import Brand, Links, Outgoing, Rendered, Thread
 from notifiers.receipts import SendState, advance
-from notifiers.render import render
 
 INBOUND_MAIL = "mail"
 """``inbound.provider`` of a customer's mail; its ``provider_id`` is the Message-ID."""
@@ -148,7 +148,7 @@ def render_row(
     brand = Brand(tx.config.brand.name, tx.config.brand.support_name, tx.config.public_url)
     facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {}), **_steps(tx, row, customer)}
     template = "agent_reply" if row["text"] else row["template"]
-    return render(template, customer, facts, channel, brand, message_links, tx.now), message_links
+    return word(tx, template, customer, facts, channel, brand, message_links, tx.now), message_links
 
 
 def _steps(tx: Transaction, row: Mapping[str, Any], customer: Customer) -> dict[str, Any]:

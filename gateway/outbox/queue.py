@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.timeline import add_entry
+from gateway.outbox.approval import why_it_waits
 from gateway.outbox.caps import is_capped, within_caps
 from gateway.outbox.channels import configured_channels
 from gateway.outbox.learning import learner_for, left_out
@@ -258,6 +259,9 @@ def _first_state(
         return "withheld", "mode_off"
     if choice.withheld:
         return "withheld", choice.withheld
-    if mode == "approve" and not written_by_a_person:
-        return "awaiting_approval", None
+    if not written_by_a_person:
+        customer = tx.registry.customers[notify.customer_id]
+        waits = why_it_waits(tx, notify.template, notify.severity, customer.locale, mode)
+        if waits is not None:
+            return "awaiting_approval", None if waits == "mode" else f"approval.{waits}"
     return "queued", None

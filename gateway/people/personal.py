@@ -195,6 +195,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "macros": "name text sends saved_by saved_at",
         "saved_views": "id owner name query saved_at",
         "rule_sets": "id version rules origin files_version who put_live_at migration",
+        "template_uses": "template version language approved_by at",
         "users": "name password_hash role created_at disabled totp_secret totp_step",
         "sessions": "token_hash user_name created_at expires_at address browser",
         "api_tokens": "token_hash name role created_at",

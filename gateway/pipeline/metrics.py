@@ -1,5 +1,6 @@
 """What the pipeline counts, for ``/metrics`` and for its status on the console."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -45,6 +46,11 @@ class Metrics:
             self._sequence.set(work.last_sequence)
         if work.messages:
             self._lag.observe(max(0.0, (now - work.messages[0].received_at).total_seconds()))
+
+    def count_fall_backs(self, count: Callable[[], int]) -> None:
+        """Show how many texts of messages fell back to English or to the template that ships."""
+        gauge = Gauge("gateway_fall_backs", "Texts of messages that had to fall back.", registry=self.registry)
+        gauge.set_function(count)
 
     def commit_failed(self) -> None:
         """Count a commit that the store refused."""

@@ -1,0 +1,61 @@
+"""Messages in the company's own templates where it has some, and a report of what had to fall back."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import sqlalchemy as sa
+import structlog
+
+from gateway.config import Config
+from gateway.store import schema
+from gateway.transaction import Transaction
+from notifiers.render import Renderer, render
+
+log = structlog.get_logger()
+
+FALL_BACKS = "fall_backs"
+"""Key of ``meta``: how often each text fell back, by what was missing."""
+_MOST_KEPT = 200
+
+
+@lru_cache(maxsize=4)
+def _renderer(templates: tuple[Path, ...], translations: tuple[Path, ...]) -> Renderer:
+    return Renderer(templates, translations)
+
+
+def renderer_of(config: Config) -> Renderer:
+    """Return the company's renderer. Raises ValueError for a catalogue that cannot be read."""
+    return _renderer(config.notifiers.templates, config.notifiers.translations)
+
+
+def word(tx: Transaction, template: str, *given: Any) -> Any:
+    """Render a message; one of the company's own templates that breaks gives way to what ships here, and is reported.
+
+    ``given``: as ``Renderer.render`` takes it after the template.
+    """
+    try:
+        rendered = renderer_of(tx.config).render(template, *given)
+    except jinja2.TemplateError as error:
+        log.error("template.broken", template=template, error=type(error).__name__)
+        _count(tx, (f"template:{template}",))
+        return render(template, *given)
+    _count(tx, rendered.missing)
+    return rendered
+
+
+def fall_backs(connection: sa.Connection) -> dict[str, int]:
+    """Read how often each text fell back."""
+    query = sa.select(schema.meta.c.value).where(schema.meta.c.key == FALL_BACKS)
+    return dict(connection.execute(query).scalar() or {})
+
+
+def _count(tx: Transaction, missing: tuple[str, ...]) -> None:
+    if not missing:
+        return
+    counts: dict[str, int] = dict(tx.get_meta(FALL_BACKS, {}))
+    for what in missing:
+        if what in counts or len(counts) < _MOST_KEPT:
+            counts[what] = counts.get(what, 0) + 1
+    tx.set_meta(FALL_BACKS, counts)
