@@ -17,8 +17,10 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page, async_playwright
 
 from gateway.case_commands import SaveMacro
-from gateway.commands import CreateSilence, GiveVerdict, PutFilesLive
+from gateway.commands import CreateSilence, GiveVerdict, PutFilesLive, Upsert
 from gateway.config import Config
+from gateway.desk_commands import AskForCall, ConfirmBooking, HoldSlot, OfferSlots
+from gateway.enrolment_commands import MakeClaimCodes
 from gateway.rule_files import file_text, rule_paths
 from gateway.store import schema
 from tests.gateway.web_fleet import PASSWORD, Town, link, town
@@ -72,6 +74,17 @@ def shots(made: Town) -> Mapping[str, Shot]:
         made.do(GiveVerdict(row["id"], "real" if row["id"] % 3 else "false_alarm", "Mia"))
     made.do(SaveMacro("door-check", "Hello {name}, is the door of {device} shut all the way?", "Lea"))
     made.do(CreateSilence("Mia", muted, made.now + timedelta(hours=2), device_id="f-yusuf"))
+    made.do(Upsert("devices", ({"id": "new-1", "profile": "freezer", "model": "Polar 300"},), by="pictures"))
+    claim = made.do(MakeClaimCodes(["new-1"], by="pictures"))[0]["code"]
+    made.do(
+        OfferSlots(
+            "Berlin",
+            [(f"s{n}", made.now + n * timedelta(hours=25), made.now + n * timedelta(hours=26)) for n in range(1, 5)],
+        )
+    )
+    brown = made.case_of("f-brown")
+    made.do(AskForCall("c-brown", brown["id"], "It hums and then it clicks.", made.now + timedelta(hours=3)))
+    made.do(ConfirmBooking(made.do(HoldSlot("s2", "c-yusuf", None)), "c-yusuf"))
     return {
         "login": Shot("/login", "form"),
         "queue": Shot("/", ".preview .sentence, .case-row"),
@@ -100,6 +113,11 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "customer-en": Shot(link(made, "f-brown"), "h1", whole=True),
         "customer-de": Shot(link(made, "f-lumen"), "h1", whole=True),
         "customer-ar": Shot(link(made, "f-yusuf"), "h1", whole=True),
+        "settings-en": Shot(f"{link(made, 'f-brown')}/settings", "h1", whole=True),
+        "settings-ar": Shot(f"{link(made, 'f-yusuf')}/settings", "h1", whole=True),
+        "rating-en": Shot(link(made, "f-meier"), "h1", whole=True),
+        "claim": Shot(f"/claim/{claim}", "h1", whole=True),
+        "tasks": Shot("/tasks", "table"),
     }
 
 

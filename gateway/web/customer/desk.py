@@ -48,6 +48,8 @@ class Desk:
     call_times: Sequence[tuple[str, str]]
     """(value, label)."""
     calls: Sequence[str]
+    call_waits: bool
+    """One is still to come: they need not ask again."""
     slots: Sequence[tuple[str, str]]
     held: tuple[int, str, str] | None
     """(booking, its date, until when it is held)."""
@@ -70,12 +72,13 @@ def load_desk(
     formats = formats_of(customer, now)
     case_id = case.id if case else None
     held, booked = _bookings(connection, customer.id, case_id, formats, now)
-    calls, wished = _asked(connection, customer.id, case_id, t, formats, now)
+    calls, call_waits, wished = _asked(connection, customer.id, case_id, t, formats, now)
     today = now.astimezone(formats.zone).date()
     has_feed = connection.execute(sa.select(service_slots.c.id).limit(1)).first() is not None
     return Desk(
         call_times=_call_times(formats, t, now),
         calls=calls,
+        call_waits=call_waits,
         slots=[(row["id"], _span(formats, row)) for row in free_slots(connection, None, now)] if has_feed else (),
         held=held,
         booked=booked,
@@ -223,21 +226,22 @@ def _call_times(formats: Formats, t: Texts, now: datetime) -> Sequence[tuple[str
 
 def _asked(
     connection: sa.Connection, customer_id: str, case_id: int | None, t: Texts, formats: Formats, now: datetime
-) -> tuple[list[str], str]:
+) -> tuple[list[str], bool, str]:
     k = tasks
     query = sa.select(k).where(k.c.customer_id == customer_id, k.c.created_at > now - timedelta(days=14))
     if case_id is not None:
         query = query.where(k.c.case_id == case_id)
-    calls, wished = [], ""
+    calls, waits, wished = [], False, ""
     for row in connection.execute(query.order_by(k.c.id)).mappings():
         if row["kind"] == "call" and row["state"] != "cancelled":
-            soon = row["wanted_until"] is None
+            waits = waits or row["state"] == "open"
+            soon = row["wanted_from"] <= row["created_at"]
             at = t["call_soon"] if soon else when(formats, row["wanted_from"])
             said = {"done": t["call_done"], "missed": t["call_missed"]}
             calls.append(said.get(row["state"]) or t["call_thanks"].format(at=at))
         elif row["kind"] == "date" and row["state"] == "open":
             wished = t["date_asked"].format(at=formats.short_date(row["wanted_from"]))
-    return calls[-3:], wished
+    return calls[-3:], waits, wished
 
 
 def _bookings(

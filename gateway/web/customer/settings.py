@@ -1,5 +1,6 @@
 """The customer's settings: channels and purposes, quiet hours, language, location, their data and its end."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from http import HTTPStatus
@@ -71,13 +72,13 @@ async def save_settings(request: web.Request) -> web.StreamResponse:
     form = await form_of(request)
     begins, ends = form.get("quiet_from", "").strip(), form.get("quiet_until", "").strip()
     channels = set(configured_channels(request.app[DEPS].notifiers))
-    given = {purpose: form.get(f"channel_{purpose.value}", "") for purpose in Purpose}
+    given = {purpose: form.get(f"channel_{purpose.value}") for purpose in Purpose}
     command = SaveSettings(
         opened.customer_id,
         locale=_locale(form.get("language", ""), opened.facts.customer.locale),
         timezone=form.get("timezone", "").strip() or None,
         quiet_hours=f"{begins}-{ends}" if _is_time(begins) and _is_time(ends) and begins != ends else "",
-        channel_choices={purpose: channel for purpose, channel in given.items() if channel in channels},
+        channel_choices=_choices(opened.facts.customer, given, channels),
     )
     try:
         await request.app[DEPS].commands.submit(command)
@@ -235,7 +236,8 @@ async def _page(
         languages=[(tag, Locale(tag).get_display_name(tag) or tag) for tag in sorted(TEXTS)],
         quiet=(begins, ends),
         push_key=deps.push_key,
-        location=location,
+        location=location and allows(card, Purpose.OFFER),
+        offers=allows(card, Purpose.OFFER),
         products=[_product(request, line, card, opened.proved) for line in owned],
         past=[(title_of(line.explanation, line.rule, card.locale), _day(formats, line.opened_at)) for line in past],
     )
@@ -297,6 +299,13 @@ def _product(request: web.Request, line: DeviceLine, card: CustomerCard, proved:
 
 def _day(formats: Any, at: datetime) -> str:
     return str(formats.long_date(at))
+
+
+def _choices(card: CustomerCard, given: Mapping[Purpose, str | None], known: Collection[str]) -> dict[Purpose, str]:
+    """Their choices as the form has them; what it did not ask for, since it is switched off, stays."""
+    before: Mapping[str, str] = getattr(card, "channel_choices", None) or {}
+    choices = {p: before.get(p.value, "") if asked is None else asked for p, asked in given.items()}
+    return {purpose: channel for purpose, channel in choices.items() if channel in known}
 
 
 def _locale(language: str, known: str) -> str | None:

@@ -58,6 +58,9 @@ export function startQueue() {
   function adopt(fresh) {
     const selected = new Set(countSelected());
     rows.replaceChildren(...fresh.childNodes);
+    // A grid has rows; what says that there are none is no row.
+    if (all().length) rows.setAttribute("role", "grid");
+    else rows.removeAttribute("role");
     rows.querySelectorAll("input").forEach((box) => { box.checked = selected.has(box.value); });
     countSelected();
     gathered.hidden = true;
