@@ -13,6 +13,8 @@ from rules.state import DeviceState
 
 DEVICE, DEVICE_FIX, ARRIVAL, ARRIVAL_FIX = "device", "device.fix", "arrival", "arrival.fix"
 """The clocks, as ``DeviceState.watermarks`` names them."""
+CLOCKS_AGREE = timedelta(minutes=2)
+"""By how much GPS may be ahead of the device's clock and still be taken for the same time."""
 MAX_HELD = 1000
 """Events held back per device; beyond it the oldest are let go early, so that memory stays bounded."""
 
@@ -27,8 +29,10 @@ def clock_of(event: Event) -> str:
 def note_lag(draft: DeviceState, event: Event, lateness: timedelta) -> None:
     """Take note of how far the log's time is ahead of the device's stamps.
 
-    What is stamped on arrival says nothing about the clock of a device that stamps the rest itself.
+    What is stamped on arrival, or by GPS, says nothing about the clock of a device that stamps the rest itself.
     """
+    if event.kind is EventKind.LOCATION and DEVICE in draft.watermarks:
+        return
     if event.time_source is TimeSource.DEVICE:
         draft.wait = event.received_at - event.observed_at + lateness
     elif DEVICE not in draft.watermarks:
@@ -41,15 +45,21 @@ def is_late(state: DeviceState, event: Event) -> bool:
     return watermark is not None and event.observed_at < watermark
 
 
-def rule_time(state: DeviceState, event: Event) -> datetime:
+def rule_time(state: DeviceState, event: Event, lateness: timedelta) -> datetime:
     """Return the time at which an event acts on rules: the device's, and never backwards.
 
     What was stamped on arrival, such as a will, is brought into the time of a device that stamps the rest itself:
-    otherwise a clock that is an hour slow would see its timers end an hour early.
+    otherwise a clock that is an hour slow would see its timers end an hour early. So is a fix that GPS stamped when
+    such a clock is slow: at its own time it would be ahead of all that the device says for the next hour, and every
+    duration would stand still until then.
     """
     at = event.observed_at
-    if event.time_source is TimeSource.ARRIVAL and DEVICE in state.watermarks:
-        at -= state.wait
+    if DEVICE in state.watermarks:
+        if event.time_source is TimeSource.ARRIVAL:
+            at -= state.wait
+        elif event.kind is EventKind.LOCATION:
+            by_its_clock = event.received_at - state.wait + lateness
+            at = by_its_clock if at - by_its_clock > CLOCKS_AGREE else at
     return at if state.rule_time is None or at > state.rule_time else state.rule_time
 
 

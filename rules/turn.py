@@ -131,7 +131,7 @@ class Turn:
             return
         for name in reading.implausible:
             self._count(f"implausible.{name}")
-        rule_time = event_time.rule_time(draft, event)
+        rule_time = event_time.rule_time(draft, event, self._context.profile.lateness)
         if draft.event_due_at is not None and draft.event_due_at < rule_time:
             self._release(event_until=rule_time)
         if not self._context.profile.lateness:

@@ -19,14 +19,15 @@ Observed = tuple[datetime, TimeSource, str | None]
 def observe(stamp: Any, message: Message, context: DecodeContext, field: str = "ts") -> Observed:
     """Decide when a message's content was observed.
 
-    ``stamp`` is RFC 3339 (a missing zone is the context's), or epoch seconds or milliseconds as number or digits;
-    None where the device sent none. The arrival time is used, with a note that names ``field``, for a stamp that
-    is none of these, lies before the year 2000 or more than ``context.future_bound`` after the arrival.
+    ``stamp`` is RFC 3339 (a missing zone is the context's; of an hour that passes twice, the one nearest the arrival),
+    or epoch seconds or milliseconds as number or digits; None where the device sent none. The arrival time is used,
+    with a note that names ``field``, for a stamp that is none of these, lies before the year 2000 or more than
+    ``context.future_bound`` after the arrival.
     """
     arrival = message.received_at
     if stamp is None:
         return arrival, TimeSource.ARRIVAL, None
-    at = _read(stamp, context)
+    at = _read(stamp, arrival, context)
     if isinstance(at, str):
         return arrival, TimeSource.ARRIVAL, f"{field}: {at}; the arrival time is used"
     if at - arrival > context.future_bound:
@@ -39,7 +40,7 @@ def observe(stamp: Any, message: Message, context: DecodeContext, field: str = "
     return arrival, TimeSource.ARRIVAL, f"{field}: {reason}; the arrival time is used"
 
 
-def _read(stamp: Any, context: DecodeContext) -> datetime | str:
+def _read(stamp: Any, arrival: datetime, context: DecodeContext) -> datetime | str:
     """Return the aware UTC time, or why there is none."""
     kind = type(stamp)
     if kind is int or kind is float:
@@ -48,7 +49,7 @@ def _read(stamp: Any, context: DecodeContext) -> datetime | str:
         return f"is {kind_of(stamp)}, not a time"
     # A date alone is no instant, and fromisoformat would take it as midnight.
     if len(stamp) >= 16 and stamp[10] in "Tt ":
-        return _from_text(stamp, context)
+        return _from_text(stamp, arrival, context)
     try:
         return _from_epoch(float(stamp))
     except ValueError:
@@ -62,7 +63,7 @@ def _from_epoch(epoch: float) -> datetime | str:
         return f"{epoch:.3g} is no epoch time"
 
 
-def _from_text(text: str, context: DecodeContext) -> datetime | str:
+def _from_text(text: str, arrival: datetime, context: DecodeContext) -> datetime | str:
     try:
         # RFC 3339 §5.6 allows t and z in lower case, fromisoformat does not.
         at = datetime.fromisoformat(text.upper() if text[-1] == "z" else text)
@@ -75,6 +76,9 @@ def _from_text(text: str, context: DecodeContext) -> datetime | str:
             return "has no time zone and none is configured"
         at = at.replace(tzinfo=context.timezone)
     try:
-        return at.astimezone(UTC)
+        earlier, later = at.astimezone(UTC), at.replace(fold=1).astimezone(UTC)
     except OverflowError:
         return f"{shown(text)} is no time that a calendar holds"
+    # When clocks are turned back an hour passes twice. Taken for the first every time, the second would be late, and
+    # its device unheard for an hour; so it is the last that can have been when the message arrived.
+    return later if at.fold == 0 and earlier < later <= arrival + context.future_bound else earlier

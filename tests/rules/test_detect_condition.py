@@ -54,6 +54,22 @@ def test_a_gap_in_the_data_does_not_count_as_holding() -> None:
     ]
 
 
+def test_without_a_clear_condition_it_fires_for_as_long_as_it_holds() -> None:
+    made = detector("{id: warm, kind: condition, when: temperature > -12}")
+    samples = [temperature(m, t) for m, t in ((0, -12), (1, -11), (2, -11), (3, -12), (4, -11))]
+    assert told(facts_of(made, samples, 60)) == [("warm", "firing", 1), ("warm", "resolved", 3), ("warm", "firing", 4)]
+
+
+def test_a_value_completes_a_wait_that_ends_just_when_it_becomes_stale() -> None:
+    made = detector(TOO_WARM.replace("10m", f"{STALE_MIN:g}m"))
+    facts = facts_of(made, [temperature(0, -18), temperature(5, -11)], until=60)
+    assert told(facts) == [("too-warm", "pending", 5), ("too-warm", "firing", 5 + STALE_MIN)]
+    clearing = detector(TOO_WARM + f"clear_for: {STALE_MIN:g}m")
+    warm = [temperature(m, -11) for m in (5, 10, 15)]
+    facts = facts_of(clearing, [temperature(0, -18), *warm, temperature(20, -16)], until=90)
+    assert told(facts)[-1] == ("too-warm", "resolved", 20 + STALE_MIN)
+
+
 def test_clear_for_needs_the_clear_condition_to_hold() -> None:
     made = detector(TOO_WARM + "clear_for: 6m")
     values = ((0, -18), (5, -11), (10, -11), (15, -11), (20, -16), (22, -14), (25, -16), (30, -16))

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_models.event import Event, EventKind, TimeSource, Value
+from device_models.event import Event, EventKind, Position, TimeSource, Value
 from rules.evaluator import Fact
 from rules.inputs import Input, Serviced, Sweep
 from rules.state import DeviceState
@@ -209,3 +209,63 @@ def test_one_clock_in_the_future_makes_the_other_clock_of_the_device_no_later() 
     on_arrival = status(1, {"temperature": -5.0}, clock=TimeSource.ARRIVAL)
     state, _ = DETECTOR.run(context(), DeviceState(), [ahead, on_arrival])
     assert "late" not in state.counters
+
+
+def slow(minute: float, value: float) -> Event:
+    """A status of a device whose clock is an hour slow."""
+    return replace(temperature(minute - 60, value), received_at=at(minute))
+
+
+def located(minute: float, *, arrives: float | None = None) -> Event:
+    received = at(minute if arrives is None else arrives)
+    position = Position(52.5, 13.4, accuracy_m=8.0)
+    return Event("f1", EventKind.LOCATION, at(minute), received, TimeSource.DEVICE, "native", position=position)
+
+
+@given(st.lists(st.integers(1, 59), max_size=6))
+def test_fixes_that_gps_stamps_do_not_stop_the_time_of_a_device_whose_clock_is_slow(minutes: list[int]) -> None:
+    said = [slow(0, -18), *(slow(m, -5.0) for m in range(10, 60, 5))]
+    with_fixes = sorted([*said, *map(located, minutes)], key=lambda event: event.received_at)
+    for items in (said, with_fixes):
+        assert told(facts_of(detector(TOO_WARM), items, 300)) == [
+            ("too-warm", "pending", -50),
+            ("too-warm", "firing", -40),
+        ]
+
+
+def test_a_slow_clock_delays_no_alert_by_what_it_is_slow() -> None:
+    made = detector(TOO_WARM)
+    state, _ = made.run(context(), DeviceState(), [slow(0, -18), located(2), slow(10, -5), located(11)])
+    # Pending since ten past by our clock, due ten minutes later by our clock.
+    assert state.due_at == at(20)
+
+
+def test_a_clock_that_is_set_right_by_an_hour_is_a_gap_and_no_hour_of_holding() -> None:
+    made = detector(TOO_WARM.replace("10m", "30m"))
+    said = [slow(0, -18), slow(5, -5), temperature(6, -5), temperature(30, -5), temperature(37, -5)]
+    assert told(facts_of(made, said)) == [
+        ("too-warm", "pending", -55),
+        ("too-warm", "inactive", -40),
+        ("too-warm", "pending", 6),
+        ("too-warm", "inactive", 21),
+        ("too-warm", "pending", 30),
+    ]
+
+
+def test_a_clock_that_is_set_back_makes_what_follows_late_until_it_has_caught_up_and_says_so() -> None:
+    said = [temperature(0, -18), temperature(9, -18, arrives=0), temperature(1, -5, arrives=1), temperature(10, -5)]
+    state, facts = detector(TOO_WARM).run(context(), DeviceState(), said)
+    assert told(facts) == [("too-warm", "pending", 10)]
+    assert state.counters == {"late": 1}
+    assert state.presence.last_heard_at == at(10)
+
+
+@given(st.permutations(list(range(12))), st.integers(0, 11))
+def test_a_backlog_in_any_order_never_moves_time_back(order: list[int], ahead: int) -> None:
+    made = detector(TOO_WARM)
+    state, last = DeviceState(), None
+    for minute in order:
+        state, _ = made.detect(context(), state, temperature(minute, -5.0, arrives=20 + ahead))
+        assert last is None or state.rule_time is None or state.rule_time >= last
+        last = state.rule_time
+    assert state.counters.get("late", 0) == sum(minute < max(order[: n + 1]) for n, minute in enumerate(order))

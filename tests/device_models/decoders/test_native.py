@@ -1,11 +1,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 
 from device_models.decoders.protocol import Decoded
-from device_models.event import EventKind, Position, TimeSource
+from device_models.event import EventKind, Message, Position, TimeSource
 from tests.device_models.decoders.reading import ARRIVAL, EVERY, decoded, dispatcher, message, only_event, rejected
 
 
@@ -81,6 +83,24 @@ def test_a_stamp_without_a_zone_is_read_in_the_configured_one() -> None:
     event = only_event("devices/f-1/status", {"ts": "2026-02-01T12:30:00"}, dispatcher("Europe/Berlin"))
     assert event.observed_at == datetime(2026, 2, 1, 11, 30, tzinfo=UTC)
     assert event.time_source is TimeSource.DEVICE
+
+
+def test_the_hour_that_passes_twice_is_told_apart_by_the_arrival_and_no_message_of_it_is_late() -> None:
+    # Clocks in Berlin are turned back from 03:00 to 02:00 on 25 October 2026 at 01:00 UTC.
+    begin, zone, observed = datetime(2026, 10, 24, 23, tzinfo=UTC), ZoneInfo("Europe/Berlin"), []
+    for minutes in range(0, 240, 5):
+        arrival = begin + timedelta(minutes=minutes)
+        wall = arrival.astimezone(zone).replace(tzinfo=None, fold=0).isoformat()
+        said = Message("devices/f-1/status", orjson.dumps({"ts": wall}), arrival + timedelta(seconds=3))
+        outcome = dispatcher("Europe/Berlin").decode(said)
+        assert isinstance(outcome, Decoded)
+        observed.append(outcome.events[0].observed_at)
+    assert observed == [begin + timedelta(minutes=minutes) for minutes in range(0, 240, 5)]
+
+
+def test_an_hour_that_the_clocks_leave_out_is_read_with_the_offset_before_it() -> None:
+    event = only_event("devices/f-1/status", {"ts": "2025-03-30T02:30:00"}, dispatcher("Europe/Berlin"))
+    assert event.observed_at == datetime(2025, 3, 30, 1, 30, tzinfo=UTC)
 
 
 def test_an_empty_object_is_a_heartbeat() -> None:
