@@ -156,7 +156,7 @@ def _count_cases(connection: sa.Connection, found: Mapping[str, RuleReview], sin
         if reviewed is None:
             continue
         reviewed.cases += 1
-        by_staff = row.resolved_by not in (None, "telemetry", "incident")
+        by_staff = row.resolved_by not in (None, "telemetry", "incident", "customer")
         reviewed.resolved_by_staff += by_staff
         said_so = by_staff and (row.resolution or "").strip().lower().startswith(_DISMISSED)
         reviewed.dismissed += said_so if row.verdict is None else row.verdict == Verdict.FALSE_ALARM.value

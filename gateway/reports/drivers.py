@@ -9,8 +9,8 @@ from gateway.reports.case_facts import CaseFacts
 from gateway.reports.report import Cell, Column, Figure, Period, Report, Unit, median_s, share
 from gateway.store.schema import cases, inbound
 
-NO_CONTACT = ("stop", "start", "help")
-"""Words to the gateway itself are no request for help."""
+NO_CONTACT = ("stop", "start", "help", "thanks")
+"""Words to the gateway itself, and thanks, are no request for help."""
 
 
 def contacts_by_rule(connection: sa.Connection, period: Period) -> Mapping[str, int]:

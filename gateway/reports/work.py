@@ -9,7 +9,8 @@ from gateway.reports.drivers import NO_CONTACT
 from gateway.reports.report import Cell, Column, Figure, Period, Report, Unit, median_s
 from gateway.store.schema import audit, cases, inbound, notifications, users
 
-_TELEMETRY = "telemetry"
+_NOBODY = frozenset({"telemetry", "incident", "customer"})
+"""What ended a case where no agent did."""
 
 
 def work(connection: sa.Connection, period: Period) -> Report:
@@ -18,7 +19,7 @@ def work(connection: sa.Connection, period: Period) -> Report:
     hours = _active_hours(connection, period)
     answers = _answers(connection, period)
     waits = _waits(connection, period)
-    people = sorted({*closed, *hours, *answers} - {_TELEMETRY})
+    people = sorted({*closed, *hours, *answers} - _NOBODY)
     rows: list[tuple[Cell, ...]] = [
         (
             name,
@@ -30,7 +31,7 @@ def work(connection: sa.Connection, period: Period) -> Report:
         for name in people
     ]
     rows.sort(key=lambda row: (-float(row[1] or 0), str(row[0])))
-    by_people = sum(count for name, count in closed.items() if name != _TELEMETRY)
+    by_people = sum(count for name, count in closed.items() if name not in _NOBODY)
     worked = sum(hours.values())
     before = _closed(connection, period.before)
     figures = (
@@ -40,7 +41,7 @@ def work(connection: sa.Connection, period: Period) -> Report:
             by_people,
             Unit.COUNT,
             by_people,
-            before=sum(count for name, count in before.items() if name != _TELEMETRY),
+            before=sum(count for name, count in before.items() if name not in _NOBODY),
         ),
         Figure(
             "closed_per_hour",
