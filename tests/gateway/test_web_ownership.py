@@ -4,7 +4,7 @@ from pathlib import Path
 
 from device_models.contact import Role
 from gateway.commands import AddNote
-from gateway.people_commands import SaveContact, TransferDevice
+from gateway.people_commands import ReplaceDevice, SaveContact, TransferDevice
 from gateway.store import schema
 from gateway.store.ownership import device_people
 from tests.gateway.web_fleet import link
@@ -58,3 +58,14 @@ async def test_leads_change_owners_and_contacts_by_the_api(tmp_path: Path) -> No
         assert (
             await web.api("POST", "/api/devices/learn", json={"device_ids": ["x"], "profile": "freezer"})
         ).status == 409
+
+
+async def test_a_devices_page_names_its_people_and_the_unit_before_it(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        web.town.do(SaveContact("f-lumen", "c-brown", Role.CARETAKER, by="Mia"))
+        web.town.do(ReplaceDevice("f-lumen", "f-lumen-b", by="Mia"))
+        new, old = await web.page("/devices/f-lumen-b"), await web.page("/devices/f-lumen")
+        for words in ("Café Lumen", "Grace Brown", "caretaker: fault, maintenance, safety", "It took the place of"):
+            assert words in new, words
+        assert "took its place" in old
+        assert "until" in old

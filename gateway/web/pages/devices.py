@@ -1,9 +1,9 @@
 """The fleet: table, map, and all about one device. People's phones are on no map."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from aiohttp import web
@@ -15,7 +15,7 @@ from gateway.web.deps import DEPS, WebDeps
 from gateway.web.evidence import RANGES, draw_field
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, devices
-from gateway.web.queries.devices import DeviceFilter, DeviceLine
+from gateway.web.queries.devices import DeviceFilter, DeviceLine, PersonLine
 from gateway.web.queries.presence import presence_of
 from gateway.web.twin import fields_of, twin_of
 from gateway.web.why import RuleStanding, standings
@@ -61,7 +61,7 @@ async def show_device(request: web.Request) -> web.StreamResponse:
     found = await read(request, _device, device_id)
     if found is None:
         raise web.HTTPNotFound(text="No device of this id is registered.")
-    line, of_device, rejections = found
+    line, of_device, rejections, people = found
     profile = deps.profiles.get(line.profile)
     hours = RANGES.get(request.query.get("range", ""), 24)
     names = [name for name in (profile.chart if profile else ()) if name]
@@ -80,6 +80,7 @@ async def show_device(request: web.Request) -> web.StreamResponse:
         charts=[chart for chart in charts if chart.svg],
         cases=of_device,
         rejections=rejections,
+        people=people,
         place=place,
         hours=hours,
         ranges=RANGES,
@@ -154,10 +155,19 @@ def _mapped(connection: sa.Connection, wanted: DeviceFilter) -> tuple[list[Devic
     return devices.placed(connection, wanted), devices.all_shops(connection)
 
 
+class People(NamedTuple):
+    """Who is what to a device, and which units stood in its place before and after."""
+
+    lines: Sequence[PersonLine]
+    replaces: str | None
+    replaced_by: str | None
+
+
 def _device(
     connection: sa.Connection, device_id: str
-) -> tuple[DeviceLine, list[cases.CaseLine], list[sa.RowMapping]] | None:
+) -> tuple[DeviceLine, list[cases.CaseLine], list[sa.RowMapping], People] | None:
     line = devices.one(connection, device_id)
     if line is None:
         return None
-    return line, cases.of_device(connection, device_id), devices.last_rejections(connection, device_id)
+    people = People(devices.people_of(connection, device_id), *devices.replacements_of(connection, device_id))
+    return line, cases.of_device(connection, device_id), devices.last_rejections(connection, device_id), people

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from gateway.store.ownership import device_people, device_replacements
 from gateway.store.schema import cases, customers, device_states, devices, rejections, shops, unknown_devices
 from gateway.web.queries.search import contains, matcher
 
@@ -129,6 +130,40 @@ def unknown(connection: sa.Connection) -> list[sa.RowMapping]:
     registered = sa.exists().where(devices.c.id == unknown_devices.c.id)
     query = sa.select(unknown_devices).where(~registered).order_by(unknown_devices.c.last_heard_at.desc()).limit(PAGE)
     return list(connection.execute(query).mappings())
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLine:
+    """Somebody who is or was something to a device."""
+
+    customer_id: str
+    name: str | None
+    role: str
+    purposes: tuple[str, ...]
+    starts_at: datetime
+    ends_at: datetime | None
+
+
+def people_of(connection: sa.Connection, device_id: str, limit: int = 20) -> list[PersonLine]:
+    """Load who is what to a device: those of now first, then those of before, the latest first."""
+    p = device_people.c
+    columns = (p.customer_id, customers.c.name, p.role, p.purposes, p.starts_at, p.ends_at)
+    query = (
+        sa.select(*columns)
+        .select_from(device_people.outerjoin(customers, customers.c.id == p.customer_id))
+        .where(p.device_id == device_id)
+        .order_by(p.ends_at.is_not(None), p.role != "owner", p.ends_at.desc(), p.id)
+        .limit(limit)
+    )
+    return [PersonLine(**{**row, "purposes": tuple(row["purposes"])}) for row in connection.execute(query).mappings()]
+
+
+def replacements_of(connection: sa.Connection, device_id: str) -> tuple[str | None, str | None]:
+    """Return (the unit whose place it took, the unit that took its place)."""
+    r = device_replacements.c
+    before = connection.execute(sa.select(r.old_id).where(r.new_id == device_id)).scalar()
+    after = connection.execute(sa.select(r.new_id).where(r.old_id == device_id)).scalar()
+    return before, after
 
 
 def last_rejections(connection: sa.Connection, device_id: str, limit: int = 10) -> list[sa.RowMapping]:
