@@ -6,8 +6,8 @@ on the page. A company's own directory goes before what ships here: the same nam
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -44,6 +44,8 @@ class Article:
     steps: tuple[str, ...]
     """Plain text, in order."""
     markdown: str
+    shipped: bool = False
+    """Whether it came with the product: then a rule's own advice goes before it."""
 
     @property
     def html(self) -> str:
@@ -67,18 +69,35 @@ class Articles:
     def __iter__(self) -> Any:
         return (article for languages in self._by_name.values() for article in languages.values())
 
-    def find(self, rule: str, fault: str, profile: str, locale: str) -> Article | None:
+    def find(self, rule: str, fault: str, profile: str, locale: str, advice: object = None) -> Article | None:
         """Return the article for a fault in a customer's language, else in English; None where there is none.
 
         One that names the fault goes before one that names the rule: an error code has its own.
+
+        Args:
+            rule: Its id.
+            fault: What it found.
+            profile: Of the device.
+            locale: The customer's.
+            advice: What the rule (or its catalogue) says itself, by language. Where that is its author's own, an
+                article that ships here is not offered instead of it.
         """
         tags = (locale, locale.split("-")[0].lower(), "en")
         for wanted in (fault, rule):
             for languages in self._by_name.values():
                 article = next((languages[tag] for tag in tags if tag in languages), None)
-                if article is not None and wanted in article.rules and article.fits(rule, fault, profile):
+                if article is None or wanted not in article.rules or not article.fits(rule, fault, profile):
+                    continue
+                if not article.shipped or _says_the_same(article, advice):
                     return article
         return None
+
+
+def _says_the_same(article: Article, advice: object) -> bool:
+    """Tell whether a rule's advice is that from which the article grew, or there is none."""
+    texts = list(advice.values()) if isinstance(advice, Mapping) else [advice]
+    said = [" ".join(text.split()) for text in texts if isinstance(text, str) and text.strip()]
+    return not said or any(" ".join(article.steps[0].split()) in text for text in said)
 
 
 def first_untried(article: Article | None, tried: Sequence[int]) -> int | None:
@@ -116,7 +135,7 @@ def load_articles(directories: Sequence[Path] = ()) -> Articles:
 
 @cache
 def _shipped() -> tuple[Article, ...]:
-    return tuple(_read_all(files("notifiers").joinpath("articles")))
+    return tuple(replace(one, shipped=True) for one in _read_all(files("notifiers").joinpath("articles")))
 
 
 def _read_all(directory: Traversable) -> list[Article]:

@@ -67,20 +67,17 @@ class Help:
         return self.steps[index] if index is not None else None
 
 
-def help_for(
-    connection: sa.Connection, config: Config, case_id: int, rule: str, fault: str, profile: str, locale: str
-) -> Help | None:
-    """Find the article for a case and which of its steps were tried; None where there is none."""
-    article = articles_of(config).find(rule, fault, profile, locale)
+def help_of_case(config: Config, connection: sa.Connection, case: Any, locale: str) -> Help | None:
+    """Find the article for a case and which of its steps were tried; None where there is none.
+
+    ``case``: with ``id``, ``rule``, ``fault``, ``profile`` and ``explanation``.
+    """
+    profile, advice = case.profile or GENERIC.name, case.explanation.get("advice")
+    article = articles_of(config).find(case.rule, case.fault, profile, locale, advice)
     if article is None:
         return None
-    tried = set(connection.execute(sa.select(tried_steps.c.step).where(tried_steps.c.case_id == case_id)).scalars())
+    tried = set(connection.execute(sa.select(tried_steps.c.step).where(tried_steps.c.case_id == case.id)).scalars())
     return Help(article, [Step(i, text, i in tried) for i, text in enumerate(article.steps)])
-
-
-def help_of_case(config: Config, connection: sa.Connection, case: Any, locale: str) -> Help | None:
-    """As ``help_for``, of a line of a case: ``id``, ``rule``, ``fault``, ``profile``."""
-    return help_for(connection, config, case.id, case.rule, case.fault, case.profile or GENERIC.name, locale)
 
 
 def step_tried(tx: Transaction, command: StepTried) -> bool:
@@ -96,7 +93,8 @@ def step_tried(tx: Transaction, command: StepTried) -> bool:
         raise CommandRefused(f"case {command.case_id} is over")
     device = tx.registry.devices.get(case["device_id"])
     profile = device.profile if device else GENERIC.name
-    article = articles_of(tx.config).find(case["rule"], case["fault"], profile, customer.locale)
+    advice = case["explanation"].get("advice")
+    article = articles_of(tx.config).find(case["rule"], case["fault"], profile, customer.locale, advice)
     if article is None or not 0 <= command.step < len(article.steps):
         raise CommandRefused("there is no such step")
     row = {

@@ -157,7 +157,8 @@ def _steps(tx: Transaction, row: Mapping[str, Any], customer: Customer) -> dict[
     device = tx.registry.devices.get(case["device_id"]) if case is not None else None
     if case is None or device is None:
         return {}
-    article = articles_of(tx.config).find(case["rule"], case["fault"], device.profile, customer.locale)
+    advice = case["explanation"].get("advice")
+    article = articles_of(tx.config).find(case["rule"], case["fault"], device.profile, customer.locale, advice)
     return {"advice": {article.language: "\n".join(article.steps)}} if article is not None else {}
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gateway import commands as c
-from gateway.cases.self_help import help_for
+from gateway.cases.self_help import help_of_case
 from gateway.store import schema
 from gateway.store.self_help import watches
+from gateway.web.queries import cases
 from tests.gateway.making import T0, Gateway, gateway
 
 
@@ -86,8 +87,8 @@ def test_a_step_is_tried_once_and_is_the_customers_own(warm: Gateway) -> None:
 def test_the_next_step_is_the_first_that_nobody_tried_in_the_customers_language(warm: Gateway) -> None:
     warm.submit(c.StepTried(case_id(warm), "ana", 0))
     with warm.store.read() as connection:
-        config = warm.committer._config
-        found = help_for(connection, config, case_id(warm), "freezer-too-warm", "freezer-too-warm", "freezer", "pt-BR")
+        line = cases.one(connection, case_id(warm))
+        found = help_of_case(warm.committer._config, connection, line, "pt-BR")
 
     assert found is not None
     assert found.next_step is not None

@@ -22,7 +22,7 @@ FRONT = "---\nrules: [r]\ntitle: T\n---\n"
 def test_every_shipped_rule_has_an_article_in_every_language(rule: object, language: str) -> None:
     profiles = getattr(rule, "profile", ()) or ("generic",)
     for profile in profiles:
-        article = load_articles().find(getattr(rule, "id", ""), "", profile, language)
+        article = load_articles().find(getattr(rule, "id", ""), "", profile, language, getattr(rule, "advice", None))
         assert article is not None
         assert article.language == language
 
@@ -51,6 +51,15 @@ def test_a_language_without_an_article_reads_it_in_english() -> None:
 def test_nothing_is_offered_for_a_fault_or_a_product_that_no_article_is_about() -> None:
     assert load_articles().find("no-such-rule", "", "freezer", "en") is None
     assert load_articles().find("freezer-too-warm", "", "heat-pump", "en") is None
+
+
+def test_a_rule_authors_own_advice_goes_before_an_article_that_ships() -> None:
+    find = load_articles().find
+    shipped = next(rule for rule in RULES if rule.id == "freezer-too-warm").advice
+
+    assert find("freezer-too-warm", "", "freezer", "en", {"en": "Please close the lid."}) is None
+    assert find("freezer-too-warm", "", "freezer", "en", shipped) is not None
+    assert find("freezer-too-warm", "", "freezer", "en", {}) is not None
 
 
 def test_an_error_codes_own_article_goes_before_the_rules() -> None:
