@@ -2,11 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,21 +15,16 @@ from device_models.event import Message, Rejection, TimeSource
 from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from device_models.yaml_lines import InvalidFileError
 from gateway.asking import Asker, make_translator
-from gateway.case_commands import WakeCases
-from gateway.cases.self_help import articles_of, help_of_case
+from gateway.cases.self_help import articles_of
 from gateway.clock import Clock
-from gateway.commands import NoReceipt, PutRulesLive, SettleOutcomes, Sweep, WatchSteps
+from gateway.commands import PutRulesLive
 from gateway.config import Config
 from gateway.control import serve_control
 from gateway.data_lock import lock_data
-from gateway.date_feeds import FeedError, read_feed
 from gateway.decoded_once import DecodedOnce
 from gateway.decoders import build_dispatcher
-from gateway.desk_commands import OfferSlots
 from gateway.device_link import DeviceLink, Publish
-from gateway.enrolment_commands import ForgetChecks
 from gateway.errors import StartRefused
-from gateway.explaining import explain_past
 from gateway.help_desks.hook import HelpDeskHook
 from gateway.help_desks.opening import open_help_desks
 from gateway.history import History
@@ -40,31 +33,24 @@ from gateway.history.profiled import ProfiledDecoding
 from gateway.history.recorder import Recorder
 from gateway.inbound_mail import mail_listener
 from gateway.ingest.broker import EmbeddedBroker
-from gateway.ingest.connection import Unreachable
+from gateway.ingest.clocked_log import ClockedLog
 from gateway.ingest.log_stream import EMBEDDED
 from gateway.ingest.relay import Relay
 from gateway.ingest.relay_settings import RelaySettings
 from gateway.ingest.server_config import DeviceLogin
 from gateway.ingest.stream import Stream
+from gateway.jobs import Jobs
 from gateway.live import LiveFeed
 from gateway.mailbox import Mailbox
-from gateway.offer_commands import ForgetVisits
-from gateway.offers.forgetting import count_to_forget
 from gateway.outbox.audit import EVERY as AUDIT_EVERY
 from gateway.outbox.audit import Auditor
-from gateway.outbox.ladder import without_receipt
-from gateway.outbox.learning import count_due
 from gateway.outbox.metrics import OutboxMetrics
-from gateway.outbox.opening import opening_line
-from gateway.outbox.preview import preview
 from gateway.outbox.sender import Sender
-from gateway.outbox.transports import make_callback_readers, make_transports, push_key
+from gateway.outbox.transports import make_transports
 from gateway.outbox.warm_up import warm_up
 from gateway.outbox.wording import renderer_of
 from gateway.people.registry import Registry, load_registry
-from gateway.people_commands import HistoryForgot
 from gateway.pipeline.commit import Committer, Outcome
-from gateway.pipeline.explaining import explain_device
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.pipeline import MessageBatch, Pipeline
 from gateway.rule_files import RuleWatcher, load_profiles
@@ -73,35 +59,23 @@ from gateway.scheduler import Scheduler
 from gateway.secrets_file import load_secrets
 from gateway.status import Status
 from gateway.store import schema
-from gateway.store.erasure import history_erasures
 from gateway.store.store import Store
 from gateway.subscriptions.courier import Courier
 from gateway.subscriptions.opening import open_couriers
 from gateway.web.app import create_app
-from gateway.web.deps import SimulatorControl, WebDeps
+from gateway.web.deps import SimulatorControl
 from gateway.web.links import LinkSigner
 from gateway.web.listener import web_listener
-from notifiers.receipts import SendState
+from gateway.web.opening import open_web
 from notifiers.translator import Translation
 from notifiers.transports import Transport
-from notifiers.transports.twilio_callbacks import verify_signature
 
 log = structlog.get_logger()
 
-_MOST_MESSAGES = 2000
-"""In one commit: with a backlog so many cost the least each, and a command waits for a fifth of a second at most."""
 _COMMIT_LINGER_S = 0.005
 _RECORD_LINGER_S = 0.25
-_SWEEP_EVERY = timedelta(hours=1)
-_SWEEP_PART = 500
-_SETTLE_EVERY = timedelta(minutes=1)
-_LADDER_EVERY = timedelta(seconds=30)
-_WAKE_EVERY = timedelta(seconds=20)
-_FORGET_EVERY = timedelta(minutes=5)
 _LOG_SHARE = 0.3
 _HISTORY_SHARE = 0.6
-_REPLAY_SHARE = 0.5
-"""Of the log's size: what lies behind every reader and is kept to replay rules over."""
 
 
 class Service:
@@ -212,7 +186,7 @@ class Service:
         self.pipeline = Pipeline(committer, self._batches(stream), clock, self.live, self.metrics)
         self.history = await self._open_history()
         recorder = Recorder(
-            _Log(stream, clock, _RECORD_LINGER_S),
+            ClockedLog(stream, clock, _RECORD_LINGER_S),
             ProfiledDecoding(decode, self.registry, profiles),
             self.history,
             self._keep_position(profiles),
@@ -266,11 +240,6 @@ class Service:
             return None
         return Mailbox(section.url.get_secret_value(), section.authserv_id, self.pipeline, self.store, self.clock)
 
-    def _any_to_wake(self) -> bool:
-        with self.store.read() as connection:
-            due = sa.select(schema.cases.c.id).where(schema.cases.c.snoozed_until <= self.clock.now()).limit(1)
-            return connection.execute(due).first() is not None
-
     def _load_registry(self) -> Registry:
         with self.store.read() as connection:
             return load_registry(connection)
@@ -299,7 +268,7 @@ class Service:
         return stream, broker
 
     def _batches(self, stream: Stream) -> Callable[[int], AsyncIterator[MessageBatch]]:
-        return lambda after: _Log(stream, self.clock, _COMMIT_LINGER_S).batches(after)
+        return lambda after: ClockedLog(stream, self.clock, _COMMIT_LINGER_S).batches(after)
 
     async def _open_history(self) -> History:
         section, budget = self.config.history, int(self.config.data_budget * _HISTORY_SHARE)
@@ -372,99 +341,20 @@ class Service:
         self, stream: Stream, profiles: Mapping[str, DeviceProfile], transports: Sequence[Transport], auditor: Auditor
     ) -> None:
         scheduler = Scheduler(self.clock)
-
-        async def sweep() -> None:
-            serviced = {name for name, profile in profiles.items() if profile.maintenance}
-            # A copy: the writer's thread may register a device meanwhile.
-            ids = [device.id for device in list(self.registry.devices.values()) if device.profile in serviced]
-            for start in range(0, len(ids), _SWEEP_PART):
-                await self.pipeline.submit(Sweep(self.clock.now(), tuple(ids[start : start + _SWEEP_PART])))
-
-        async def forget() -> None:
-            read_by_all = min(self.pipeline.sequence, await self.history.last_sequence())
-            usage = stream.usage
-            if usage is not None and usage.share > _REPLAY_SHARE and usage.messages:
-                surplus = int(usage.messages * (1 - _REPLAY_SHARE / usage.share))
-                try:
-                    await stream.forget(min(read_by_all, usage.first_sequence + surplus))
-                except Unreachable as error:
-                    log.warning("stream.not_forgotten", reason=str(error))
-
-        reporting = frozenset(c for t in transports if SendState.DELIVERED in t.reports for c in t.channels)
-
-        def due_for_ladder() -> list[int]:
-            with self.store.read() as connection:
-                return without_receipt(connection, self.config, reporting, self.clock.now())
-
-        async def climb() -> None:
-            if due := await asyncio.to_thread(due_for_ladder):
-                went_on = await self.pipeline.submit(NoReceipt(tuple(due), reporting))
-                log.info("notify.no_receipt", messages=len(due), next_channel=went_on)
-
-        async def forget_erased() -> None:
-            def asked() -> list[str]:
-                with self.store.read() as connection:
-                    return list(connection.execute(sa.select(history_erasures.c.device_id).limit(100)).scalars())
-
-            if device_ids := await asyncio.to_thread(asked):
-                for device_id in device_ids:
-                    await self.history.erase(device_id)
-                await self.pipeline.submit(HistoryForgot(device_ids))
-                log.info("history.erased", devices=len(device_ids))
-
-        async def read_dates() -> None:
-            for section in self.config.dates:
-                try:
-                    slots = await read_feed(section.team, section.feed, section.timezone)
-                except FeedError as error:
-                    # What it offered before stays: a calendar server that is down takes no date away.
-                    log.warning("dates.not_read", team=section.team, reason=str(error))
-                    continue
-                await self.pipeline.submit(OfferSlots(section.team, slots))
-
-        async def forget_checks() -> None:
-            await self.pipeline.submit(ForgetChecks())
-
-        if self.config.dates:
-            scheduler.every(_FORGET_EVERY, "dates", read_dates)
-        scheduler.every(_SWEEP_EVERY, "checks", forget_checks)
-        scheduler.every(_LADDER_EVERY, "erasures", forget_erased)
-
-        def visits_to_forget() -> int:
-            with self.store.read() as connection:
-                return count_to_forget(connection, self.clock.now() - self.config.offers.forget_visits_after)
-
-        async def forget_old_visits() -> None:
-            if await asyncio.to_thread(visits_to_forget):
-                forgotten = await self.pipeline.submit(ForgetVisits())
-                log.info("offers.visits_forgotten", visits=forgotten)
-
-        def due_to_settle() -> int:
-            with self.store.read() as connection:
-                return count_due(connection, self.clock.now())
-
-        async def settle() -> None:
-            if await asyncio.to_thread(due_to_settle):
-                settled = await self.pipeline.submit(SettleOutcomes())
-                log.info("notify.outcomes_settled", messages=settled)
-
-        async def wake() -> None:
-            if await asyncio.to_thread(self._any_to_wake):
-                await self.pipeline.submit(WakeCases())
-
-        scheduler.every(_WAKE_EVERY, "wake", wake)
-
-        async def watch_steps() -> None:
-            if told := await self.pipeline.submit(WatchSteps()):
-                log.info("self_help.improving", customers=told)
-
-        scheduler.every(_LADDER_EVERY, "ladder", climb)
+        jobs = Jobs(
+            self.config,
+            self.clock,
+            self.pipeline,
+            self.store,
+            self.history,
+            stream,
+            self.registry,
+            profiles,
+            transports,
+            committed=lambda: self.pipeline.sequence,
+        )
+        jobs.plan(scheduler)
         scheduler.every(AUDIT_EVERY, "outbox audit", auditor.look)
-        scheduler.every(_LADDER_EVERY, "watch_steps", watch_steps)
-        scheduler.every(_SETTLE_EVERY, "settle", settle)
-        scheduler.every(_SWEEP_EVERY, "forget visits", forget_old_visits)
-        scheduler.every(_SWEEP_EVERY, "sweep", sweep)
-        scheduler.every(_FORGET_EVERY, "forget", forget)
         scheduler.start()
         self._stack.callback(scheduler.stop)
 
@@ -483,81 +373,25 @@ class Service:
         profiles: Mapping[str, DeviceProfile],
         status: Status,
     ) -> None:
-        config = self.config
-
-        async def show(notification_id: int) -> Any:
-            def rendered() -> Any:
-                with self.store.read() as connection:
-                    return preview(connection, notification_id, self.registry, config, links, self.clock.now())
-
-            return await asyncio.to_thread(rendered)
-
-        async def explain(device_id: str) -> Sequence[Mapping[str, Any]]:
-            return await asyncio.to_thread(
-                explain_device, self.store, committer, self.registry, profiles, device_id, self.clock.now()
-            )
-
-        async def opening(case_id: int) -> str:
-            def said() -> str:
-                with self.store.read() as connection:
-                    return opening_line(connection, case_id, self.registry, profiles, config, self.clock.now())
-
-            return await asyncio.to_thread(said)
-
-        twilio = config.notifiers.twilio
-        deps = WebDeps(
-            store=self.store,
-            commands=self.pipeline,
-            clock=self.clock,
-            history=self.history,
-            live=self.live,
-            links=links,
-            secret=secret,
-            public_url=config.public_url,
-            profiles=profiles,
-            preview=show,
-            explain=explain,
-            explain_at=partial(explain_past, self.store, self.history, self.registry, config, profiles),
-            opening=opening,
-            detector=lambda: committer.detector,
-            devices=self.registry.devices,
-            status=status.snapshot,
-            notifiers=config.notifiers,
-            helps=partial(help_of_case, config),
-            translate=self._translate(config),
-            brand=config.brand.name,
-            mode=config.notifiers.mode,
-            tiles_url=config.web.map_tiles,
-            second_factor_for=config.web.second_factor_for,
-            simulator=self._simulator,
-            twilio_verify=partial(verify_signature, twilio.token.get_secret_value()) if twilio else None,
-            callbacks=make_callback_readers(config),
-            push_key=push_key(config),
-            help_desks=self._help_desks,
-            metrics=self.metrics.registry,
+        deps = open_web(
+            self.config,
+            self.clock,
+            self.store,
+            self.pipeline,
+            committer,
+            self.registry,
+            profiles,
+            self.history,
+            self.live,
+            links,
+            secret,
+            status.snapshot,
+            self._translate(self.config),
+            self._help_desks,
+            self.metrics.registry,
+            self._simulator,
         )
-        app = create_app(deps)
-        self.web_url = await self._stack.enter_async_context(web_listener(app, config.web))
-
-
-class _Log:
-    """The log in the gateway's own time: nats-server stamps by the wall clock, the demo's clock may run faster."""
-
-    def __init__(self, stream: Stream, clock: Clock, linger_s: float) -> None:
-        """``linger_s``: how long a batch waits to become fuller. A commit costs as much as some twenty messages."""
-        self._stream = stream
-        self._clock = clock
-        self._linger_s = linger_s
-
-    async def batches(self, after: int) -> AsyncGenerator[MessageBatch, None]:
-        # Closed at once when the reader ends, so that the server forgets its consumer.
-        async with aclosing(self._stream.batches(after, _MOST_MESSAGES, self._linger_s)) as batches:
-            async for batch in batches:
-                if self._clock.is_wall:
-                    yield batch
-                else:
-                    at = self._clock.at
-                    yield replace(batch, messages=[replace(m, received_at=at(m.received_at)) for m in batch.messages])
+        self.web_url = await self._stack.enter_async_context(web_listener(create_app(deps), self.config.web))
 
 
 def _identify(dispatcher: Dispatcher) -> Callable[[str, bytes], str | None]:

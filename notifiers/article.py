@@ -127,10 +127,13 @@ def read_article(text: str, name: str, language: str, filename: str) -> Article:
     return Article(name, language, read.title, read.rules, read.profiles, steps, body.strip())
 
 
-def load_articles(directories: Sequence[Path] = ()) -> Articles:
-    """Read a company's own directories, then what ships here. Raises ValueError for a file that is wrong."""
+def load_articles(directories: Sequence[Path] = (), *, shipped: bool = True) -> Articles:
+    """Read a company's own directories, then what ships here, which is about the rules that ship here.
+
+    Raises ValueError for a file that is wrong.
+    """
     own = [article for directory in directories for article in _read_all(directory)]
-    return Articles([*own, *_shipped()])
+    return Articles([*own, *(_shipped() if shipped else ())])
 
 
 @cache

@@ -35,13 +35,16 @@ _WATCHED_FOR = timedelta(hours=6)
 
 
 @lru_cache(maxsize=4)
-def _loaded(directories: tuple[Any, ...]) -> Articles:
-    return load_articles(directories)
+def _loaded(directories: tuple[Any, ...], shipped: bool) -> Articles:
+    return load_articles(directories, shipped=shipped)
 
 
 def articles_of(config: Config) -> Articles:
-    """Return the company's articles before those that ship here. Raises ValueError for one that is wrong."""
-    return _loaded(config.notifiers.articles)
+    """Return the company's articles, and those that ship here where the rules that ship here are in force.
+
+    Raises ValueError for one that is wrong.
+    """
+    return _loaded(config.notifiers.articles, config.rules.builtin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,165 @@
+"""What happens at intervals: looks at what no event announces. A job only reads, and appends an input where there is
+something to do."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import sqlalchemy as sa
+import structlog
+
+from device_models.profile import DeviceProfile
+from gateway.case_commands import WakeCases
+from gateway.clock import Clock
+from gateway.commands import Commands, NoReceipt, SettleOutcomes, Sweep, WatchSteps
+from gateway.config import Config
+from gateway.date_feeds import FeedError, read_feed
+from gateway.desk_commands import OfferSlots
+from gateway.enrolment_commands import ForgetChecks
+from gateway.history import History
+from gateway.ingest.connection import Unreachable
+from gateway.ingest.stream import Stream
+from gateway.offer_commands import ForgetVisits
+from gateway.offers.forgetting import count_to_forget
+from gateway.outbox.ladder import without_receipt
+from gateway.outbox.learning import count_due
+from gateway.people.registry import Registry
+from gateway.people_commands import HistoryForgot
+from gateway.scheduler import Scheduler
+from gateway.store import schema
+from gateway.store.erasure import history_erasures
+from gateway.store.store import Store
+from notifiers.receipts import SendState
+from notifiers.transports import Transport
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+_SWEEP_PART = 500
+_REPLAY_SHARE = 0.5
+"""Of the log's size: what lies behind every reader and is kept to replay rules over."""
+
+
+class Jobs:
+    """The jobs of one gateway."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        commands: Commands,
+        store: Store,
+        history: History,
+        stream: Stream,
+        registry: Registry,
+        profiles: Mapping[str, DeviceProfile],
+        transports: Sequence[Transport],
+        committed: Callable[[], int],
+    ) -> None:
+        """``committed``: the sequence up to which the log has had its effect."""
+        self._config = config
+        self._clock = clock
+        self._commands = commands
+        self._store = store
+        self._history = history
+        self._stream = stream
+        self._registry = registry
+        self._serviced = {name for name, profile in profiles.items() if profile.maintenance}
+        self._reporting = frozenset(c for t in transports if SendState.DELIVERED in t.reports for c in t.channels)
+        self._committed = committed
+
+    def plan(self, scheduler: Scheduler) -> None:
+        """Hand every job to the scheduler with its interval."""
+        scheduler.every(timedelta(hours=1), "sweep", self.sweep)
+        scheduler.every(timedelta(seconds=30), "ladder", self.climb)
+        scheduler.every(timedelta(seconds=20), "wake", self.wake)
+        scheduler.every(timedelta(seconds=30), "watch_steps", self.watch_steps)
+        scheduler.every(timedelta(minutes=1), "settle", self.settle)
+        scheduler.every(timedelta(minutes=5), "forget", self.forget)
+        scheduler.every(timedelta(seconds=30), "erasures", self.forget_erased)
+        scheduler.every(timedelta(hours=1), "checks", self.forget_checks)
+        scheduler.every(timedelta(hours=1), "forget visits", self.forget_visits)
+        if self._config.dates:
+            scheduler.every(timedelta(minutes=5), "dates", self.read_dates)
+
+    async def sweep(self) -> None:
+        """Look for due services, some devices at a time."""
+        # A copy: the writer's thread may register a device meanwhile.
+        ids = [device.id for device in list(self._registry.devices.values()) if device.profile in self._serviced]
+        for start in range(0, len(ids), _SWEEP_PART):
+            await self._commands.submit(Sweep(self._clock.now(), tuple(ids[start : start + _SWEEP_PART])))
+
+    async def climb(self) -> None:
+        """Send what nobody saw arrive on by the next channel."""
+        due = await self._read(lambda c, now: without_receipt(c, self._config, self._reporting, now))
+        if due:
+            went_on = await self._commands.submit(NoReceipt(tuple(due), self._reporting))
+            log.info("notify.no_receipt", messages=len(due), next_channel=went_on)
+
+    async def wake(self) -> None:
+        """Bring back cases that rested until now."""
+        snoozed = schema.cases.c.snoozed_until
+        if await self._read(lambda c, now: c.execute(sa.select(sa.true()).where(snoozed <= now).limit(1)).first()):
+            await self._commands.submit(WakeCases())
+
+    async def watch_steps(self) -> None:
+        """Tell customers whose device gets better after a step they took."""
+        if told := await self._commands.submit(WatchSteps()):
+            log.info("self_help.improving", customers=told)
+
+    async def settle(self) -> None:
+        """Learn from messages of which it is known by now what became of them."""
+        if await self._read(count_due):
+            settled = await self._commands.submit(SettleOutcomes())
+            log.info("notify.outcomes_settled", messages=settled)
+
+    async def forget(self) -> None:
+        """Drop what lies behind every reader of the log, but for the share that is kept to replay."""
+        read_by_all = min(self._committed(), await self._history.last_sequence())
+        usage = self._stream.usage
+        if usage is not None and usage.share > _REPLAY_SHARE and usage.messages:
+            surplus = int(usage.messages * (1 - _REPLAY_SHARE / usage.share))
+            try:
+                await self._stream.forget(min(read_by_all, usage.first_sequence + surplus))
+            except Unreachable as error:
+                log.warning("stream.not_forgotten", reason=str(error))
+
+    async def forget_erased(self) -> None:
+        """Erase samples of devices whose owners asked for it."""
+        asked = sa.select(history_erasures.c.device_id).limit(100)
+        device_ids = await self._read(lambda c, _: list(c.execute(asked).scalars()))
+        if device_ids:
+            for device_id in device_ids:
+                await self._history.erase(device_id)
+            await self._commands.submit(HistoryForgot(device_ids))
+            log.info("history.erased", devices=len(device_ids))
+
+    async def forget_checks(self) -> None:
+        """Drop codes that were never typed."""
+        await self._commands.submit(ForgetChecks())
+
+    async def forget_visits(self) -> None:
+        """Forget where customers were once it is of no use any more."""
+        age = self._config.offers.forget_visits_after
+        if await self._read(lambda c, now: count_to_forget(c, now - age)):
+            forgotten = await self._commands.submit(ForgetVisits())
+            log.info("offers.visits_forgotten", visits=forgotten)
+
+    async def read_dates(self) -> None:
+        """Read the teams' calendars."""
+        for section in self._config.dates:
+            try:
+                slots = await read_feed(section.team, section.feed, section.timezone)
+            except FeedError as error:
+                # What it offered before stays: a calendar server that is down takes no date away.
+                log.warning("dates.not_read", team=section.team, reason=str(error))
+                continue
+            await self._commands.submit(OfferSlots(section.team, slots))
+
+    async def _read(self, query: Callable[[sa.Connection, datetime], T]) -> T:
+        def run() -> T:
+            with self._store.read() as connection:
+                return query(connection, self._clock.now())
+
+        return await asyncio.to_thread(run)
