@@ -8,7 +8,6 @@ import random
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
@@ -27,7 +26,7 @@ from gateway.outbox.reachability import said_to_staff, shut
 from gateway.outbox.wording import word
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
-from gateway.web.links import LinkSigner
+from gateway.web.links import LinkSigner, twilio_status_url
 from notifiers.choice import Choice
 from notifiers.errors import Because
 from notifiers.message import Brand, Links, Outgoing, Rendered, Thread
@@ -105,7 +104,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         expires_at=row["expires_at"],
         links=message_links,
         thread=_thread(tx, row),
-        status_callback_url=f"{tx.config.public_url}/webhooks/twilio/status?{urlencode({'key': key})}",
+        status_callback_url=twilio_status_url(tx.config.public_url, key),
         receipt_url=links.receipt_url(key),
         automatic=row["text"] is None,
         session_open=_wrote_today(tx, customer.id, choice.channel),

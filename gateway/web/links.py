@@ -1,5 +1,6 @@
 """The customer's links: signed, expiring, and revocable by taking their key away."""
 
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,23 @@ from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTime
 from device_models.purpose import Purpose
 
 _SALT, _RECEIPT_SALT = "customer-link", "receipt-link"
+
+
+def twilio_status_url(public_url: str, key: str) -> str:
+    """Return where Twilio posts the receipts of one message, which brings the message's own key back.
+
+    In base64url: what a proxy or a client may write in two ways (``:``, ``%3A``) would break Twilio's signature.
+    """
+    coded = base64.urlsafe_b64encode(key.encode()).rstrip(b"=").decode()
+    return f"{public_url}/webhooks/twilio/status?key={coded}"
+
+
+def read_status_key(coded: str | None) -> str | None:
+    """Read the key of such an address; None where there is none."""
+    try:
+        return base64.urlsafe_b64decode(f"{coded}==").decode() if coded else None
+    except ValueError:
+        return None
 
 
 class LinkError(Exception):

@@ -6,6 +6,7 @@ from aiohttp import web
 from gateway.commands import CommandRefused, CustomerWrote, ReceiptArrived
 from gateway.web.body import read_body
 from gateway.web.deps import DEPS
+from gateway.web.links import read_status_key
 from notifiers.transports.twilio_callbacks import Form, parse_form, parse_inbound, parse_receipt
 from notifiers.transports.twilio_errors import because
 
@@ -22,7 +23,7 @@ async def twilio_status(request: web.Request) -> web.StreamResponse:
         log.info("webhook.not_understood", provider="twilio", kind="status")
         return _twiml()
     # The key is part of the signed address: it finds a send whose own answer was lost.
-    key = request.query.get("key")
+    key = read_status_key(request.query.get("key"))
     code = receipt.error_code
     command = ReceiptArrived(receipt.provider, receipt.provider_id, receipt.state.value, code, because(code or ""), key)
     await request.app[DEPS].commands.submit(command)

@@ -1,11 +1,12 @@
 """Twilio's webhooks: believed with its signature over the public address, and only then."""
 
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from gateway.store import schema
+from gateway.web.links import twilio_status_url
 from notifiers.transports.twilio_callbacks import signature
 from tests.gateway.web_fleet import TWILIO_TOKEN
 from tests.gateway.web_visit import Visit, visit
@@ -73,3 +74,23 @@ async def test_a_refused_call_is_logged_without_its_content(tmp_path: Path, caps
         assert "webhook.forged" in logged
         assert "Die Tür" not in logged
         assert "+49151" not in logged
+
+
+async def test_a_receipt_finds_a_send_whose_answer_was_lost_by_the_key_in_its_signed_address(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        sent = web.town.rows(schema.notifications, state="delivered", channel="whatsapp")[0]
+        with web.town.store.write() as connection:
+            connection.execute(
+                schema.notifications.update()
+                .where(schema.notifications.c.id == sent["id"])
+                .values(state="unknown", provider=None, provider_id=None)
+            )
+        path = twilio_status_url("", f"{sent['key']}:whatsapp")
+        assert path == quote(path, safe="/?="), "nothing in it may be written in two ways: the signature is over it"
+        assert (await call(web, path, {"MessageSid": "SM777", "MessageStatus": "delivered"}))[0] == 200
+        row = web.town.rows(schema.notifications, id=sent["id"])[0]
+        assert (row["state"], row["provider_id"]) == ("delivered", "SM777")
+        other = twilio_status_url("", f"{sent['key']}:sms")
+        form = {"MessageSid": "SM778", "MessageStatus": "read"}
+        headers = {"X-Twilio-Signature": signature(TWILIO_TOKEN, f"http://127.0.0.1:8080{path}", list(form.items()))}
+        assert (await web.client.post(other, data=form, headers=headers)).status == 403
