@@ -23,6 +23,7 @@ from gateway.desk_commands import AskForCall, ConfirmBooking, HoldSlot, OfferSlo
 from gateway.enrolment_commands import MakeClaimCodes
 from gateway.rule_files import file_text, rule_paths
 from gateway.store import schema
+from tests.gateway.roll_out import roll_out
 from tests.gateway.web_fleet import PASSWORD, Town, link, town
 from tests.servers import require
 
@@ -68,6 +69,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
     """Name the screens worth looking at."""
     souza = made.case_of("f-souza", "freezer-compressor-stopped")["id"]
     lumen = made.case_of("f-lumen", "freezer-cools-poorly")["id"]
+    incident = roll_out(made)
     muted = "painting the kitchen, its door stands open"
     made.do(PutFilesLive((*(_shipped()), (SHADOW, "shadow.yaml")), "Lea"))
     for row in made.rows(schema.cases)[:4]:
@@ -105,6 +107,9 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "resolve": Shot(f"/cases/{souza}", ".chart", click="[data-key=d]"),
         "more": Shot(f"/cases/{souza}", ".chart", click="[data-key=m]"),
         "reports": Shot("/reports", ".figures", whole=True),
+        "fleet": Shot("/fleet", "#map[data-ready]", whole=True),
+        "incident": Shot(f"/fleet/incidents/{incident}", "table", whole=True),
+        "fault-report": Shot("/fleet/faults/core-temperature-high", "table", whole=True),
         "admin": Shot("/admin", ".cards", whole=True),
         "account": Shot("/me", "table", whole=True),
         "second-factor": Shot("/me/second-factor", ".qr svg"),

@@ -27,6 +27,8 @@ def end_storm(tx: Transaction, command: EndStorm) -> int:
     said = (
         f"{count} held faults are children of this case" if command.merge else f"{count} held faults open their cases"
     )
+    if not count:
+        raise CommandRefused("nothing is held any more")
     touch(tx, parent, acknowledged_at=tx.now)
     add_entry(tx, parent, "note", command.by, body={"text": said})
     tx.audit(command.by, "storm.merge" if command.merge else "storm.release", str(parent), faults=count)

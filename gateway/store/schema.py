@@ -184,6 +184,13 @@ alerts = Table(
     Column("withheld_key", sa.Text, index=True),
     Column("withheld", sa.JSON, nullable=False),
     Column("due_at", UtcTime, index=True),
+    # What fails now, of all that ever did: the fleet's page counts by it.
+    Index(
+        "ix_alerts_firing",
+        "device_id",
+        sqlite_where=sa.text("state = 'firing'"),
+        postgresql_where=sa.text("state = 'firing'"),
+    ),
 )
 """The last word of each alert, ``state``: firing | resolved. ``withheld_by``: silence | inhibition | group | incident
 where one that fires has no case, ``withheld_key`` what withholds it, ``due_at`` when it is looked at again."""
@@ -269,6 +276,14 @@ cases = Table(
         postgresql_where=sa.text("snoozed_until IS NOT NULL"),
     ),
     Index("ix_cases_rule", "rule"),
+    Index(
+        "ix_cases_incidents",
+        "id",
+        "state",
+        sqlite_where=sa.text("kind = 'incident'"),
+        postgresql_where=sa.text("kind = 'incident'"),
+    ),
+    Index("ix_cases_opened_at", "opened_at"),
     Index("ix_cases_assignee_state_updated_at", "assignee", "state", "updated_at"),
     # The console's queue: what it sorts and counts by, of the few cases that are open, so that the rest is never read.
     Index(

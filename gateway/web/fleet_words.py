@@ -19,7 +19,7 @@ def alike_text(alike: object) -> str:
 
 
 def changed_sentences(explanation: Mapping[str, Any]) -> list[str]:
-    """Say what changed before it began, one sentence each: "firmware 2.3 → 2.4 on 11 of the 12, since 3 Mar"."""
+    """Say what changed before it began, one sentence each: "firmware 2.3 → 2.4 on 11 of the 12 since 3 Mar"."""
     found = []
     for change in explanation.get("changed") or ():
         if not isinstance(change, Mapping):
@@ -32,9 +32,9 @@ def changed_sentences(explanation: Mapping[str, Any]) -> list[str]:
             continue
         was, became = change.get("before") or "none", change.get("after") or "none"
         failing, of = change.get("failing"), explanation.get("failing")
+        who = f"all {of}" if failing == of else f"{failing} of the {of}"
         found.append(
-            f"{change.get('field')} {was} → {became} "
-            f"on {failing} of the {of} (and {change.get('devices')} devices in all) since{since}"
+            f"{change.get('field')} {was} → {became} on {who} ({change.get('devices')} devices in all) since{since}"
         )
     return found
 

@@ -176,7 +176,7 @@ def _course(explanation: Mapping[str, Any], shown: Callable[[str, object], str])
             f"{'up' if change > 0 else 'down'} {shown(field, abs(change))} in {span_text(timedelta(seconds=over_s))}"
         )
     count, within_s = explanation.get("count"), explanation.get("within_s")
-    if isinstance(count, int) and isinstance(within_s, int | float):
+    if isinstance(count, int) and isinstance(within_s, int | float) and "population" not in explanation:
         told.append(f"{count} times in {span_text(timedelta(seconds=within_s))}")
     reaches, earliest, latest = (moment(explanation.get(name)) for name in ("reaches_at", "earliest", "latest"))
     if reaches and earliest and latest:
@@ -194,11 +194,11 @@ def _of_many(explanation: Mapping[str, Any]) -> list[str]:
         return []
     alike = explanation.get("alike")
     named = ", ".join(f"{name} {value}" for name, value in alike.items()) if isinstance(alike, Mapping) else ""
-    proofs = [f"{count} of {population} alike devices ({named})"]
+    told = f"{count} of {population} alike devices ({named})"
     if isinstance(within_s, int | float) and isinstance(expected, int | float):
         usual = "fewer than 0.1" if expected < 0.1 else number_text(expected)
-        proofs.append(f"within {span_text(timedelta(seconds=within_s))}, where {usual} are usual")
-    return proofs
+        told += f" within {span_text(timedelta(seconds=within_s))}, where {usual} are usual"
+    return [told]
 
 
 def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: datetime) -> list[str]:

@@ -33,8 +33,12 @@ def region_of(device: Device) -> str | None:
     """
     if device.latitude is None or device.longitude is None:
         return None
-    south, west = min(math.floor(device.latitude), 89), min(math.floor(device.longitude), 179)
-    return f"{_between(south, 'N', 'S')} {_between(west, 'E', 'W')}"
+    return region_named(math.floor(device.latitude), math.floor(device.longitude))
+
+
+def region_named(south: int, west: int) -> str:
+    """Name the cell by its south-west corner; the pole and the antimeridian belong to the cell before them."""
+    return f"{_between(min(south, 89), 'N', 'S')} {_between(min(west, 179), 'E', 'W')}"
 
 
 def _between(low: int, positive: str, negative: str) -> str:

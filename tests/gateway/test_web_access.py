@@ -38,6 +38,7 @@ def path_of(route: Route) -> str:
         "{kind}": "devices",
         "{code}": "x",
         "{check}": "x",
+        "{rule}": "no-such",
         "{name}": "proactive",
     }
     path = route.path

@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from aiohttp import web
 
+from gateway.cases.storms import held_by_storm, open_storm
 from gateway.web.access import IDENTITY, csrf_of, read
 from gateway.web.auth import Role
 from gateway.web.queries import people, queue
@@ -20,6 +21,7 @@ SECTIONS = (
     ("messages", "/messages", "Messages", "messages"),
     ("tasks", "/tasks", "Calls and dates", None),
     ("unjoined", "/unjoined", "Unjoined", "unjoined"),
+    ("fleet", "/fleet", "Fleet", None),
     ("devices", "/devices", "Devices", None),
     ("offers", "/offers", "Offers", None),
     ("arrival", "/arrival", "Found on arrival", "arrival"),
@@ -41,7 +43,7 @@ def viewer_zone(request: web.Request) -> str:
 async def show(request: web.Request, template: str, section: str, status: int = 200, **context: Any) -> web.Response:
     """Render a page of the console inside its shell."""
     identity = request[IDENTITY]
-    counts, holding = await read(request, _shell_facts, identity.name)
+    counts, holding, storm = await read(request, _shell_facts, identity.name)
     shell = {
         "user": identity,
         "can": {role.value: identity.role.covers(role) for role in Role},
@@ -49,6 +51,7 @@ async def show(request: web.Request, template: str, section: str, status: int = 
         "counts": counts,
         "counted_to": queue.COUNTED_TO,
         "holding": holding,
+        "storm": storm,
         "section": section,
         "sections": SECTIONS,
         "zone": viewer_zone(request),
@@ -57,5 +60,9 @@ async def show(request: web.Request, template: str, section: str, status: int = 
     return html(request, template, shell | context, status=status)
 
 
-def _shell_facts(connection: sa.Connection, user: str) -> tuple[dict[str, int], bool]:
-    return dict(queue.count(connection, user)), people.holding(connection)
+def _shell_facts(connection: sa.Connection, user: str) -> tuple[dict[str, int], bool, tuple[int, int] | None]:
+    """The navigation's counts, whether all is held, and (case, held openings) of a storm."""
+    parent = open_storm(connection)
+    held = held_by_storm(connection) if parent is not None else 0
+    storm = (parent, held) if parent is not None and held else None
+    return dict(queue.count(connection, user)), people.holding(connection), storm

@@ -31,13 +31,13 @@ function graticule(map) {
   draw();
 }
 
-function base(element) {
+export function base(element) {
   const map = L.map(element, { zoomControl: true, attributionControl: Boolean(element.dataset.tiles), zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches });
   L.control.scale({ imperial: false }).addTo(map);
   return map;
 }
 
-function finish(map, element) {
+export function finish(map, element) {
   if (element.dataset.tiles) L.tileLayer(element.dataset.tiles, { attribution: element.dataset.attribution, maxZoom: 19 }).addTo(map);
   else graticule(map);
 }

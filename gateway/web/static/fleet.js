@@ -1,0 +1,56 @@
+// The fleet on a map: the server gathers devices into squares, as wide as the zoom asks for; 100,000 weigh no more than 100.
+/* global L */
+import { base, finish } from "./map.js";
+
+const CELL_PX = 56;
+const WAIT_MS = 150;
+
+function stepOf(map) {
+  const bounds = map.getBounds();
+  return (CELL_PX * (bounds.getEast() - bounds.getWest())) / Math.max(1, map.getSize().x);
+}
+
+function icon(cell) {
+  const size = Math.round(Math.min(46, 20 + 4 * Math.log2(cell.devices)));
+  const span = document.createElement("span");
+  span.className = cell.failing ? "cell bad" : "cell";
+  span.style.width = span.style.height = `${size}px`;
+  span.textContent = cell.failing || cell.devices;
+  return L.divIcon({ className: "", html: span, iconSize: [size, size] });
+}
+
+function draw(map, layer, cells) {
+  layer.clearLayers();
+  for (const cell of cells) {
+    const said = cell.failing ? `${cell.failing} of ${cell.devices} devices have a fault` : `${cell.devices} devices, all well`;
+    L.marker([cell.lat, cell.lon], { icon: icon(cell), title: said, alt: said, zIndexOffset: cell.failing ? 1000 : 0 })
+      .on("click", () => map.setView([cell.lat, cell.lon], Math.min(18, map.getZoom() + 2))).addTo(layer);
+  }
+}
+
+async function cellsOf(query) {
+  const answer = await fetch(`/fleet/map.json?${query}`).catch(() => null);
+  return answer?.ok ? (await answer.json()).cells : null;
+}
+
+async function start(element) {
+  const map = base(element);
+  const all = (await cellsOf("step=0.05")) || [];
+  if (all.length) map.fitBounds(L.latLngBounds(all.map((cell) => [cell.lat, cell.lon])).pad(0.15), { maxZoom: 13, animate: false });
+  else map.setView([30, 10], 2);
+  finish(map, element);
+  const layer = L.layerGroup().addTo(map);
+  const show = async () => {
+    const bounds = map.getBounds().pad(0.2);
+    const within = [bounds.getSouth(), bounds.getWest(), bounds.getNorth(), bounds.getEast()].map((degrees) => degrees.toFixed(4)).join(",");
+    const cells = await cellsOf(`step=${stepOf(map).toFixed(5)}&bounds=${within}`);
+    if (cells) draw(map, layer, cells);
+    element.dataset.ready = "true";
+  };
+  let waiting = 0;
+  map.on("moveend", () => { clearTimeout(waiting); waiting = setTimeout(show, WAIT_MS); });
+  await show();
+}
+
+const element = document.querySelector("[data-fleet-map]");
+if (element && typeof L !== "undefined") start(element);
