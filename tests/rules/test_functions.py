@@ -77,6 +77,12 @@ def test_nothing_is_concluded_of_a_silent_device_until_its_next_sign_of_life() -
     assert states('count("code", "1h") >= 3', [*errors, will], 300) == [("firing", 20)]
 
 
+def test_a_word_is_good_until_it_is_three_reporting_intervals_old_and_no_longer() -> None:
+    errors = [status(m, {"code": "E5"}) for m in (0, 1, 2)]
+    assert states('count("code", "17m") >= 3', errors, 300) == [("firing", 2), ("resolved", 17)]
+    assert states('count("code", "18m") >= 3', errors, 300) == [("firing", 2)]
+
+
 def test_an_extreme_leaves_its_window_by_a_timer() -> None:
     said = [temperature(m, t) for m, t in ((0, -18), (5, -5), (10, -18))]
     assert states('max("temperature", "10m") > -10', said, 60) == [("firing", 5), ("resolved", 15)]

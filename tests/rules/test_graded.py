@@ -141,6 +141,13 @@ def test_it_goes_on_while_it_goes_on_happening() -> None:
     assert trips(*pulses(10, 30, 50, 65, 90)) == [("firing", 52), ("resolved", 112)]
 
 
+def test_it_is_over_by_a_timer_while_the_device_says_other_things() -> None:
+    pulsed = [status(m, {"power": p}) for m, p in pulses(10, 30, 50) if m < 56]
+    alive = [temperature(m, -18) for m in range(60, 120, 7)]
+    facts = facts_of(detector(TRIPS), [*pulsed, *alive], 200)
+    assert [(state, m) for state, _, m in course(facts)] == [("firing", 52), ("resolved", 72)]
+
+
 def test_an_occurrence_completes_by_a_timer() -> None:
     samples = [s for s in pulses(10, 30, 50) if s[0] <= 51]
     assert trips(*samples, until=60) == [("firing", 52)]

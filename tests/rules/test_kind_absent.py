@@ -87,3 +87,11 @@ def test_a_new_rule_about_silence_finds_devices_that_are_silent_already() -> Non
     assert facts == []
     assert state.due_at == at(15)
     assert told(DETECTOR.advance(context(), state, at(101))[1]) == [("silent", "firing", 15)]
+
+
+def test_where_both_waits_end_together_the_lwt_is_the_reason() -> None:
+    made = detector("{id: silent, kind: absent, for: 10m, offline_for: 8m}")
+    facts = facts_of(made, [temperature(0, -18), lwt(2)], until=60)
+    assert told(facts) == [("silent", "firing", 10)]
+    assert isinstance(facts[0], Transition)
+    assert facts[0].explanation["reason"] == "offline"
