@@ -135,6 +135,13 @@ class BaseRule(BaseModel):
         """Whether the rule is on trial."""
         return self.mode == "shadow"
 
+    def has_set(self, name: str) -> bool:
+        """Tell whether a setting was given another value than its default.
+
+        What was only written out, as a rule set that went live is kept, has not been given one.
+        """
+        return name in self.model_fields_set and getattr(self, name) != type(self).model_fields[name].default
+
     def applies_to(self, profile: str) -> bool:
         """Tell whether devices of ``profile`` are watched by this rule."""
         return not self.profile or profile in self.profile

@@ -85,7 +85,7 @@ class ChangeRule(BaseRule):
             if getattr(self, name) is None:
                 raise ValueError(f"{given[0]} needs {name}")
         for name in sorted(frozenset[str]().union(*_TAKES.values()) - takes):
-            if name in self.model_fields_set:
+            if self.has_set(name):
                 raise ValueError(f"{name} is no setting of {given[0]}")
         for name in ("within", "per", "stuck_for", "settled_after"):
             duration = getattr(self, name)

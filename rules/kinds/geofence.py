@@ -131,7 +131,7 @@ class GeofenceRule(BaseRule):
             raise ValueError(f"zones: two have the id '{max(ids, key=ids.count)}'")
         if (self.on is None) is (self.moved_while is None):
             raise ValueError("needs on: enter, exit or dwell; moved_while says so itself")
-        if "radius_m" in self.model_fields_set and self.moved_while is None:
+        if self.has_set("radius_m") and self.moved_while is None:
             raise ValueError("radius_m is for moved_while")
         if self.on == "dwell" and not self.hold:
             raise ValueError("dwell needs for: how long")

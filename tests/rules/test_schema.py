@@ -1,12 +1,15 @@
+import json
 import re
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
+import rules
 from device_models.yaml_lines import FileError, InvalidFileError
 from rules.kinds.condition import ConditionRule
 from rules.schema import KINDS, AnyRule, RuleSet, merge_rules, parse_rules
+from tests.rules.making import ruleset
 
 GOOD = """\
 rules:
@@ -115,3 +118,35 @@ def test_every_setting_of_a_rule_is_documented(kind: str) -> None:
     names = {field.alias or name for name, field in KINDS[kind].model_fields.items()}
     documented = docs + (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
     assert [name for name in sorted(names) if f"`{name}`" not in documented] == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(rules.__file__).parent / "examples").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_what_went_live_can_be_read_again_with_every_default_written_out(path: Path) -> None:
+    made = parse_rules(path.read_text(), path.name)
+    written = [rule.model_dump(mode="json", by_alias=True) for rule in made.rules]
+    again = RuleSet.of(KINDS[rule["kind"]].model_validate(rule) for rule in json.loads(json.dumps(written)))
+    assert again.version == made.version
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "kind: change\nfield: power\nrise: 5\nwithin: 1h",
+        "kind: change\nfield: power\nrate_below: 5\nwithin: 1h",
+        "kind: change\nof: power > 5\ncount: 3\nwithin: 1h",
+        "kind: change\nfield: uptime\nrestarts: 3\nwithin: 1h",
+        "kind: change\nfield: power\nstuck_for: 5h",
+        "kind: geofence\nsite_radius_m: 50\non: exit",
+        "kind: geofence\nmoved_while: locked",
+        "kind: sequence\nfirst: power > 1\nthen_not: power < 1\nwithin: 1h",
+        "kind: condition\nwhen: power > 1\ntimes: 3\nwithin: 1h\nseverities: {critical: {when: power > 3}}",
+        "kind: anomaly\nfields: [power, temperature]",
+    ],
+)
+def test_each_form_of_a_rule_can_be_read_again_with_every_default_written_out(rule: str) -> None:
+    made = ruleset(f"id: r\n{rule}")
+    (written,) = [each.model_dump(mode="json", by_alias=True) for each in made.rules]
+    again = RuleSet.of([KINDS[written["kind"]].model_validate(json.loads(json.dumps(written)))])
+    assert again.version == made.version
