@@ -1,15 +1,17 @@
 """Search: cases by number, customer, device, serial, rule, or what was said."""
 
+import re
 from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from gateway.store.schema import cases, customers, devices, inbound, timeline
+from gateway.store.schema import cases
+from gateway.store.search_index import matching
+
+_NUMBER = re.compile(r"#?[0-9]{1,15}")
 
 FOUND_AT_MOST = 500
-_NAMES_AT_MOST = 200
-TEXTS_SEARCHED = 20_000
-"""Of messages and of timeline entries, the newest."""
+WORDS_AT_MOST = 6
 
 
 def case_ids(connection: sa.Connection, words: str) -> list[int]:
@@ -18,44 +20,23 @@ def case_ids(connection: sa.Connection, words: str) -> list[int]:
     Every word must be found somewhere: in the case's number (``#17``), rule or fault; its customer's name, address or
     phone; its device's id, name, model, serial or site; or in what the customer wrote and staff noted.
     """
-    found: set[int] | None = None
-    for word in words.split()[:6]:
-        ids = _for_word(connection, word)
-        found = ids if found is None else found & ids
-        if not found:
-            return []
-    return sorted(found or (), reverse=True)[:FOUND_AT_MOST]
+    asked = words.replace("\0", "").split()[:WORDS_AT_MOST]
+    numbers = [int(word.removeprefix("#")) for word in asked if _NUMBER.fullmatch(word)]
+    marked = {word for word in asked if word.startswith("#") and _NUMBER.fullmatch(word)}
+    others = [word for word in asked if word not in marked]
+    if marked and not others:
+        return _there(connection, numbers[0]) if len(set(numbers)) == 1 else []
+    found = matching(connection, others, FOUND_AT_MOST)
+    if marked:
+        return [one for one in found if {one} == set(numbers)]
+    if len(asked) == 1 and numbers:
+        # 17 is case 17, and every serial and phone that has it.
+        found = [*_there(connection, numbers[0]), *(one for one in found if one != numbers[0])]
+    return found[:FOUND_AT_MOST]
 
 
-def _for_word(connection: sa.Connection, word: str) -> set[int]:
-    number = word.removeprefix("#")
-    if word.startswith("#") and number.isdecimal():
-        return {int(number)} if len(number) < 16 else set()
-    pattern = contains(word)
-    like = matcher(connection)
-    device = like(pattern, devices.c.id, devices.c.name, devices.c.model, devices.c.serial, devices.c.site)
-    customer = like(pattern, customers.c.name, customers.c.email, customers.c.phone)
-    device_ids = connection.execute(sa.select(devices.c.id).where(device).limit(_NAMES_AT_MOST)).scalars().all()
-    customer_ids = connection.execute(sa.select(customers.c.id).where(customer).limit(_NAMES_AT_MOST)).scalars().all()
-    note = sa.cast(timeline.c.body, sa.Text)
-    queries = [
-        sa.select(cases.c.id).where(cases.c.device_id.in_(device_ids)),
-        sa.select(cases.c.id).where(cases.c.customer_id.in_(customer_ids)),
-        sa.select(cases.c.id).where(cases.c.rule.in_(_rules_like(connection, pattern))),
-        sa.select(inbound.c.case_id).where(
-            _newest(connection, inbound), inbound.c.case_id.is_not(None), like(pattern, inbound.c.text)
-        ),
-        sa.select(timeline.c.case_id).where(
-            _newest(connection, timeline), timeline.c.kind == "note", like(pattern, note)
-        ),
-    ]
-    if number.isdecimal() and len(number) < 16:
-        queries.append(sa.select(cases.c.id).where(cases.c.id == int(number)))
-    found: set[int] = set()
-    for query in queries:
-        newest_first = query.order_by(query.selected_columns[0].desc()).limit(FOUND_AT_MOST)
-        found.update(connection.execute(newest_first).scalars())
-    return found
+def _there(connection: sa.Connection, number: int) -> list[int]:
+    return list(connection.execute(sa.select(cases.c.id).where(cases.c.id == number)).scalars())
 
 
 def contains(word: str) -> str:
@@ -77,18 +58,3 @@ def matcher(connection: sa.Connection) -> Callable[..., sa.ColumnElement[bool]]:
         return sa.or_(*tests)
 
     return like
-
-
-def _newest(connection: sa.Connection, table: sa.Table) -> sa.ColumnElement[bool]:
-    """Texts are searched from the newest back: what somebody looks for was said lately, and the cost is bounded."""
-    newest: int = connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0
-    return table.c.id > newest - TEXTS_SEARCHED
-
-
-def _rules_like(connection: sa.Connection, pattern: str) -> list[str]:
-    """Look through the few distinct rules rather than through every case."""
-    rule = sa.select(sa.func.min(cases.c.rule).label("rule")).cte("rules", recursive=True)
-    following = sa.select(sa.func.min(cases.c.rule)).where(cases.c.rule > rule.c.rule).scalar_subquery()
-    rule = rule.union_all(sa.select(following).where(rule.c.rule.is_not(None)))
-    query = sa.select(rule.c.rule).where(matcher(connection)(pattern, rule.c.rule))
-    return list(connection.execute(query).scalars())

@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from gateway.store import search_index
 from gateway.store.tables import metadata
 
 revision = "0001"
@@ -13,8 +14,10 @@ depends_on = None
 def upgrade() -> None:
     """Create them all."""
     metadata.create_all(op.get_bind())
+    search_index.create(op.get_bind())
 
 
 def downgrade() -> None:
     """Drop them all."""
+    search_index.drop(op.get_bind())
     metadata.drop_all(op.get_bind())
