@@ -354,7 +354,7 @@ class Service:
             committed=lambda: self.pipeline.sequence,
         )
         jobs.plan(scheduler)
-        scheduler.every(AUDIT_EVERY, "outbox audit", auditor.look)
+        scheduler.every(AUDIT_EVERY * self.clock.speed, "outbox audit", auditor.look)
         scheduler.start()
         self._stack.callback(scheduler.stop)
 

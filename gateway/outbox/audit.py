@@ -57,8 +57,12 @@ class Finding:
     """Some of the cases it is about."""
 
 
-def audit(connection: sa.Connection, now: datetime) -> list[Finding]:
-    """Compare what was promised with what was reported; every finding is there, with 0 where all is well."""
+def audit(connection: sa.Connection, now: datetime, speed: float = 1.0) -> list[Finding]:
+    """Compare what was promised with what was reported; every finding is there, with 0 where all is well.
+
+    ``speed``: simulated seconds per real one. Providers answer in real time, however fast the clock of a demo runs.
+    """
+    waited, unanswered = now - _WAITED_TOO_LONG * speed, now - _UNANSWERED * speed
     n, r, t = schema.notifications, schema.receipts, schema.timeline
     held = connection.execute(sa.select(schema.meta.c.value).where(schema.meta.c.key == "hold")).scalar()
     recent = n.c.created_at > now - _LOOK_BACK
@@ -66,8 +70,8 @@ def audit(connection: sa.Connection, now: datetime) -> list[Finding]:
     arrived = sa.select(r.c.id).where(receipt, r.c.state.in_(("delivered", "read"))).exists()
     by_app = sa.select(r.c.id).where(r.c.provider == "app", r.c.provider_id == n.c.key + ":" + n.c.channel).exists()
     failed = sa.select(r.c.id).where(receipt, r.c.state == "failed", r.c.received_at >= n.c.handed_over_at).exists()
-    due = sa.func.coalesce(n.c.not_before, n.c.created_at) < now - _WAITED_TOO_LONG
-    approved = sa.func.coalesce(n.c.updated_at, n.c.created_at) < now - _WAITED_TOO_LONG
+    due = sa.func.coalesce(n.c.not_before, n.c.created_at) < waited
+    approved = n.c.updated_at < waited
     waiting = [n.c.state == "queued", due, approved] if not held else [sa.false()]
     parted = sa.or_(
         sa.and_(n.c.state.in_(("accepted", "unknown", "handed_over", "queued")), arrived),
@@ -92,11 +96,11 @@ def audit(connection: sa.Connection, now: datetime) -> list[Finding]:
         .select_from(r)
         # Meta reports what anybody sends from that number, be it another system of the company's.
         .where(r.c.provider != "whatsapp_cloud", r.c.state.in_(("delivered", "read")), ~known, ~named, ~given_up)
-        .where(r.c.received_at.between(now - _LOOK_BACK, now - _UNANSWERED))
+        .where(r.c.received_at.between(now - _LOOK_BACK, unanswered))
     )
     return [
         _messages(connection, "waiting", *waiting),
-        _messages(connection, "unanswered", n.c.state == "handed_over", n.c.handed_over_at < now - _UNANSWERED),
+        _messages(connection, "unanswered", n.c.state == "handed_over", n.c.handed_over_at < unanswered),
         _messages(connection, "parted", recent, parted),
         _messages(connection, "unproven", recent, *unproven),
         _of_cases("missing", list(connection.execute(promised).scalars())),
@@ -162,7 +166,7 @@ class Auditor:
     def status(self) -> dict[str, Any]:
         """Say what the last audit found, and whether it still comes."""
         age = self._clock.now() - self._last_at
-        if age > LATE:
+        if age > LATE * self._clock.speed:
             return {"ok": False, "detail": f"the last one was {age.total_seconds() / 60:.0f} minutes ago"}
         said = [f"{count} {SENTENCES[name]}" for name, count in self._alarmed.items()]
         return {"ok": not said, "detail": "; ".join(said) or "messages and receipts agree"}
@@ -170,6 +174,6 @@ class Auditor:
     async def _read(self, now: datetime) -> list[Finding]:
         def read() -> list[Finding]:
             with self._store.read() as connection:
-                return audit(connection, now)
+                return audit(connection, now, self._clock.speed)
 
         return await asyncio.to_thread(read)
