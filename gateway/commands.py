@@ -177,6 +177,13 @@ class EndSilence:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetChanges:
+    """Drop what changed about devices, and who was counted as failing alike, from before a time."""
+
+    before: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EndStorm:
     """What a storm holds opens its cases now, or stays under the one case as an incident (``merge``).
 
@@ -501,6 +508,7 @@ Command = (
     | CreateSilence
     | EndSilence
     | EndStorm
+    | ForgetChanges
     | CustomerWrote
     | StepTried
     | WatchSteps

@@ -11,8 +11,9 @@ import structlog
 
 from device_models.profile import DeviceProfile
 from gateway.case_commands import WakeCases
+from gateway.cases.crowds import FORGET_AFTER
 from gateway.clock import Clock
-from gateway.commands import Commands, NoReceipt, SettleOutcomes, Sweep, WatchSteps
+from gateway.commands import Commands, ForgetChanges, NoReceipt, SettleOutcomes, Sweep, WatchSteps
 from gateway.config import Config
 from gateway.date_feeds import FeedError, read_feed
 from gateway.desk_commands import OfferSlots
@@ -80,6 +81,7 @@ class Jobs:
         scheduler.every(timedelta(seconds=30), "erasures", self.forget_erased)
         scheduler.every(timedelta(hours=1), "checks", self.forget_checks)
         scheduler.every(timedelta(hours=1), "forget visits", self.forget_visits)
+        scheduler.every(timedelta(hours=6), "forget changes", self.forget_changes)
         if self._config.dates:
             scheduler.every(timedelta(minutes=5), "dates", self.read_dates)
 
@@ -138,6 +140,10 @@ class Jobs:
     async def forget_checks(self) -> None:
         """Drop codes that were never typed."""
         await self._commands.submit(ForgetChecks())
+
+    async def forget_changes(self) -> None:
+        """Forget what changed about devices once no incident asks for it."""
+        await self._commands.submit(ForgetChanges(self._clock.now() - FORGET_AFTER))
 
     async def forget_visits(self) -> None:
         """Forget where customers were once it is of no use any more."""

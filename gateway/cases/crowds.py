@@ -211,7 +211,7 @@ FORGET_AFTER = timedelta(days=30)
 """What changed about a device, and that it was counted, is told for so long."""
 
 
-def forget(tx: Transaction, before: datetime) -> None:
+def forget_changes(tx: Transaction, before: datetime) -> None:
     """Drop what nobody looks at any more: changes and members from before a time, unless they fail still."""
     m = crowd_members
     tx.connection.execute(sa.delete(device_changes).where(device_changes.c.at < before))

@@ -28,7 +28,7 @@ from gateway.cases import (
     work,
 )
 from gateway.cases.alerts import look_again
-from gateway.cases.crowds import begin_watch
+from gateway.cases.crowds import begin_watch, forget_changes
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
 from gateway.desk_commands import DeskCommand
@@ -211,6 +211,8 @@ class Batch:
                 return silences.create_silence(tx, command)
             case c.EndSilence():
                 return silences.end_silence(tx, command)
+            case c.ForgetChanges():
+                return forget_changes(tx, command.before)
             case c.EndStorm():
                 return storms.end_storm(tx, command)
             case c.CustomerWrote():

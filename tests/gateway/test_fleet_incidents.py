@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from device_models.event import Message
-from gateway.commands import PutRulesLive, Resolve, Upsert
+from gateway.commands import ForgetChanges, PutRulesLive, Resolve, Upsert
 from gateway.pipeline.commit import Work
 from gateway.store import schema
 from gateway.store.fleets import crowd_members, crowds, device_changes
@@ -213,3 +213,17 @@ def test_an_incident_outlives_its_rule_and_ends_with_its_last_device(store_url: 
         at = T0 + timedelta(hours=2)
         made.deliver([said(n, -18, at, 60 + n) for n in range(3)])
         assert made.rows(schema.cases, id=case["id"])[0]["state"] == "resolved"
+
+
+def test_old_changes_and_members_are_forgotten_and_what_fails_is_kept(store_url: str, tmp_path: Path) -> None:
+    with gateway(store_url, tmp_path, rules=RULES, records=False) as made:
+        fleet(made)
+        put_live(made)
+        made.submit(Upsert("devices", ({**DEVICES[7], "firmware": "2"},), by="test"))
+        made.deliver(messages([(0, 0, True), (0, 1, True), (0, 2, True), (1, 2, False)]))
+        made.submit(ForgetChanges(T0 - timedelta(days=1)))
+        assert len(made.rows(crowd_members)) == 3
+        assert len(made.rows(device_changes)) == 1
+        made.submit(ForgetChanges(T0 + timedelta(days=40)))
+        assert [row["device_id"] for row in made.rows(crowd_members)] == ["f0", "f1"]
+        assert made.rows(device_changes) == []
