@@ -36,6 +36,7 @@ class Detector:
         self.version = digest.hexdigest()
         """Digest of rules and profiles; a state made under another one is reconciled before anything else."""
         self._overrides = Overrides(ruleset.rules)
+        self._is_otherwise = bool(self._overrides)
         self._choices: dict[Key, Choice] = {}
         self._plans: dict[tuple[str, Choice], Plan] = {}
         for profile in profiles.values():
@@ -113,7 +114,7 @@ class Detector:
 
     def plan_for(self, device: DeviceContext) -> Plan:
         """Return the rules made ready for a device; all to which the same overrides apply share one plan."""
-        key = self._overrides.key(device.device) if self._overrides else None
+        key = self._overrides.key(device.device) if self._is_otherwise else None
         if key is None:
             return self._plan(device.profile, ())
         choice = self._choices.get(key)

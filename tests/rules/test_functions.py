@@ -92,6 +92,12 @@ def test_an_extreme_leaves_its_window_by_a_timer() -> None:
     ]
 
 
+@pytest.mark.parametrize(("op", "limit"), [(">", -5.5), (">=", -5)])
+def test_an_extreme_that_just_reaches_its_limit_leaves_likewise(op: str, limit: float) -> None:
+    said = [temperature(m, t) for m, t in ((0, -18), (5, -5), (10, -18))]
+    assert states(f'max("temperature", "10m") {op} {limit}', said, 60) == [("firing", 5), ("resolved", 15)]
+
+
 def test_an_hour_strikes_in_the_devices_zone() -> None:
     berlin = context(profile=PATIENT, zone=ZoneInfo("Europe/Berlin"))
     made = detector(rule("door_open && hour_local() >= 22"), profile=PATIENT)

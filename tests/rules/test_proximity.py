@@ -111,6 +111,17 @@ def test_a_single_fix_completes_its_dwell_when_no_further_message_comes() -> Non
     assert walk.wait(60).told == [("mitte", None)]
 
 
+def test_between_the_radius_and_the_margin_beyond_it_an_approach_goes_on() -> None:
+    # 150 m and a fifth of it; what the accuracy of 10 m leaves open does not end it either.
+    assert Walk().go(fix(0, 50), fix(30, 185)).wait(60).told == [("mitte", None)]
+    assert Walk().go(fix(0, 50), fix(30, 195)).wait(60).counted == []
+
+
+def test_a_fix_is_sure_enough_up_to_the_radius_of_the_shop() -> None:
+    assert Walk().go(fix(0, 40, 150.0)).wait(60).told == [("mitte", None)]
+    assert Walk().go(fix(0, 40, 150.1)).wait(60).told == [("mitte", "accuracy")]
+
+
 def test_walking_towards_the_shop_counts_on_foot() -> None:
     walk = Walk().go(*(fix(s, abs(300 - 1.4 * s)) for s in range(0, 240, 10)))
     assert walk.told == [("mitte", None)]
