@@ -49,7 +49,7 @@ async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
         took_s = time.perf_counter() - began
         request.app[REQUESTS].labels(route, request.method, str(status)).inc()
         # An event stream lasts for as long as somebody looks; its time would drown all others.
-        if route != "/live":
+        if not route.endswith("/live"):
             request.app[SECONDS].labels(route).observe(took_s)
         log.info("web.answered", route=route, method=request.method, status=status, took_ms=round(took_s * 1000, 1))
     return response
