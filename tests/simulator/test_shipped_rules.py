@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 
 from device_models.event import rfc3339
-from tests.simulator.watching import Watch
+from gateway.bench import clean_month
+from gateway.bench.watching import Watch
+from simulator.scenario import Scenario
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -45,3 +47,14 @@ def test_days_without_a_fault_open_no_case() -> None:
     watch.run(hours=48)
     assert [line for line in watch.truth.lines if line["event"] == "look_alike"]
     assert [case for case in watch.cases if case["kind"] != "maintenance"] == []
+
+
+def test_the_clean_months_false_alarms_are_counted_by_device_month(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["clean_month", "--days", "0.1", "--seeds", "2"])
+    clean_month.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines[:2]] == ["seed 1", "seed 2"]
+    devices = len(Scenario.load("clean-month").registry().devices)
+    assert lines[-1] == f"0 false alarms in {2 * 0.1 * devices / 30:.2g} device-months"

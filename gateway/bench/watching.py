@@ -1,6 +1,8 @@
 """A fleet watched by the decoders, profiles and rules that are shipped, without broker, store or wall clock."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from device_models.event import Message, Rejection
@@ -25,9 +27,11 @@ _SENDING = timedelta(seconds=30)
 class Watch:
     """Plays a scenario, opens one case a fault as response would, and tells the customer half a minute later."""
 
-    def __init__(self, name: str, seed: int) -> None:
+    def __init__(self, name: str, seed: int, rules: Sequence[Path] = ()) -> None:
+        """``rules``: files beside the shipped ones."""
         play = Scenario.load(name)
-        registry, config = play.registry(), Config()
+        registry = play.registry()
+        config = Config.model_validate({"rules": {"paths": list(rules)}})
         self.begins: datetime = play.begins(date(2026, 11, 24)).astimezone(UTC)
         self.truth = TruthLog()
         self.fleet = Fleet(play, seed, self.begins, self.truth)
@@ -37,6 +41,7 @@ class Watch:
         customers = {customer.id: customer for customer in registry.customers}
         self._dispatcher = build_dispatcher({})
         self._detector = make_detector(config, profiles, registry.shops)
+        self.devices = len(registry.devices)
         self._devices = {
             device.id: DeviceContext(
                 device, profiles[device.profile], customers[device.customer_id or ""].allows(Purpose.OFFER)
@@ -73,7 +78,8 @@ class Watch:
 
     def _hear(self, message: Message) -> None:
         decoded = self._dispatcher.decode(message)
-        assert not isinstance(decoded, Rejection), decoded
+        if isinstance(decoded, Rejection):
+            raise RuntimeError(f"{message.topic}: {decoded.reason}")
         for event in decoded.events:
             context = self._devices.get(event.device_id)
             if context is None:
