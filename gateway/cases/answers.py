@@ -7,7 +7,10 @@ import sqlalchemy as sa
 from device_models.profile import GENERIC
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
+from gateway.cases import desk
 from gateway.cases.timeline import add_entry, touch
+from gateway.commands import CommandRefused
+from gateway.desk_commands import AskForCall
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
 from gateway.transaction import Transaction
@@ -80,10 +83,23 @@ def move(tx: Transaction, case: sa.RowMapping, customer: Customer, tags: Tags, v
         return _fixed(tx, case, customer, tags, via, key)
     if tags.intent in _ASKED:
         wanted = _ASKED[tags.intent]
-        add_entry(tx, case["id"], "asked", "customer", body={"want": wanted, "channel": via})
+        _ask(tx, case, customer, wanted, via)
         _confirm(tx, case, customer, wanted, via, key)
         return True
     return needs_a_person(tags)
+
+
+def _ask(tx: Transaction, case: sa.RowMapping, customer: Customer, wanted: str, via: str) -> None:
+    """A call becomes a task that is due; a visit is arranged by a person, who knows which days there are."""
+    if wanted == "call":
+        try:
+            desk.run(tx, AskForCall(customer.id, case["id"], ""))
+        except CommandRefused:
+            # They have asked several times already: it is in the list.
+            pass
+        else:
+            return
+    add_entry(tx, case["id"], "asked", "customer", body={"want": wanted, "channel": via})
 
 
 def _fixed(tx: Transaction, case: sa.RowMapping, customer: Customer, tags: Tags, via: str, key: str) -> bool:

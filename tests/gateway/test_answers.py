@@ -8,7 +8,9 @@ import pytest
 
 from device_models.purpose import Purpose
 from gateway import commands as c
+from gateway.cases.desk import MOST_OPEN_TASKS
 from gateway.store import schema
+from gateway.store.desk import tasks
 from gateway.store.readings import readings, unjoined
 from notifiers.replies import Intent
 from notifiers.understanding import Tags
@@ -87,14 +89,30 @@ def test_it_works_ends_a_case_that_no_reading_speaks_against(told: Gateway) -> N
     assert answers(told) == ["fixed"]
 
 
-@pytest.mark.parametrize(("text", "want"), [("2", "call"), ("3 por favor", "visit"), ("me liguem", "call")])
-def test_a_request_is_confirmed_and_a_person_takes_it_up(told: Gateway, text: str, want: str) -> None:
+@pytest.mark.parametrize("text", ["2", "me liguem"])
+def test_a_call_that_is_asked_for_becomes_a_task_and_is_confirmed(told: Gateway, text: str) -> None:
     say(told, text)
 
-    [asked] = [row for row in told.rows(schema.timeline) if row["kind"] == "asked"]
-    assert asked["body"]["want"] == want
+    [task] = told.rows(tasks)
+    assert (task["kind"], task["customer_id"], task["case_id"]) == ("call", "ana", case(told)["id"])
     assert case(told)["needs_reply"]
-    assert answers(told) == [want]
+    assert answers(told) == ["call"]
+
+
+def test_who_asks_for_a_call_again_and_again_fills_no_list(told: Gateway) -> None:
+    for number in range(8):
+        say(told, "me liguem", number)
+
+    assert len(told.rows(tasks)) == MOST_OPEN_TASKS
+    assert case(told)["needs_reply"]
+
+
+def test_a_visit_is_confirmed_and_a_person_takes_it_up(told: Gateway) -> None:
+    say(told, "3 por favor")
+
+    [asked] = [row for row in told.rows(schema.timeline) if row["kind"] == "asked"]
+    assert asked["body"]["want"] == "visit"
+    assert answers(told) == ["visit"]
 
 
 def test_a_number_after_an_agents_own_question_means_nothing_known(told: Gateway) -> None:
@@ -102,7 +120,7 @@ def test_a_number_after_an_agents_own_question_means_nothing_known(told: Gateway
     hand_over(told)
     say(told, "2")
 
-    assert "asked" not in kinds(told)
+    assert told.rows(tasks) == []
     assert case(told)["needs_reply"]
 
 
@@ -138,7 +156,7 @@ def test_what_a_model_says_has_the_effect_that_a_cue_has(told: Gateway) -> None:
     assert row["waits_for"] == "model"
     told.submit(c.MessageTagged(row["inbound_id"], Tags(Intent.CALL_ME, 0.9, "model")))
 
-    assert "asked" in kinds(told)
+    assert len(told.rows(tasks)) == 1
     assert told.rows(readings)[0]["tagged_by"] == "model"
     assert told.rows(readings)[0]["waits_for"] == "translation"
 

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from device_models.event import Message
 from device_models.purpose import Purpose
+from gateway.cases.self_help import help_of_case
 from gateway.clock import Clock
 from gateway.commands import (
     Acknowledge,
@@ -277,6 +278,7 @@ async def town(
         explain=explain,
         explain_at=partial(explain_past, store, history, registry, settings, profiles),
         opening=opening,
+        helps=partial(help_of_case, settings),
         detector=lambda: committer.detector,
         devices=registry.devices,
         status=lambda: status_of(committer.detector),
