@@ -433,3 +433,9 @@ def test_rules_check_knows_the_fields_of_a_change() -> None:
     assert "did you mean 'compressor'?" in said[1][2]
     assert "is no number" in said[2][2]
     assert "is true or false and is compared with a number" in said[3][2]
+
+
+def test_an_uptime_that_is_reported_twice_alike_is_no_restart() -> None:
+    made = detector("{id: loops, kind: change, field: uptime, restarts: 1, within: 2h}", profile=PUMP)
+    said = [status(m, {"uptime": 3600.0}) for m in (0, 0.5)]
+    assert facts_of(made, said, device=context(profile=PUMP)) == []

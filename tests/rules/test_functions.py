@@ -98,6 +98,11 @@ def test_an_extreme_that_just_reaches_its_limit_leaves_likewise(op: str, limit: 
     assert states(f'max("temperature", "10m") {op} {limit}', said, 60) == [("firing", 5), ("resolved", 15)]
 
 
+def test_a_rate_is_known_once_half_of_its_time_was_heard() -> None:
+    said = [status(m, {"power": 10.0 * m}) for m in range(0, 40, 5)]
+    assert states('rate("power", "60m") > 500', said, 39) == [("firing", 30)]
+
+
 def test_an_hour_strikes_in_the_devices_zone() -> None:
     berlin = context(profile=PATIENT, zone=ZoneInfo("Europe/Berlin"))
     made = detector(rule("door_open && hour_local() >= 22"), profile=PATIENT)

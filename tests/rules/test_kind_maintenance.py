@@ -80,6 +80,14 @@ def test_later_means_not_before_then() -> None:
     assert phases(facts) == [("firing", "upcoming", 36.0), ("firing", "upcoming", 45.0), ("firing", "due", 50.0)]
 
 
+def test_later_ends_at_the_very_time_that_was_asked_for() -> None:
+    items = runs(60, start=1600, per_day=8)
+    snoozed = Snoozed("f1", "filter", at(45 * DAY + 1), at(37 * DAY))
+    index = items.index(Sweep("f1", at(37 * DAY + 1)))
+    facts = facts_of(DETECTOR, [*items[:index], snoozed, *items[index:]])
+    assert [round(day) for _, _, day in phases(facts)] == [36, 45, 50]
+
+
 def test_the_calendar_counts_from_the_day_of_meeting() -> None:
     items: list[Input] = [status(0, {"temperature": -18.0})]
     items += [Sweep("f1", at(day * DAY + 1)) for day in range(380)]
