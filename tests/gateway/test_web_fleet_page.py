@@ -91,6 +91,15 @@ async def test_a_fault_that_comes_back_is_a_report_without_customers(tmp_path: P
         assert (await web.get("/fleet/faults/freezer-compressor-stopped?span=2y")).status == 422
 
 
+async def test_a_fault_that_an_incident_took_whole_has_a_report_too(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        incident = roll_out(web.town)
+        assert "/fleet/faults/core-temperature-high" in await web.page(f"/fleet/incidents/{incident}")
+        report = await web.page("/fleet/faults/core-temperature-high")
+        assert f"{FAILING} devices have it now as part of an incident" in report
+        assert "Polar 500" in report
+
+
 async def test_what_is_no_incident_is_not_shown_as_one(tmp_path: Path) -> None:
     async with visit(tmp_path) as web:
         case = web.town.case_of("f-souza", "freezer-compressor-stopped")

@@ -62,9 +62,10 @@ class FaultReport:
 
 
 def report_on(connection: sa.Connection, rule: str, since: datetime, until: datetime) -> FaultReport | None:
-    """Gather the report on a rule; None where it had no case in that time."""
+    """Gather the report on a rule; None where it had no case in that time and has none now."""
     rows = _rows(connection, rule, since, until)
-    if not rows:
+    joined = _in_incidents(connection, rule)
+    if not rows and not joined:
         return None
     times: Counter[str] = Counter()
     names: dict[str, str] = {}
@@ -73,7 +74,6 @@ def report_on(connection: sa.Connection, rule: str, since: datetime, until: date
         times[row["device_id"]] += 1 + row["reopened"]
         names[row["device_id"]] = row["name"] or row["model"] or row["device_id"]
         affected.setdefault((row["model"], row["firmware"]), set()).add(row["device_id"])
-    joined = _in_incidents(connection, rule)
     for part in joined:
         # Part of an incident, so it has no case of its own.
         times.setdefault(part["device_id"], 1)
