@@ -30,6 +30,8 @@ class Decision:
     code: str | None
     reason: str | None
     explanation: Mapping[str, Any]
+    notification_id: int | None
+    opened_at: datetime | None
 
 
 def decisions(
