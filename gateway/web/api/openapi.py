@@ -82,6 +82,19 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/tokens/end": {"id": (_TEXT, True)},
     "/api/devices/{id}/transfer": {"customer_id": (_OR_NULL, True), "at": (_TIME, False)},
     "/api/devices/{id}/replace": {"new_id": (_TEXT, True)},
+    "/api/devices/{id}/contacts": {
+        "customer_id": (_TEXT, True),
+        "role": (_TEXT, False),
+        "purposes": ({"type": "array", "items": _TEXT}, False),
+        "end": (_FLAG, False),
+    },
+    "/api/devices/learn": {
+        "device_ids": ({"type": "array", "items": _TEXT}, True),
+        **dict.fromkeys(("profile", "customer_id", "site"), (_TEXT, False)),
+    },
+    "/api/messages/{id}/resend": {"address": (_TEXT, False)},
+    "/api/offers/redemptions": {"redemptions": (_OBJECTS, True)},
+    "/api/tasks/{id}/settle": {"state": ({"enum": ["done", "missed", "cancelled"]}, True), "outcome": (_TEXT, False)},
 }
 """What a POST takes: each field's schema, and whether it must be there."""
 _PAGE: Mapping[str, Schema] = {
