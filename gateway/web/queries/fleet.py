@@ -86,7 +86,7 @@ def health(connection: sa.Connection, by: By, limit: int = GROUPS) -> list[Healt
     every = sa.select(value, sa.func.count()).select_from(devices).group_by(value)
     # What fails is few, so it is counted from its side and not by asking each device.
     failing = sa.select(value, sa.func.count()).select_from(fails.join(devices, devices.c.id == fails.c.device_id))
-    bad: dict[str | None, int] = dict(connection.execute(failing.group_by(value)).tuples().all())
+    bad: dict[str | None, int] = dict(connection.execute(failing.group_by(value)).all())
     found = [Health(_named(by, group), count, bad.get(group, 0)) for group, count in connection.execute(every)]
     return sorted(found, key=lambda group: (-group.failing, -group.devices, group.value or ""))[:limit]
 
