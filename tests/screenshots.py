@@ -69,7 +69,6 @@ def shots(made: Town) -> Mapping[str, Shot]:
     """Name the screens worth looking at."""
     souza = made.case_of("f-souza", "freezer-compressor-stopped")["id"]
     lumen = made.case_of("f-lumen", "freezer-cools-poorly")["id"]
-    incident = roll_out(made)
     muted = "painting the kitchen, its door stands open"
     made.do(PutFilesLive((*(_shipped()), (SHADOW, "shadow.yaml")), "Lea"))
     for row in made.rows(schema.cases)[:4]:
@@ -87,6 +86,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
     brown = made.case_of("f-brown")
     made.do(AskForCall("c-brown", brown["id"], "It hums and then it clicks.", made.now + timedelta(hours=3)))
     made.do(ConfirmBooking(made.do(HoldSlot("s2", "c-yusuf", None)), "c-yusuf"))
+    incident = roll_out(made)
     return {
         "login": Shot("/login", "form"),
         "queue": Shot("/", ".preview .sentence, .case-row"),
