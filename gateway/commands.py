@@ -280,6 +280,11 @@ class DiscardMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetUnjoined:
+    """Drop what joined no case and nobody decided on for long. Its result is how many messages that were."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelBlocked:
     """A person shut us out of a channel, or let us in again, with the provider's own switch."""
 
@@ -517,6 +522,7 @@ Command = (
     | AskLater
     | JoinMessage
     | DiscardMessage
+    | ForgetUnjoined
     | MailArrived
     | MailBounced
     | ChannelBlocked

@@ -13,7 +13,7 @@ from device_models.profile import DeviceProfile
 from gateway.case_commands import WakeCases
 from gateway.cases.crowds import FORGET_AFTER
 from gateway.clock import Clock
-from gateway.commands import Commands, ForgetChanges, NoReceipt, SettleOutcomes, Sweep, WatchSteps
+from gateway.commands import Commands, ForgetChanges, ForgetUnjoined, NoReceipt, SettleOutcomes, Sweep, WatchSteps
 from gateway.config import Config
 from gateway.date_feeds import FeedError, read_feed
 from gateway.desk_commands import OfferSlots
@@ -138,8 +138,10 @@ class Jobs:
             log.info("history.erased", devices=len(device_ids))
 
     async def forget_checks(self) -> None:
-        """Drop codes that were never typed."""
+        """Drop codes that were never typed, and messages without a case that nobody decided on for long."""
         await self._commands.submit(ForgetChecks())
+        if dropped := await self._commands.submit(ForgetUnjoined()):
+            log.info("inbound.unjoined_forgotten", messages=dropped)
 
     async def forget_changes(self) -> None:
         """Forget what changed about devices once no incident asks for it."""

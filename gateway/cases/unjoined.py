@@ -17,7 +17,8 @@ from gateway.store.readings import readings, unjoined
 from gateway.transaction import Transaction
 
 KEPT = timedelta(days=90)
-"""How long a message that nobody decided on is shown."""
+"""How long a message that nobody decided on is kept."""
+_FORGOTTEN_AT_ONCE = 500
 
 
 def keep_apart(tx: Transaction, inbound_id: int, customer: Customer | None, command: CustomerWrote) -> None:
@@ -62,13 +63,27 @@ def join(tx: Transaction, command: JoinMessage) -> None:
 def discard(tx: Transaction, command: DiscardMessage) -> None:
     """Drop a message: its text and its sender's address go. Raises CommandRefused where it was decided on already."""
     _open(tx, command.inbound_id)
-    i = schema.inbound
-    tx.connection.execute(sa.update(i).where(i.c.id == command.inbound_id).values(text=""))
-    tx.connection.execute(
-        sa.update(readings).where(readings.c.inbound_id == command.inbound_id).values(cues=[], translation=None)
-    )
-    _decide(tx, command.inbound_id, "discarded", command.by, None)
+    _drop(tx, command.inbound_id, command.by)
     tx.audit(command.by, "message.discard_unjoined", str(command.inbound_id))
+
+
+def forget(tx: Transaction) -> int:
+    """Drop the messages that nobody decided on for ``KEPT``; return how many."""
+    old = unjoined.c.state == "open", unjoined.c.at < tx.now - KEPT
+    found = sa.select(unjoined.c.inbound_id).where(*old).order_by(unjoined.c.at).limit(_FORGOTTEN_AT_ONCE)
+    ids = tx.connection.execute(found).scalars().all()
+    for inbound_id in ids:
+        _drop(tx, inbound_id, "gateway")
+    return len(ids)
+
+
+def _drop(tx: Transaction, inbound_id: int, by: str) -> None:
+    i = schema.inbound
+    tx.connection.execute(sa.update(i).where(i.c.id == inbound_id).values(text=""))
+    tx.connection.execute(
+        sa.update(readings).where(readings.c.inbound_id == inbound_id).values(cues=[], translation=None)
+    )
+    _decide(tx, inbound_id, "discarded", by, None)
 
 
 def _open(tx: Transaction, inbound_id: int) -> sa.RowMapping:

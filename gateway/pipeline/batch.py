@@ -231,6 +231,8 @@ class Batch:
                 return reading.ask_later(tx, command)
             case c.JoinMessage():
                 return unjoined.join(tx, command)
+            case c.ForgetUnjoined():
+                return unjoined.forget(tx)
             case c.DiscardMessage():
                 return unjoined.discard(tx, command)
             case c.MailBounced():

@@ -1,6 +1,7 @@
 """What customers write, in the one writer: what moves the case, what a person reads, what joins no case."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from gateway.store.desk import tasks
 from gateway.store.readings import readings, unjoined
 from notifiers.replies import Intent
 from notifiers.understanding import Tags
-from tests.gateway.making import ANA, Gateway, gateway
+from tests.gateway.making import ANA, T0, Gateway, gateway
 
 SMS = {"phone": "+5511912345678", "preferred_channel": "sms"}
 NOTIFIERS = {
@@ -228,3 +229,17 @@ def test_joining_to_a_case_that_is_not_there_changes_nothing(told: Gateway) -> N
     with pytest.raises(c.CommandRefused, match="there is no case 999"):
         told.submit(c.JoinMessage(told.rows(unjoined)[0]["inbound_id"], 999, "mia"))
     assert told.rows(unjoined)[0]["state"] == "open"
+
+
+def test_what_nobody_decides_on_for_long_is_forgotten_and_what_is_newer_stays(told: Gateway) -> None:
+    for days, words in ((0, "old words"), (80, "newer words")):
+        told.now = T0 + timedelta(days=days)
+        told.submit(c.CustomerWrote("twilio", f"SM{days}", "sms", "+4915199999999", words))
+    told.now = T0 + timedelta(days=91)
+    assert told.submit(c.ForgetUnjoined()) == 1
+    assert [(row["state"], row["address"] == "") for row in told.rows(unjoined)] == [
+        ("discarded", True),
+        ("open", False),
+    ]
+    assert [row["text"] for row in told.rows(schema.inbound)] == ["", "newer words"]
+    assert told.submit(c.ForgetUnjoined()) == 0
