@@ -17,7 +17,6 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from device_models.event import Message, Rejection
-from gateway.account_commands import DropSecondFactor, OpenAccountLink, SetDisabled
 from gateway.clock import Clock
 from gateway.commands import (
     Command,
@@ -31,13 +30,14 @@ from gateway.commands import (
     SaveUser,
     Upsert,
 )
+from gateway.commands.accounts import DropSecondFactor, OpenAccountLink, SetDisabled
+from gateway.commands.enrolment import MakeClaimCodes, RevokeLinks
+from gateway.commands.offers import RedeemOffers
+from gateway.commands.people import EraseCustomer, LearnDevices, PeopleCommand, ReplaceDevice, TransferDevice
 from gateway.config import Config
 from gateway.data_lock import DataInUse, lock_data
-from gateway.enrolment_commands import MakeClaimCodes, RevokeLinks
 from gateway.errors import StartRefused
-from gateway.offer_commands import RedeemOffers
 from gateway.people.registry import Registry, load_registry
-from gateway.people_commands import EraseCustomer, LearnDevices, PeopleCommand, ReplaceDevice, TransferDevice
 from gateway.pipeline.commit import Committer, Work
 from gateway.rule_files import load_profiles
 from gateway.rule_versions import detector_at_start

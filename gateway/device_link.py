@@ -8,9 +8,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 import structlog
 
-from gateway.case_commands import DeviceCommandSent
 from gateway.clock import Clock
 from gateway.commands import Commands
+from gateway.commands.cases import DeviceCommandSent
 from gateway.ingest.connection import NotPublished
 from gateway.store.case_work import device_commands
 from gateway.store.store import Store

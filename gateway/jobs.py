@@ -10,23 +10,23 @@ import sqlalchemy as sa
 import structlog
 
 from device_models.profile import DeviceProfile
-from gateway.case_commands import WakeCases
 from gateway.cases.crowds import FORGET_AFTER
 from gateway.clock import Clock
 from gateway.commands import Commands, ForgetChanges, ForgetUnjoined, NoReceipt, SettleOutcomes, Sweep, WatchSteps
+from gateway.commands.cases import WakeCases
+from gateway.commands.desk import OfferSlots
+from gateway.commands.enrolment import ForgetChecks
+from gateway.commands.offers import ForgetVisits
+from gateway.commands.people import HistoryForgot
 from gateway.config import Config
 from gateway.date_feeds import FeedError, read_feed
-from gateway.desk_commands import OfferSlots
-from gateway.enrolment_commands import ForgetChecks
 from gateway.history import History
 from gateway.ingest.connection import Unreachable
 from gateway.ingest.stream import Stream
-from gateway.offer_commands import ForgetVisits
 from gateway.offers.forgetting import count_to_forget
 from gateway.outbox.ladder import without_receipt
 from gateway.outbox.learning import count_due
 from gateway.people.registry import Registry
-from gateway.people_commands import HistoryForgot
 from gateway.scheduler import Scheduler
 from gateway.store import schema
 from gateway.store.erasure import history_erasures

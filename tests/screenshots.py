@@ -16,11 +16,11 @@ from typing import Literal
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page, async_playwright
 
-from gateway.case_commands import SaveMacro
 from gateway.commands import CreateSilence, GiveVerdict, PutFilesLive, Upsert
+from gateway.commands.cases import SaveMacro
+from gateway.commands.desk import AskForCall, ConfirmBooking, HoldSlot, OfferSlots
+from gateway.commands.enrolment import MakeClaimCodes
 from gateway.config import Config
-from gateway.desk_commands import AskForCall, ConfirmBooking, HoldSlot, OfferSlots
-from gateway.enrolment_commands import MakeClaimCodes
 from gateway.rule_files import file_text, rule_paths
 from gateway.store import schema
 from tests.gateway.roll_out import roll_out

@@ -10,7 +10,7 @@ from device_models.registry import Customer
 from gateway.cases import desk
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused
-from gateway.desk_commands import AskForCall
+from gateway.commands.desk import AskForCall
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
 from gateway.transaction import Transaction

@@ -4,9 +4,9 @@ import sqlalchemy as sa
 
 from device_models.event import rfc3339
 from device_models.purpose import Purpose
-from gateway.case_commands import OpenCase
 from gateway.cases.timeline import add_entry
 from gateway.commands import CommandRefused
+from gateway.commands.cases import OpenCase
 from gateway.store import schema
 from gateway.transaction import Transaction
 

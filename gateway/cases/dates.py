@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused
-from gateway.desk_commands import CancelBooking, ConfirmBooking, HoldSlot, OfferSlots
+from gateway.commands.desk import CancelBooking, ConfirmBooking, HoldSlot, OfferSlots
 from gateway.store import dialect
 from gateway.store.desk import bookings, service_slots
 from gateway.transaction import Transaction

@@ -10,7 +10,7 @@ from gateway.cases.record import load_case
 from gateway.cases.silences import create_silence, end_silence
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused, CreateSilence, EndSilence
-from gateway.desk_commands import (
+from gateway.commands.desk import (
     AnswerSurvey,
     AskForCall,
     CancelBooking,
@@ -36,7 +36,7 @@ _LONGEST = 2000
 
 
 def run(tx: Transaction, command: DeskCommand) -> Any:
-    """Run one command of ``gateway.desk_commands``."""
+    """Run one command of ``gateway.commands.desk``."""
     match command:
         case AskForCall():
             return _ask_for_call(tx, command)

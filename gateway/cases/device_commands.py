@@ -5,10 +5,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from gateway.case_commands import DeviceCommandSent, SendDeviceCommand
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry
 from gateway.commands import CommandRefused
+from gateway.commands.cases import DeviceCommandSent, SendDeviceCommand
 from gateway.store.case_work import device_commands
 from gateway.transaction import Transaction
 

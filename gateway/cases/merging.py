@@ -2,12 +2,12 @@
 
 import sqlalchemy as sa
 
-from gateway.case_commands import LinkCases, MergeCase, OpenCase, SplitCase, UnmergeCase
 from gateway.cases.by_hand import open_by_hand
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
 from gateway.cases.verdicts import give_verdict, verdict_of
 from gateway.commands import CommandRefused, GiveVerdict
+from gateway.commands.cases import LinkCases, MergeCase, OpenCase, SplitCase, UnmergeCase
 from gateway.outbox.queue import withdraw
 from gateway.store import schema
 from gateway.store.case_work import case_links

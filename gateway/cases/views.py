@@ -4,8 +4,8 @@ from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
-from gateway.case_commands import DropView, SaveMacro, SaveView
 from gateway.commands import CommandRefused
+from gateway.commands.cases import DropView, SaveMacro, SaveView
 from gateway.store import dialect
 from gateway.store.case_work import macros, saved_views
 from gateway.transaction import Transaction

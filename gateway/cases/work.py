@@ -5,12 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway import case_commands as c
 from gateway.cases import device_commands, merging, views
 from gateway.cases.by_hand import open_by_hand
 from gateway.cases.merging import case_of
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused
+from gateway.commands import cases as c
 from gateway.store import schema
 from gateway.store.case_work import case_steps
 from gateway.transaction import Transaction

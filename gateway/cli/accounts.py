@@ -12,7 +12,7 @@ from gateway.cli.options import ConfigOption, plain_errors, read_config
 from gateway.web.auth import Role, hash_password
 
 if TYPE_CHECKING:
-    from gateway.account_commands import AccountCommand
+    from gateway.commands.accounts import AccountCommand
     from gateway.config import Config
 
 app = typer.Typer(help="Who may log in to the console.", no_args_is_help=True)
@@ -82,7 +82,7 @@ def shut_out(
     config: ConfigOption = None,
 ) -> None:
     """End a user's sessions and let them in no more; what they did stays in their name."""
-    from gateway.account_commands import SetDisabled
+    from gateway.commands.accounts import SetDisabled
 
     _submit(config, SetDisabled(name, not undo, by="command line"))
     typer.echo(f"{name} {'may log in again' if undo else 'is shut out'}.")
@@ -91,8 +91,8 @@ def shut_out(
 def _print_link(
     config: Path | None, name: str, role: Role | None, life: timedelta, *, forget_second_factor: bool
 ) -> None:
-    from gateway.account_commands import OpenAccountLink
     from gateway.clock import Clock
+    from gateway.commands.accounts import OpenAccountLink
     from gateway.web.auth import new_token, token_hash
 
     token, expires_at = new_token(), Clock().now() + life

@@ -51,8 +51,8 @@ def erase(
 ) -> None:
     """Forget a customer for good: rows that are about them go or lose whom they were about."""
     from gateway.commands import CommandRefused
+    from gateway.commands.people import EraseCustomer
     from gateway.control import submit_command
-    from gateway.people_commands import EraseCustomer
 
     _is_customer(what)
     if not yes:

@@ -15,10 +15,8 @@ import typer
 from device_models.contact import Role
 from device_models.purpose import Purpose
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
-from gateway.config import Config
-from gateway.enrolment_commands import MakeClaimCodes
-from gateway.errors import StartRefused
-from gateway.people_commands import (
+from gateway.commands.enrolment import MakeClaimCodes
+from gateway.commands.people import (
     EndContact,
     LearnDevices,
     PeopleCommand,
@@ -26,6 +24,8 @@ from gateway.people_commands import (
     SaveContact,
     TransferDevice,
 )
+from gateway.config import Config
+from gateway.errors import StartRefused
 
 app = typer.Typer(help="Devices that are met, change hands or are swapped.", no_args_is_help=True)
 

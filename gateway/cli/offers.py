@@ -32,9 +32,9 @@ def redeem(
 ) -> None:
     """Take in a till's redeemed codes and purchases; each counts once, so a file may be read again."""
     from gateway.commands import CommandRefused
+    from gateway.commands.offers import RedeemOffers
     from gateway.control import submit_command
     from gateway.errors import StartRefused
-    from gateway.offer_commands import RedeemOffers
     from gateway.offers.till_file import read_till_file
 
     with plain_errors(OSError):

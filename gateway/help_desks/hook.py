@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from gateway.commands import Commands
-from gateway.help_desk_commands import TicketComment, TicketRead
+from gateway.commands.help_desks import TicketComment, TicketRead
 from gateway.help_desks.desk import Desk
 from notifiers.callbacks import parse_object, text_of
 

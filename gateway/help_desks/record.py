@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from gateway.cases import agent
 from gateway.cases.record import load_case
 from gateway.commands import AddNote, CommandRefused, Reopen, Reply, Resolve
-from gateway.help_desk_commands import HelpDeskCommand, LinkTicket, TicketRead, TicketStatusSet
+from gateway.commands.help_desks import HelpDeskCommand, LinkTicket, TicketRead, TicketStatusSet
 from gateway.store import dialect, schema
 from gateway.store.tickets import tickets
 from gateway.transaction import Transaction

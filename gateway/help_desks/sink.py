@@ -6,7 +6,7 @@ from datetime import datetime
 
 from device_models.event import rfc3339
 from gateway.commands import Commands
-from gateway.help_desk_commands import LinkTicket, TicketStatusSet
+from gateway.commands.help_desks import LinkTicket, TicketStatusSet
 from gateway.help_desks.desk import Desk, NewTicket, Status
 from gateway.subscriptions.entries import Entry
 

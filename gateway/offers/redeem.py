@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.offer_commands import OfferOpened, RedeemOffers, Redemption
+from gateway.commands.offers import OfferOpened, RedeemOffers, Redemption
 from gateway.outbox.outcomes import note_redeemed
 from gateway.store import dialect
 from gateway.store.redemptions import redemptions

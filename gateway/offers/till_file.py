@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from device_models.yaml_lines import FileError
-from gateway.offer_commands import Redemption
+from gateway.commands.offers import Redemption
 from gateway.people.csv_cells import Cell, CsvSyntaxError, rows_of
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]

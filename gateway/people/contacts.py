@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from device_models.contact import SHARED_PURPOSES, Contact, Role
 from device_models.purpose import Purpose
 from gateway.commands import CommandRefused
-from gateway.people_commands import EndContact, SaveContact
+from gateway.commands.people import EndContact, SaveContact
 from gateway.store.ownership import device_people
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer, Device
 from gateway.commands import CommandRefused
-from gateway.enrolment_commands import MakeClaimCodes, SaveSettings, SendCheck, StartClaim
+from gateway.commands.enrolment import MakeClaimCodes, SaveSettings, SendCheck, StartClaim
 from gateway.outbox.queue import enqueue
 from gateway.people import checks
 from gateway.people.registry import put_records

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from gateway import account_commands as a
 from gateway.commands import CommandRefused
+from gateway.commands import accounts as a
 from gateway.store import schema
 from gateway.store.ways_in import account_links, recovery_codes
 from gateway.transaction import Transaction

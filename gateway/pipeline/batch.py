@@ -12,7 +12,6 @@ from device_models.profile import GENERIC
 from device_models.registry import Device
 from gateway import commands as c
 from gateway import rule_versions
-from gateway.case_commands import CaseCommand
 from gateway.cases import (
     agent,
     desk,
@@ -31,11 +30,14 @@ from gateway.cases.alerts import look_again
 from gateway.cases.crowds import begin_watch, forget_changes
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
-from gateway.desk_commands import DeskCommand
-from gateway.enrolment_commands import EnrolmentCommand
-from gateway.help_desk_commands import HelpDeskCommand
+from gateway.commands.cases import CaseCommand
+from gateway.commands.desk import DeskCommand
+from gateway.commands.enrolment import EnrolmentCommand
+from gateway.commands.help_desks import HelpDeskCommand
+from gateway.commands.offers import ForgetVisits, OfferOpened, RedeemOffers
+from gateway.commands.people import PeopleCommand
+from gateway.commands.subscriptions import SubscriptionCommand
 from gateway.help_desks import record as help_desks
-from gateway.offer_commands import ForgetVisits, OfferOpened, RedeemOffers
 from gateway.offers.forgetting import forget_visits
 from gateway.offers.redeem import note_opened, redeem
 from gateway.outbox import hand_over as outbox
@@ -46,13 +48,11 @@ from gateway.people import ways_in
 from gateway.people.accounts import save_api_token, save_session, save_user
 from gateway.people.identity import said_of_itself
 from gateway.people.registry import upsert_records
-from gateway.people_commands import PeopleCommand
 from gateway.pipeline import enrolling, owners
 from gateway.pipeline.rejections import UnknownDevice, count_unknown_devices, record_rejections
 from gateway.pipeline.states import without_timers
 from gateway.shadow_rules import with_trials
 from gateway.store import schema
-from gateway.subscription_commands import SubscriptionCommand
 from gateway.subscriptions import record as subscriptions
 from gateway.transaction import Transaction
 from rules.detect import Detector

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.commands import CustomerWrote
-from gateway.enrolment_commands import (
+from gateway.commands.enrolment import (
     AnswerCheck,
     DropAddress,
     EnrolmentCommand,
@@ -26,7 +26,7 @@ _TYPED = frozenset({"page", "email"})
 
 
 def run(tx: Transaction, devices: Devices, command: EnrolmentCommand) -> Any:
-    """Run one command of ``gateway.enrolment_commands``."""
+    """Run one command of ``gateway.commands.enrolment``."""
     match command:
         case MakeClaimCodes():
             return enrolment.make_claim_codes(tx, command)

@@ -13,9 +13,7 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Device
 from gateway.commands import CommandRefused
-from gateway.people import contacts, enrolment, erasure, ownership
-from gateway.people.registry import put_records, upsert_records
-from gateway.people_commands import (
+from gateway.commands.people import (
     EndContact,
     EraseCustomer,
     HistoryForgot,
@@ -25,6 +23,8 @@ from gateway.people_commands import (
     SaveContact,
     TransferDevice,
 )
+from gateway.people import contacts, enrolment, erasure, ownership
+from gateway.people.registry import put_records, upsert_records
 from gateway.store import schema
 from gateway.store.ownership import device_people, device_replacements
 from gateway.transaction import Transaction
@@ -56,7 +56,7 @@ class Devices(Protocol):
 
 
 def run(tx: Transaction, devices: Devices, command: PeopleCommand) -> Any:
-    """Run one command of ``gateway.people_commands``."""
+    """Run one command of ``gateway.commands.people``."""
     match command:
         case TransferDevice():
             return transfer(tx, devices, command)

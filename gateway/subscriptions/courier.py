@@ -12,9 +12,9 @@ import structlog
 
 from gateway.clock import Clock
 from gateway.commands import Commands
+from gateway.commands.subscriptions import AdvanceSubscription, OpenSubscription, PutEventAside, SubscriptionFailed
 from gateway.store.store import Store
 from gateway.store.subscriptions import subscriptions
-from gateway.subscription_commands import AdvanceSubscription, OpenSubscription, PutEventAside, SubscriptionFailed
 from gateway.subscriptions.entries import Entry, entries_after
 from notifiers.errors import NotifierError, TryLater, Undeliverable
 

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from gateway import subscription_commands as s
 from gateway.commands import CommandRefused
+from gateway.commands import subscriptions as s
 from gateway.store import dialect
 from gateway.store.schema import timeline
 from gateway.store.subscriptions import refused_events, subscriptions

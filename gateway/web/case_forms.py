@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from device_models.purpose import Severity
-from gateway.case_commands import (
+from gateway.commands import Command
+from gateway.commands.cases import (
     Escalate,
     HandToField,
     LinkCases,
@@ -15,7 +16,6 @@ from gateway.case_commands import (
     TickStep,
     UnmergeCase,
 )
-from gateway.commands import Command
 from gateway.web import forms
 from gateway.web.errors import FieldError
 from gateway.web.forms import Builder, Sent, flag_of, optional_text, text_of

@@ -8,8 +8,8 @@ import pytest
 
 from device_models.profile import DeviceProfile
 from device_models.purpose import Severity
-from gateway import case_commands as w
 from gateway import commands as c
+from gateway.commands import cases as w
 from gateway.store import schema
 from gateway.store.case_work import case_links, case_steps, device_commands, macros, saved_views
 from gateway.store.verdicts import verdicts

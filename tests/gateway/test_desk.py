@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.cases.dates import free_slots
 from gateway.commands import CommandRefused, Upsert
-from gateway.desk_commands import (
+from gateway.commands.desk import (
     AnswerSurvey,
     AskForCall,
     CancelBooking,
@@ -25,7 +25,7 @@ from gateway.desk_commands import (
     UnmuteByCustomer,
     WishDate,
 )
-from gateway.people_commands import TransferDevice
+from gateway.commands.people import TransferDevice
 from gateway.store import schema
 from gateway.store.desk import bookings, service_slots, survey_answers, tasks
 from gateway.store.store import Store

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.commands import CommandRefused, CustomerWrote, HandOver, SendFailed, Sent, Upsert
-from gateway.enrolment_commands import (
+from gateway.commands.enrolment import (
     AnswerCheck,
     DropAddress,
     ForgetChecks,
@@ -19,7 +19,7 @@ from gateway.enrolment_commands import (
     SendCheck,
     StartClaim,
 )
-from gateway.people_commands import TransferDevice
+from gateway.commands.people import TransferDevice
 from gateway.store import schema
 from gateway.store.enrolment import address_checks, claim_codes, verified_addresses
 from gateway.store.ownership import device_people

@@ -10,7 +10,7 @@ import pytest
 
 from device_models.purpose import Purpose
 from gateway import commands as c
-from gateway.offer_commands import ForgetVisits, OfferOpened, RedeemOffers, Redemption
+from gateway.commands.offers import ForgetVisits, OfferOpened, RedeemOffers, Redemption
 from gateway.offers.forgetting import count_to_forget
 from gateway.offers.till_file import read_till_file
 from gateway.reports.interval import difference, wilson

@@ -9,9 +9,9 @@ import pytest
 
 from device_models.purpose import Purpose
 from gateway import commands as c
+from gateway.commands.people import EraseCustomer
 from gateway.outbox.learning import count_due
 from gateway.people.export import gather
-from gateway.people_commands import EraseCustomer
 from gateway.store import schema
 from gateway.store.outcomes import outcomes, tallies
 from notifiers.message import Outgoing

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from device_models.contact import Role
 from device_models.purpose import Purpose
 from gateway.commands import Command, CommandRefused, CreateSilence, CustomerWrote, HandOver, Reply, Sent, Sweep, Upsert
+from gateway.commands.people import EndContact, LearnDevices, ReplaceDevice, SaveContact, TransferDevice
 from gateway.people.ownership import visible_since
-from gateway.people_commands import EndContact, LearnDevices, ReplaceDevice, SaveContact, TransferDevice
 from gateway.store import schema
 from gateway.store.ownership import device_people, device_replacements
 from tests.gateway.making import T0, Gateway, gateway

@@ -13,8 +13,8 @@ from device_models.contact import Role
 from device_models.purpose import Purpose
 from gateway.cli import app
 from gateway.commands import CommandRefused, SetConsent, Upsert
+from gateway.commands.people import EraseCustomer, HistoryForgot, SaveContact
 from gateway.people.personal import HELD, IMPERSONAL
-from gateway.people_commands import EraseCustomer, HistoryForgot, SaveContact
 from gateway.store import schema
 from gateway.store.erasure import history_erasures
 from gateway.store.store import Store

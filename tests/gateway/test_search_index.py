@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gateway import case_commands as w
 from gateway import commands as c
+from gateway.commands import cases as w
 from gateway.store import schema
 from gateway.web.queries.search import case_ids
 from tests.gateway.making import ANA, F1, Gateway, gateway

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from gateway.clock import Clock
 from gateway.commands import AddNote, Command, CommandRefused, Resolve
+from gateway.commands.subscriptions import OpenSubscription, ResumeSubscription
 from gateway.config import Config, ConfigError, load_config
 from gateway.store.subscriptions import refused_events, subscriptions
-from gateway.subscription_commands import OpenSubscription, ResumeSubscription
 from gateway.subscriptions.cloud_events import CloudEvents
 from gateway.subscriptions.courier import REFUSED_AT_MOST, Courier, of_kinds
 from gateway.subscriptions.entries import Entry, entries_after

@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from device_models.profile import DeviceProfile
-from gateway.case_commands import MergeCase, OpenCase, SaveMacro
 from gateway.commands import Resolve
+from gateway.commands.cases import MergeCase, OpenCase, SaveMacro
 from gateway.store import schema
 from gateway.store.case_work import device_commands
 from tests.gateway.web_visit import Visit, visit

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from gateway.commands import Acknowledge, Resolve
-from gateway.desk_commands import HoldSlot, OfferSlots
+from gateway.commands.desk import HoldSlot, OfferSlots
 from gateway.store import schema
 from gateway.store.desk import bookings, survey_answers, tasks
 from gateway.store.verdicts import verdicts

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.commands import HandOver, Upsert
-from gateway.enrolment_commands import MakeClaimCodes, MakeLinkCode
+from gateway.commands.enrolment import MakeClaimCodes, MakeLinkCode
 from gateway.store import schema
 from gateway.store.enrolment import customer_settings
 from gateway.web.links import LinkSigner

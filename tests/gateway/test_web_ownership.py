@@ -4,7 +4,7 @@ from pathlib import Path
 
 from device_models.contact import Role
 from gateway.commands import AddNote
-from gateway.people_commands import ReplaceDevice, SaveContact, TransferDevice
+from gateway.commands.people import ReplaceDevice, SaveContact, TransferDevice
 from gateway.store import schema
 from gateway.store.ownership import device_people
 from tests.gateway.web_fleet import link

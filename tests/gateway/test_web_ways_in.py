@@ -10,8 +10,8 @@ import pyotp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.account_commands import SetDisabled, SetRole
 from gateway.commands import CommandRefused, SaveSession, SaveUser
+from gateway.commands.accounts import SetDisabled, SetRole
 from gateway.store import schema
 from gateway.store.ways_in import account_links, recovery_codes
 from gateway.web.auth import token_hash

@@ -7,8 +7,8 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from gateway.commands import Resolve, Upsert
-from gateway.desk_commands import OfferSlots
-from gateway.enrolment_commands import MakeClaimCodes, SendCheck
+from gateway.commands.desk import OfferSlots
+from gateway.commands.enrolment import MakeClaimCodes, SendCheck
 from gateway.store import schema
 from gateway.store.desk import bookings, survey_answers, tasks
 from tests.gateway.web_fleet import NOW, Town, link

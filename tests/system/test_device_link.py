@@ -8,9 +8,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from device_models.profile import DeviceProfile
-from gateway import case_commands as w
 from gateway import commands as c
 from gateway.clock import Clock
+from gateway.commands import cases as w
 from gateway.device_link import DeviceLink
 from gateway.ingest.broker import EmbeddedBroker
 from gateway.ingest.connection import NotPublished

@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
+from gateway.commands.people import EraseCustomer
 from gateway.history import HistoryUnavailable
 from gateway.people.export import NoSuchCustomer, as_json, as_zip, gather, gather_history, view_of_past
-from gateway.people_commands import EraseCustomer
 from gateway.web.access import IDENTITY, read
 from gateway.web.deps import DEPS
 

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from device_models.contact import Role
 from device_models.purpose import Purpose
-from gateway.people_commands import EndContact, LearnDevices, PeopleCommand, ReplaceDevice, SaveContact, TransferDevice
+from gateway.commands.people import EndContact, LearnDevices, PeopleCommand, ReplaceDevice, SaveContact, TransferDevice
 from gateway.web.access import IDENTITY, fields
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError

@@ -3,7 +3,7 @@
 from aiohttp import web
 from pydantic import ValidationError
 
-from gateway.offer_commands import RedeemOffers
+from gateway.commands.offers import RedeemOffers
 from gateway.offers.till_file import TillRow
 from gateway.web.access import IDENTITY, fields
 from gateway.web.api import present

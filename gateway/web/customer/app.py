@@ -7,7 +7,7 @@ import orjson
 import structlog
 from aiohttp import web
 
-from gateway.enrolment_commands import LinkAddress, MakeLinkCode
+from gateway.commands.enrolment import LinkAddress, MakeLinkCode
 from gateway.web.customer.session import base_of, open_link
 from gateway.web.deps import DEPS
 from gateway.web.sse import COALESCE_S, HUB, PING_S

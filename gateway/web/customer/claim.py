@@ -9,7 +9,7 @@ from aiohttp import web
 from babel import Locale
 
 from gateway.commands import CommandRefused
-from gateway.enrolment_commands import AnswerCheck, StartClaim
+from gateway.commands.enrolment import AnswerCheck, StartClaim
 from gateway.outbox.channels import configured_channels
 from gateway.people.checks import CHECKED, digest
 from gateway.people.enrolment import read_claim

@@ -11,8 +11,7 @@ from aiohttp import web
 from gateway.cases.dates import free_slots
 from gateway.cases.desk import HELPED
 from gateway.commands import CommandRefused, GiveVerdict
-from gateway.date_feeds import calendar_entry
-from gateway.desk_commands import (
+from gateway.commands.desk import (
     AnswerSurvey,
     AskForCall,
     CancelBooking,
@@ -22,6 +21,7 @@ from gateway.desk_commands import (
     UnmuteByCustomer,
     WishDate,
 )
+from gateway.date_feeds import calendar_entry
 from gateway.store.desk import bookings, service_slots, survey_answers, tasks
 from gateway.store.schema import silences
 from gateway.store.verdicts import verdicts

@@ -9,7 +9,7 @@ from aiohttp import web
 from device_models.purpose import Purpose
 from gateway.cases.desk import HELPED
 from gateway.commands import CommandRefused, CustomerWrote, ServiceAnswered, SetConsent, StepTried
-from gateway.offer_commands import OfferOpened
+from gateway.commands.offers import OfferOpened
 from gateway.web.access import form_of, read
 from gateway.web.customer.desk import load_desk
 from gateway.web.customer.session import Opened, back, open_link, page

@@ -12,7 +12,7 @@ from babel import Locale
 
 from device_models.purpose import Purpose
 from gateway.commands import CommandRefused
-from gateway.enrolment_commands import (
+from gateway.commands.enrolment import (
     AnswerCheck,
     DropAddress,
     MakeLinkCode,
@@ -20,9 +20,9 @@ from gateway.enrolment_commands import (
     SaveSettings,
     SendCheck,
 )
+from gateway.commands.people import EraseCustomer
 from gateway.outbox.channels import configured_channels
 from gateway.people.checks import CHECKED
-from gateway.people_commands import EraseCustomer
 from gateway.store.enrolment import customer_settings
 from gateway.web.access import form_of, read
 from gateway.web.api.customers import exported

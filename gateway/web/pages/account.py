@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.account_commands import ChangePassword, DropSecondFactor, EndSessions, SetSecondFactor
+from gateway.commands.accounts import ChangePassword, DropSecondFactor, EndSessions, SetSecondFactor
 from gateway.people.ways_in import SESSION_ID_LENGTH
 from gateway.web import second_factor
 from gateway.web.access import IDENTITY, fields, must_set_second_factor, read

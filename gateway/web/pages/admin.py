@@ -6,7 +6,8 @@ from datetime import timedelta
 from aiohttp import web
 
 from device_models.event import rfc3339
-from gateway.account_commands import (
+from gateway.commands import SaveApiToken, SaveUser
+from gateway.commands.accounts import (
     DropApiToken,
     DropSecondFactor,
     EndSessions,
@@ -14,7 +15,6 @@ from gateway.account_commands import (
     SetDisabled,
     SetRole,
 )
-from gateway.commands import SaveApiToken, SaveUser
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
 from gateway.web.auth import SHORTEST_PASSWORD, Role, hash_password, new_token, token_hash

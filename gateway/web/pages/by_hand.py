@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.case_commands import SaveMacro, SendDeviceCommand
+from gateway.commands.cases import SaveMacro, SendDeviceCommand
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api import present

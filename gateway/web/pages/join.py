@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from gateway.account_commands import UseAccountLink
+from gateway.commands.accounts import UseAccountLink
 from gateway.web.access import form_of, read
 from gateway.web.auth import SHORTEST_PASSWORD, csrf_matches, csrf_token, hash_password, new_token, token_hash
 from gateway.web.deps import DEPS

@@ -8,8 +8,8 @@ from aiohttp import web
 from itsdangerous import BadData, URLSafeTimedSerializer
 from yarl import URL
 
-from gateway.account_commands import UseSecondFactor
 from gateway.commands import CommandRefused, SaveSession
+from gateway.commands.accounts import UseSecondFactor
 from gateway.web import second_factor
 from gateway.web.access import IDENTITY, form_of, identify, read
 from gateway.web.auth import (

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from gateway.subscription_commands import ResumeSubscription
+from gateway.commands.subscriptions import ResumeSubscription
 from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api.present import answer
 from gateway.web.deps import DEPS

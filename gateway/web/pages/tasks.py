@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from aiohttp import web
 
-from gateway.desk_commands import CancelBooking, SettleTask
+from gateway.commands.desk import CancelBooking, SettleTask
 from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api import present
 from gateway.web.deps import DEPS

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gateway.case_commands import DropView, SaveView
+from gateway.commands.cases import DropView, SaveView
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api import present

@@ -1,6 +1,6 @@
 """Commands about staff accounts; see ``gateway.commands``. Secrets arrive hashed or encrypted, never as they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -102,6 +102,38 @@ class DropApiToken:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class SaveUser:
+    """Create a user or set their password and role."""
+
+    name: str
+    password_hash: str
+    role: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSession:
+    """Log a user in; or out, with ``expires_at`` None."""
+
+    token_hash: str
+    user_name: str
+    expires_at: datetime | None
+    browser: str | None = None
+    """Its User-Agent, for the user to tell sessions apart; likewise where it came from."""
+    address: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SaveApiToken:
+    """Store a hashed API token."""
+
+    token_hash: str
+    name: str
+    role: str
+    by: str
+
+
 AccountCommand = (
     OpenAccountLink
     | UseAccountLink
@@ -113,4 +145,7 @@ AccountCommand = (
     | SetRole
     | SetDisabled
     | DropApiToken
+    | SaveUser
+    | SaveSession
+    | SaveApiToken
 )

@@ -1,101 +1,10 @@
-"""What changes the store besides devices: people, providers and timers. Each is an input of the one writer.
+"""Messages to the customer and from the customer, and what providers say of them. See ``gateway.commands``."""
 
-The web, the outbox and the scheduler submit commands and wait for the commit; they never edit rows themselves.
-``by`` is the user's name, ``customer`` for the customer's own page, or the part of the gateway that acts.
-"""
-
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from device_models.purpose import Purpose
-from gateway.account_commands import AccountCommand
-from gateway.case_commands import CaseCommand
-from gateway.desk_commands import DeskCommand
-from gateway.enrolment_commands import EnrolmentCommand
-from gateway.help_desk_commands import HelpDeskCommand
-from gateway.offer_commands import OfferCommand
-from gateway.people_commands import PeopleCommand
-from gateway.subscription_commands import SubscriptionCommand
 from notifiers.errors import Because
-from rules.response.silence import Weekly
-
-
-class CommandRefused(Exception):
-    """Nothing was changed; the message says why and what to do instead. Its catcher shows it (409)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledge:
-    """An agent has seen the case and takes it on; ``assignee`` defaults to them."""
-
-    case_id: int
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Assign:
-    """Hand the case to ``assignee``, None to nobody."""
-
-    case_id: int
-    assignee: str | None
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddNote:
-    """An internal note, never shown to the customer."""
-
-    case_id: int
-    text: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resolve:
-    """Close the case; ``tell_customer`` sends the closing notice if they had been told of the fault."""
-
-    case_id: int
-    by: str
-    resolution: str = ""
-    tell_customer: bool = True
-    cause: str = ""
-    """What it was: an id of the rule's list of causes, or words."""
-    fix: str = ""
-    """What mended it, likewise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reopen:
-    """Open a resolved case again."""
-
-    case_id: int
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class GiveVerdict:
-    """Say whether a case was real. ``by`` is ``customer`` for "this was wrong" on their page; staff overrule it.
-
-    Its result is the verdict that stood before, for undo.
-    """
-
-    case_id: int
-    verdict: Literal["real", "false_alarm", "duplicate"] | None
-    """None takes the verdict back."""
-    by: str
-    duplicate_of: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeWouldBe:
-    """Say whether a case that a rule in shadow would have opened would have been real; result as ``GiveVerdict``."""
-
-    transition_id: int
-    """Of the firing that would have opened it."""
-    verdict: Literal["real", "false_alarm", "duplicate"] | None
-    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,52 +55,6 @@ class Hold:
     on: bool
     by: str
     discard: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CreateSilence:
-    """Mute alerts for a time; all that is given must match. Its result is the silence's number."""
-
-    by: str
-    reason: str
-    ends_at: datetime
-    starts_at: datetime | None = None
-    """None: now."""
-    device_id: str | None = None
-    site: str | None = None
-    profile: str | None = None
-    customer_id: str | None = None
-    rule: str | None = None
-    weekly: Weekly | None = None
-    """A maintenance window: it mutes at these hours of each week only."""
-    safety: bool = False
-    """Mute alerts about safety too."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndSilence:
-    """End a silence before its time; faults that it withheld and that are still there open their cases."""
-
-    silence_id: int
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetChanges:
-    """Drop what changed about devices, and who was counted as failing alike, from before a time."""
-
-    before: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class EndStorm:
-    """What a storm holds opens its cases now, or stays under the one case as an incident (``merge``).
-
-    Its result is how many faults that concerns.
-    """
-
-    by: str
-    merge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,115 +268,12 @@ class SettleOutcomes:
     """Learn from messages whose time to be answered is over; its result is how many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """The periodic look at some devices for due services; the scheduler sends the fleet in parts."""
-
-    at: datetime
-    device_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Upsert:
-    """Import records: ``kind`` is devices | customers | shops | offers, ``records`` JSON-ready by id."""
-
-    kind: Literal["devices", "customers", "shops", "offers"]
-    records: tuple[Mapping[str, Any], ...]
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class PutRulesLive:
-    """Swap the rule set; the states of rules that stay are kept."""
-
-    ruleset: Any
-    """A ``Detector``."""
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class PutFilesLive:
-    """Put the rules of these files live, in place of those that the configuration names."""
-
-    files: tuple[tuple[str, str], ...]
-    """(text, filename) of each; empty: those that the configuration names."""
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class RollBackRules:
-    """Put a rule set live that was live before."""
-
-    version: str | None
-    """Or its first letters; None: the one before that in force."""
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class PromoteRule:
-    """Put a rule that is in shadow live, the others as they are."""
-
-    rule: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class SaveUser:
-    """Create a user or set their password and role."""
-
-    name: str
-    password_hash: str
-    role: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class SaveSession:
-    """Log a user in; or out, with ``expires_at`` None."""
-
-    token_hash: str
-    user_name: str
-    expires_at: datetime | None
-    browser: str | None = None
-    """Its User-Agent, for the user to tell sessions apart; likewise where it came from."""
-    address: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SaveApiToken:
-    """Store a hashed API token."""
-
-    token_hash: str
-    name: str
-    role: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetMeta:
-    """Store a small fact of the installation, such as the demo's clock."""
-
-    key: str
-    value: Any = field(default=None)
-
-
-Command = (
-    Acknowledge
-    | Assign
-    | AddNote
-    | Resolve
-    | Reopen
-    | GiveVerdict
-    | JudgeWouldBe
-    | Reply
+MessageCommand = (
+    Reply
     | Approve
     | Discard
     | Resend
     | Hold
-    | CreateSilence
-    | EndSilence
-    | EndStorm
-    | ForgetChanges
     | CustomerWrote
     | StepTried
     | WatchSteps
@@ -523,9 +283,9 @@ Command = (
     | JoinMessage
     | DiscardMessage
     | ForgetUnjoined
+    | ChannelBlocked
     | MailArrived
     | MailBounced
-    | ChannelBlocked
     | ServiceAnswered
     | SetConsent
     | ReceiptArrived
@@ -534,33 +294,4 @@ Command = (
     | SendFailed
     | NoReceipt
     | SettleOutcomes
-    | OfferCommand
-    | Sweep
-    | Upsert
-    | PutRulesLive
-    | PutFilesLive
-    | RollBackRules
-    | PromoteRule
-    | SaveUser
-    | SaveSession
-    | SaveApiToken
-    | AccountCommand
-    | SubscriptionCommand
-    | HelpDeskCommand
-    | SetMeta
-    | PeopleCommand
-    | EnrolmentCommand
-    | DeskCommand
-    | CaseCommand
 )
-
-
-class Commands(Protocol):
-    """Where commands go in; the pipeline is one."""
-
-    async def submit(self, command: Command) -> Any:
-        """Run ``command`` in the next transaction and return its result once that has committed.
-
-        Raises CommandRefused where it cannot be done as things stand.
-        """
-        ...

@@ -1,4 +1,4 @@
-"""What staff do with cases beyond answering: part of ``gateway.commands``, in a module of its own."""
+"""What staff do with cases; see ``gateway.commands``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,68 @@ from datetime import datetime
 from typing import Literal
 
 from device_models.purpose import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """An agent has seen the case and takes it on; ``assignee`` defaults to them."""
+
+    case_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Hand the case to ``assignee``, None to nobody."""
+
+    case_id: int
+    assignee: str | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddNote:
+    """An internal note, never shown to the customer."""
+
+    case_id: int
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Close the case; ``tell_customer`` sends the closing notice if they had been told of the fault."""
+
+    case_id: int
+    by: str
+    resolution: str = ""
+    tell_customer: bool = True
+    cause: str = ""
+    """What it was: an id of the rule's list of causes, or words."""
+    fix: str = ""
+    """What mended it, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Open a resolved case again."""
+
+    case_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveVerdict:
+    """Say whether a case was real. ``by`` is ``customer`` for "this was wrong" on their page; staff overrule it.
+
+    Its result is the verdict that stood before, for undo.
+    """
+
+    case_id: int
+    verdict: Literal["real", "false_alarm", "duplicate"] | None
+    """None takes the verdict back."""
+    by: str
+    duplicate_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +217,13 @@ class DropView:
 
 
 CaseCommand = (
-    Snooze
+    Acknowledge
+    | Assign
+    | AddNote
+    | Resolve
+    | Reopen
+    | GiveVerdict
+    | Snooze
     | WakeCases
     | MergeCase
     | UnmergeCase

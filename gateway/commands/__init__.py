@@ -1,0 +1,283 @@
+"""What changes the store besides devices: people, providers and timers. Each is an input of the one writer.
+
+The web, the outbox and the scheduler submit commands and wait for the commit; they never edit rows themselves.
+``by`` is the user's name, ``customer`` for the customer's own page, or the part of the gateway that acts.
+"""
+
+from typing import Any, Protocol
+
+from gateway.commands.accounts import (
+    AccountCommand,
+    ChangePassword,
+    DropApiToken,
+    DropSecondFactor,
+    EndSessions,
+    OpenAccountLink,
+    SaveApiToken,
+    SaveSession,
+    SaveUser,
+    SetDisabled,
+    SetRole,
+    SetSecondFactor,
+    UseAccountLink,
+    UseSecondFactor,
+)
+from gateway.commands.cases import (
+    Acknowledge,
+    AddNote,
+    Assign,
+    CaseCommand,
+    DeviceCommandSent,
+    DropView,
+    Escalate,
+    GiveVerdict,
+    HandToField,
+    LinkCases,
+    MergeCase,
+    OpenCase,
+    Reopen,
+    Resolve,
+    SaveMacro,
+    SaveView,
+    SendDeviceCommand,
+    Snooze,
+    SplitCase,
+    TickStep,
+    UnmergeCase,
+    WakeCases,
+)
+from gateway.commands.desk import (
+    AnswerSurvey,
+    AskForCall,
+    CancelBooking,
+    ConfirmBooking,
+    DeskCommand,
+    HoldSlot,
+    MuteByCustomer,
+    OfferSlots,
+    SettleTask,
+    UnmuteByCustomer,
+    WishDate,
+)
+from gateway.commands.enrolment import (
+    AnswerCheck,
+    DropAddress,
+    EnrolmentCommand,
+    ForgetChecks,
+    LinkAddress,
+    MakeClaimCodes,
+    MakeLinkCode,
+    RevokeLinks,
+    SaveSettings,
+    SendCheck,
+    StartClaim,
+)
+from gateway.commands.help_desks import HelpDeskCommand, LinkTicket, TicketComment, TicketRead, TicketStatusSet
+from gateway.commands.messages import (
+    Approve,
+    AskLater,
+    ChannelBlocked,
+    CustomerWrote,
+    Discard,
+    DiscardMessage,
+    ForgetUnjoined,
+    HandOver,
+    Hold,
+    JoinMessage,
+    MailArrived,
+    MailBounced,
+    MessageCommand,
+    MessageTagged,
+    MessageTranslated,
+    NoReceipt,
+    ReceiptArrived,
+    Reply,
+    Resend,
+    SendFailed,
+    Sent,
+    ServiceAnswered,
+    SetConsent,
+    SettleOutcomes,
+    StepTried,
+    WatchSteps,
+)
+from gateway.commands.offers import ForgetVisits, OfferCommand, OfferOpened, RedeemOffers, Redemption
+from gateway.commands.people import (
+    EndContact,
+    EraseCustomer,
+    HistoryForgot,
+    LearnDevices,
+    PeopleCommand,
+    ReplaceDevice,
+    SaveContact,
+    TransferDevice,
+)
+from gateway.commands.records import RecordCommand, SetMeta, Upsert
+from gateway.commands.rules import (
+    CreateSilence,
+    EndSilence,
+    EndStorm,
+    ForgetChanges,
+    JudgeWouldBe,
+    PromoteRule,
+    PutFilesLive,
+    PutRulesLive,
+    RollBackRules,
+    RuleCommand,
+    Sweep,
+)
+from gateway.commands.subscriptions import (
+    AdvanceSubscription,
+    OpenSubscription,
+    PutEventAside,
+    ResumeSubscription,
+    SubscriptionCommand,
+    SubscriptionFailed,
+)
+
+__all__ = [
+    "Acknowledge",
+    "AddNote",
+    "AdvanceSubscription",
+    "AnswerCheck",
+    "AnswerSurvey",
+    "Approve",
+    "AskForCall",
+    "AskLater",
+    "Assign",
+    "CancelBooking",
+    "ChangePassword",
+    "ChannelBlocked",
+    "Command",
+    "CommandRefused",
+    "Commands",
+    "ConfirmBooking",
+    "CreateSilence",
+    "CustomerWrote",
+    "DeviceCommandSent",
+    "Discard",
+    "DiscardMessage",
+    "DropAddress",
+    "DropApiToken",
+    "DropSecondFactor",
+    "DropView",
+    "EndContact",
+    "EndSessions",
+    "EndSilence",
+    "EndStorm",
+    "EraseCustomer",
+    "Escalate",
+    "ForgetChanges",
+    "ForgetChecks",
+    "ForgetUnjoined",
+    "ForgetVisits",
+    "GiveVerdict",
+    "HandOver",
+    "HandToField",
+    "HistoryForgot",
+    "Hold",
+    "HoldSlot",
+    "JoinMessage",
+    "JudgeWouldBe",
+    "LearnDevices",
+    "LinkAddress",
+    "LinkCases",
+    "LinkTicket",
+    "MailArrived",
+    "MailBounced",
+    "MakeClaimCodes",
+    "MakeLinkCode",
+    "MergeCase",
+    "MessageTagged",
+    "MessageTranslated",
+    "MuteByCustomer",
+    "NoReceipt",
+    "OfferOpened",
+    "OfferSlots",
+    "OpenAccountLink",
+    "OpenCase",
+    "OpenSubscription",
+    "PromoteRule",
+    "PutEventAside",
+    "PutFilesLive",
+    "PutRulesLive",
+    "ReceiptArrived",
+    "RedeemOffers",
+    "Redemption",
+    "Reopen",
+    "ReplaceDevice",
+    "Reply",
+    "Resend",
+    "Resolve",
+    "ResumeSubscription",
+    "RevokeLinks",
+    "RollBackRules",
+    "SaveApiToken",
+    "SaveContact",
+    "SaveMacro",
+    "SaveSession",
+    "SaveSettings",
+    "SaveUser",
+    "SaveView",
+    "SendCheck",
+    "SendDeviceCommand",
+    "SendFailed",
+    "Sent",
+    "ServiceAnswered",
+    "SetConsent",
+    "SetDisabled",
+    "SetMeta",
+    "SetRole",
+    "SetSecondFactor",
+    "SettleOutcomes",
+    "SettleTask",
+    "Snooze",
+    "SplitCase",
+    "StartClaim",
+    "StepTried",
+    "SubscriptionFailed",
+    "Sweep",
+    "TickStep",
+    "TicketComment",
+    "TicketRead",
+    "TicketStatusSet",
+    "TransferDevice",
+    "UnmergeCase",
+    "UnmuteByCustomer",
+    "Upsert",
+    "UseAccountLink",
+    "UseSecondFactor",
+    "WakeCases",
+    "WatchSteps",
+    "WishDate",
+]
+
+
+class CommandRefused(Exception):
+    """Nothing was changed; the message says why and what to do instead. Its catcher shows it (409)."""
+
+
+Command = (
+    AccountCommand
+    | CaseCommand
+    | DeskCommand
+    | EnrolmentCommand
+    | HelpDeskCommand
+    | MessageCommand
+    | OfferCommand
+    | PeopleCommand
+    | RecordCommand
+    | RuleCommand
+    | SubscriptionCommand
+)
+
+
+class Commands(Protocol):
+    """Where commands go in; the pipeline is one."""
+
+    async def submit(self, command: Command) -> Any:
+        """Run ``command`` in the next transaction and return its result once that has committed.
+
+        Raises CommandRefused where it cannot be done as things stand.
+        """
+        ...
