@@ -11,11 +11,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 
 from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
-from gateway.contact_settings import Caps, Learning, Offers, QuietHours
 from gateway.errors import StartRefused
 from gateway.help_desks.settings import HelpDesk
-from gateway.provider_settings import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
-from gateway.section import Section as _Section
+from gateway.settings.contact import Caps, Learning, Offers, QuietHours
+from gateway.settings.providers import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
+from gateway.settings.section import Section as _Section
 from gateway.subscriptions.settings import Subscription
 
 _PREFIX = "GATEWAY_"

@@ -39,8 +39,8 @@ from gateway.data_lock import DataInUse, lock_data
 from gateway.errors import StartRefused
 from gateway.people.registry import Registry, load_registry
 from gateway.pipeline.commit import Committer, Work
-from gateway.rule_files import load_profiles
-from gateway.rule_versions import detector_at_start
+from gateway.rulebook.files import load_profiles
+from gateway.rulebook.versions import detector_at_start
 from gateway.secrets_file import load_secrets
 from gateway.store.store import Store
 from gateway.web.links import LinkSigner

@@ -14,7 +14,6 @@ from device_models.decoders.dispatch import Dispatcher
 from device_models.event import Message, Rejection, TimeSource
 from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from device_models.yaml_lines import InvalidFileError
-from gateway.asking import Asker, make_translator
 from gateway.cases.self_help import articles_of
 from gateway.clock import Clock
 from gateway.commands import PutRulesLive
@@ -31,7 +30,9 @@ from gateway.history import History
 from gateway.history.opening import open_history
 from gateway.history.profiled import ProfiledDecoding
 from gateway.history.recorder import Recorder
-from gateway.inbound_mail import mail_listener
+from gateway.inbound.asking import Asker, make_translator
+from gateway.inbound.lmtp import mail_listener
+from gateway.inbound.mailbox import Mailbox
 from gateway.ingest.broker import EmbeddedBroker
 from gateway.ingest.clocked_log import ClockedLog
 from gateway.ingest.log_stream import EMBEDDED
@@ -41,7 +42,6 @@ from gateway.ingest.server_config import DeviceLogin
 from gateway.ingest.stream import Stream
 from gateway.jobs import Jobs
 from gateway.live import LiveFeed
-from gateway.mailbox import Mailbox
 from gateway.outbox.audit import EVERY as AUDIT_EVERY
 from gateway.outbox.audit import Auditor
 from gateway.outbox.metrics import OutboxMetrics
@@ -53,8 +53,8 @@ from gateway.people.registry import Registry, load_registry
 from gateway.pipeline.commit import Committer, Outcome
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.pipeline import MessageBatch, Pipeline
-from gateway.rule_files import RuleWatcher, load_profiles
-from gateway.rule_versions import detector_at_start
+from gateway.rulebook.files import RuleWatcher, load_profiles
+from gateway.rulebook.versions import detector_at_start
 from gateway.scheduler import Scheduler
 from gateway.secrets_file import load_secrets
 from gateway.status import Status

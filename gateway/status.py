@@ -14,7 +14,7 @@ from gateway.ingest.relay import Relay
 from gateway.ingest.stream import Stream
 from gateway.outbox.wording import fall_backs
 from gateway.pipeline.pipeline import Pipeline
-from gateway.rule_files import RuleWatcher
+from gateway.rulebook.files import RuleWatcher
 from gateway.store import schema
 from gateway.store.store import Store
 

@@ -21,7 +21,7 @@ from gateway.commands.cases import SaveMacro
 from gateway.commands.desk import AskForCall, ConfirmBooking, HoldSlot, OfferSlots
 from gateway.commands.enrolment import MakeClaimCodes
 from gateway.config import Config
-from gateway.rule_files import file_text, rule_paths
+from gateway.rulebook.files import file_text, rule_paths
 from gateway.store import schema
 from tests.gateway.roll_out import roll_out
 from tests.gateway.web_fleet import PASSWORD, Town, link, town

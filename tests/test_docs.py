@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from gateway.cli import app
 from gateway.config import Config, Email, HistorySection, InboundMail, Login, Relay, Twilio, Webhook
-from gateway.provider_settings import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
+from gateway.settings.providers import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -14,7 +14,7 @@ from gateway.config import Config
 from gateway.decoders import build_dispatcher
 from gateway.people.registry import load_registry
 from gateway.pipeline.commit import Committer, Work
-from gateway.rule_files import load_profiles
+from gateway.rulebook.files import load_profiles
 from gateway.store import dialect, schema
 from gateway.store.store import Store
 from gateway.web.links import LinkSigner

@@ -10,7 +10,7 @@ from device_models.registry import Device, Shop
 from gateway.bench.fleet import Fleet, device_id
 from gateway.config import Config
 from gateway.decoders import build_dispatcher
-from gateway.rule_files import load_profiles
+from gateway.rulebook.files import load_profiles
 from rules.detect import Detector
 from rules.inputs import DeviceContext
 from rules.kinds.geofence import GeofenceRule

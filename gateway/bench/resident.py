@@ -18,7 +18,7 @@ from gateway.bench.fleet import RULES, Fleet
 from gateway.config import Config
 from gateway.decoders import build_dispatcher
 from gateway.pipeline.states import States
-from gateway.rule_files import load_profiles
+from gateway.rulebook.files import load_profiles
 from rules.detect import Detector
 from rules.inputs import DeviceContext
 from rules.schema import merge_rules

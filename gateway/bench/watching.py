@@ -9,7 +9,7 @@ from device_models.event import Message, Rejection
 from device_models.purpose import Purpose
 from gateway.config import Config
 from gateway.decoders import build_dispatcher
-from gateway.rule_files import load_profiles, make_detector
+from gateway.rulebook.files import load_profiles, make_detector
 from rules.evaluator import Fact
 from rules.inputs import DeviceContext, Sweep, acts_at
 from rules.state import DeviceState

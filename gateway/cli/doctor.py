@@ -99,7 +99,7 @@ def _decoders(config: Config) -> Iterator[Finding]:
 
 def _rules(config: Config) -> Iterator[Finding]:
     from device_models.yaml_lines import InvalidFileError
-    from gateway.rule_files import load_profiles, load_rules
+    from gateway.rulebook.files import load_profiles, load_rules
 
     try:
         profiles, rules = load_profiles(config), load_rules(config)
@@ -138,7 +138,7 @@ def _providers(config: Config) -> Iterator[Finding]:
 def _mailbox(config: Config) -> Iterator[Finding]:
     if config.notifiers.mailbox is None:
         return
-    from gateway.mailbox import MailboxAddress
+    from gateway.inbound.mailbox import MailboxAddress
 
     url = config.notifiers.mailbox.url.get_secret_value()
     yield from _try(lambda: f"notifiers.mailbox: {MailboxAddress.parse(url).host} will be read by IMAP")

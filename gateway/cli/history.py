@@ -25,7 +25,7 @@ from gateway.errors import StartRefused
 from gateway.history import History, HistoryError, Sample
 from gateway.people.registry import Registry, load_registry
 from gateway.replay import open_recorded
-from gateway.rule_files import load_profiles
+from gateway.rulebook.files import load_profiles
 from gateway.store.store import Store
 
 app = typer.Typer(help="Bring recorded samples into the history.", no_args_is_help=True)

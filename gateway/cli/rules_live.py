@@ -14,13 +14,13 @@ from gateway.cli.rules_read import checked
 from gateway.commands import CommandRefused, PromoteRule, PutFilesLive, RollBackRules
 from gateway.config import Config, ConfigError
 from gateway.errors import StartRefused
-from gateway.rule_files import rule_paths
-from gateway.shadow_rules import trial_lines
+from gateway.rulebook.files import rule_paths
+from gateway.rulebook.shadow import trial_lines
 from rules.migration import Difference, differences
 from rules.schema import RuleSet
 
 if TYPE_CHECKING:
-    from gateway.rule_versions import RuleVersion
+    from gateway.rulebook.versions import RuleVersion
 
 Files = Annotated[
     list[Path] | None,
@@ -145,7 +145,7 @@ def _difference(difference: Difference, before: RuleSet, after: RuleSet) -> list
 
 
 def _versions(config: Config) -> "list[RuleVersion]":
-    from gateway.rule_versions import live_versions
+    from gateway.rulebook.versions import live_versions
     from gateway.store.store import Store
 
     with plain_errors(StartRefused, OSError):

@@ -9,7 +9,7 @@ import typer
 from device_models.profile import DeviceProfile
 from device_models.yaml_lines import FileError, InvalidFileError
 from gateway.cli.options import read_config
-from gateway.rule_files import load_profiles
+from gateway.rulebook.files import load_profiles
 from rules.check import check_rules
 from rules.schema import RuleSet, merge_rules
 

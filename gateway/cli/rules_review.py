@@ -13,8 +13,8 @@ from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
 from gateway.clock import Clock
 from gateway.config import ConfigError
 from gateway.errors import StartRefused
-from gateway.rule_review import RuleReview, review
-from gateway.shadow_rules import trial_lines
+from gateway.rulebook.review import RuleReview, review
+from gateway.rulebook.shadow import trial_lines
 
 _MOST_SHOWN = 20
 
@@ -32,8 +32,8 @@ def review_rules(
     Rules in shadow are listed with the cases there would have been, their customers and the hours of the day (UTC).
     """
     from gateway.people.registry import load_registry
-    from gateway.rule_files import load_profiles
-    from gateway.rule_versions import detector_at_start
+    from gateway.rulebook.files import load_profiles
+    from gateway.rulebook.versions import detector_at_start
     from gateway.store.store import Store
 
     with plain_errors(ConfigError, StartRefused, InvalidFileError, OSError, ValueError):

@@ -20,7 +20,7 @@ from gateway.clock import Clock
 from gateway.config import Config, ConfigError
 from gateway.errors import StartRefused
 from gateway.history import HistoryError
-from gateway.rule_files import load_profiles, load_rules
+from gateway.rulebook.files import load_profiles, load_rules
 from rules.base import BaseRule
 from rules.kinds.condition import ConditionRule
 from rules.rule_edit import NotEditable, with_settings
@@ -120,8 +120,8 @@ def _answer(
     keep: float,
     favour: Favour,
 ) -> Answer:
+    from gateway.rulebook.suggesting import episodes_of, read_lesson
     from gateway.store.store import Store
-    from gateway.suggesting import episodes_of, read_lesson
 
     answer = Answer(rule.id)
     if not isinstance(rule, ConditionRule):

@@ -42,7 +42,7 @@ def explain(
 ) -> None:
     """Say where each rule stands on a device and why: what it saw, what was missing, what withheld it."""
     from gateway.people.registry import load_registry
-    from gateway.rule_files import load_profiles
+    from gateway.rulebook.files import load_profiles
     from gateway.store.store import Store
     from gateway.web.why import standings
 
@@ -81,11 +81,11 @@ def explain(
 def _explained(
     config: Config, store: "Store", registry: "Registry", device_id: str, at: datetime | None
 ) -> Sequence[Mapping[str, Any]]:
-    from gateway.explaining import explain_past, outcomes_of
     from gateway.pipeline.explaining import explain_device
     from gateway.replay import open_recorded
-    from gateway.rule_files import load_profiles
-    from gateway.rule_versions import detector_at_start
+    from gateway.rulebook.explaining import explain_past, outcomes_of
+    from gateway.rulebook.files import load_profiles
+    from gateway.rulebook.versions import detector_at_start
 
     profiles = load_profiles(config)
     if at is None:

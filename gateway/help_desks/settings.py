@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from gateway.section import Section
+from gateway.settings.section import Section
 
 
 class HelpDesk(Section):

@@ -11,7 +11,6 @@ from device_models.event import Event, EventKind, Message, Rejection, Tick
 from device_models.profile import GENERIC
 from device_models.registry import Device
 from gateway import commands as c
-from gateway import rule_versions
 from gateway.cases import (
     agent,
     desk,
@@ -51,7 +50,8 @@ from gateway.people.registry import upsert_records
 from gateway.pipeline import enrolling, owners
 from gateway.pipeline.rejections import UnknownDevice, count_unknown_devices, record_rejections
 from gateway.pipeline.states import without_timers
-from gateway.shadow_rules import with_trials
+from gateway.rulebook import versions as rule_versions
+from gateway.rulebook.shadow import with_trials
 from gateway.store import schema
 from gateway.subscriptions import record as subscriptions
 from gateway.transaction import Transaction

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.section import Section
+from gateway.settings.section import Section
 from notifiers.transports.webhook import secret_key
 
 

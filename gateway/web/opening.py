@@ -13,7 +13,6 @@ from gateway.cases.self_help import help_of_case
 from gateway.clock import Clock
 from gateway.commands import Commands
 from gateway.config import Config
-from gateway.explaining import explain_past
 from gateway.help_desks.hook import HelpDeskHook
 from gateway.history import History
 from gateway.live import LiveFeed
@@ -23,6 +22,7 @@ from gateway.outbox.transports import make_callback_readers, push_key
 from gateway.people.registry import Registry
 from gateway.pipeline.commit import Committer
 from gateway.pipeline.explaining import explain_device
+from gateway.rulebook.explaining import explain_past
 from gateway.store.store import Store
 from gateway.web.deps import SimulatorControl, WebDeps
 from gateway.web.links import LinkSigner

@@ -15,10 +15,10 @@ from gateway.cli.rules import app
 from gateway.commands import CreateSilence, Upsert
 from gateway.config import Config, load_config
 from gateway.control import submit_command
-from gateway.explaining import explain_past
 from gateway.history import Sample
 from gateway.history.embedded import EmbeddedHistory
 from gateway.people.registry import load_registry
+from gateway.rulebook.explaining import explain_past
 from tests.gateway.making import FREEZER, T0, TOO_WARM, gateway
 
 NOW = datetime.now(UTC).replace(microsecond=0)

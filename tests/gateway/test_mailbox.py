@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.errors import StartRefused
-from gateway.mailbox import MailboxAddress
+from gateway.inbound.mailbox import MailboxAddress
 
 
 def test_a_url_names_server_user_and_folder() -> None:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 from device_models.yaml_lines import InvalidFileError
 from gateway.cli import app
 from gateway.config import load_config
-from gateway.rule_files import load_profiles, load_rules
+from gateway.rulebook.files import load_profiles, load_rules
 from tests.servers import free_port
 
 

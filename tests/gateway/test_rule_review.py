@@ -12,7 +12,7 @@ from device_models.profile import GENERIC
 from gateway import commands as c
 from gateway.cli.rules import app
 from gateway.people.registry import load_registry
-from gateway.rule_review import RuleReview, review
+from gateway.rulebook.review import RuleReview, review
 from gateway.store import schema
 from tests.gateway.making import FREEZER, T0, TOO_WARM, Gateway, gateway
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 from gateway.cli.rules import app
 from gateway.commands import CommandRefused, PutFilesLive, PutRulesLive, RollBackRules
 from gateway.config import load_config
-from gateway.rule_files import load_profiles
-from gateway.rule_versions import detector_at_start, live_at, live_versions, rules_as_written, ruleset_of
+from gateway.rulebook.files import load_profiles
+from gateway.rulebook.versions import detector_at_start, live_at, live_versions, rules_as_written, ruleset_of
 from gateway.store import schema
 from gateway.store.rule_sets import rule_sets
 from gateway.store.store import Store

@@ -13,8 +13,8 @@ from gateway.cli.rules import app
 from gateway.clock import Clock
 from gateway.history import Sample
 from gateway.history.embedded import EmbeddedHistory
+from gateway.rulebook.suggesting import episodes_of
 from gateway.store import schema
-from gateway.suggesting import episodes_of
 from tests.gateway.making import T0, Gateway, gateway
 
 RULES = """\

@@ -8,7 +8,7 @@ import pytest
 
 from gateway import commands as c
 from gateway.cases.verdicts import count_by_rule, verdict_of
-from gateway.shadow_rules import Trial, trial_lines, trials
+from gateway.rulebook.shadow import Trial, trial_lines, trials
 from gateway.store import schema
 from gateway.store.verdicts import verdicts
 from rules.precision import Verdicts

@@ -36,7 +36,6 @@ from gateway.commands import (
 )
 from gateway.config import Config
 from gateway.decoders import build_dispatcher
-from gateway.explaining import explain_past
 from gateway.history import Sample
 from gateway.history.embedded import EmbeddedHistory
 from gateway.live import LiveFeed
@@ -46,7 +45,8 @@ from gateway.outbox.transports import make_callback_readers
 from gateway.people.registry import Registry, load_registry
 from gateway.pipeline.commit import Committer, Outcome, Work
 from gateway.pipeline.explaining import explain_device
-from gateway.rule_files import load_profiles, load_rules
+from gateway.rulebook.explaining import explain_past
+from gateway.rulebook.files import load_profiles, load_rules
 from gateway.store import schema
 from gateway.store.store import Store
 from gateway.web.app import create_app

@@ -84,7 +84,7 @@ def test_a_condition_that_can_be_both_is_left_in_peace(when: str) -> None:
 
 def test_what_comes_with_the_product_needs_no_warning() -> None:
     from gateway.config import Config
-    from gateway.rule_files import load_profiles
+    from gateway.rulebook.files import load_profiles
 
     files = Path(str(resources.files("rules") / "examples")).glob("*.yaml")
     rules = merge_rules((path.read_text("utf-8"), path.name) for path in files)

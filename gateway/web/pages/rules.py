@@ -13,8 +13,8 @@ from device_models.duration import parse_duration
 from device_models.localized import in_language
 from gateway.cases.verdicts import count_by_rule
 from gateway.commands import JudgeWouldBe, PromoteRule
-from gateway.rule_review import RuleReview, review
-from gateway.shadow_rules import LOOK_BACK, Trial, trials
+from gateway.rulebook.review import RuleReview, review
+from gateway.rulebook.shadow import LOOK_BACK, Trial, trials
 from gateway.store.schema import cases
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, is_api, read, wants_json

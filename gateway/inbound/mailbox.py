@@ -24,7 +24,7 @@ from imapclient.exceptions import IMAPClientError, LoginError
 from gateway.clock import Clock
 from gateway.commands import CommandRefused, Commands, SetMeta
 from gateway.errors import StartRefused
-from gateway.inbound_mail import LARGEST_MAIL, command_of
+from gateway.inbound.lmtp import LARGEST_MAIL, command_of
 from gateway.store import schema
 from gateway.store.store import Store
 from notifiers.inbound_mail import read_mail

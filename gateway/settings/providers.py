@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from gateway.section import Section
+from gateway.settings.section import Section
 
 
 class Telegram(Section):

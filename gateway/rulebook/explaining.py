@@ -16,7 +16,7 @@ from gateway.config import Config
 from gateway.history import History
 from gateway.people.registry import Registry
 from gateway.replay import replay
-from gateway.rule_versions import detector_at_start, live_at
+from gateway.rulebook.versions import detector_at_start, live_at
 from gateway.store import schema
 from gateway.store.store import Store
 from rules.backtest import Backtest

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose
 from device_models.registry import check_quiet_hours
-from gateway.section import Section
+from gateway.settings.section import Section
 
 
 class Learning(Section):

@@ -16,7 +16,7 @@ from device_models.registry import Shop
 from device_models.yaml_lines import InvalidFileError
 from gateway.commands import CommandRefused
 from gateway.config import Config
-from gateway.rule_files import load_rules, make_detector
+from gateway.rulebook.files import load_rules, make_detector
 from gateway.store.rule_sets import rule_sets
 from gateway.store.store import Store
 from gateway.transaction import Transaction

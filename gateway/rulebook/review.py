@@ -13,7 +13,7 @@ from device_models.event import rfc3339
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.registry import Device
 from gateway.cases.verdicts import count_by_rule
-from gateway.shadow_rules import Trial, trials
+from gateway.rulebook.shadow import Trial, trials
 from gateway.store import schema
 from gateway.store.rule_sets import rule_sets
 from gateway.store.verdicts import verdicts

@@ -1,0 +1,1 @@
+"""How customers' words come in by mail, and what is asked of services outside about them."""
