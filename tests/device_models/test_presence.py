@@ -40,6 +40,11 @@ def test_a_will_is_no_sign_of_life() -> None:
     assert after(said(0), said(9, False)).last_heard_at == T0
 
 
+def test_an_offline_word_of_the_same_moment_is_news_and_an_earlier_one_is_not() -> None:
+    assert after(said(5), said(5, False)).online is False
+    assert after(said(5), said(4, False)).online is True
+
+
 def test_the_first_offline_word_counts_since_when() -> None:
     assert after(said(0), said(5, False), said(7, False)).offline_since == T0 + timedelta(seconds=5)
 

@@ -179,6 +179,13 @@ def test_a_backlog_within_lateness_gives_the_same_cases_in_any_order(values: lis
     assert [(state, minute) for _, state, minute in told(backlog)] == [(s, m) for _, s, m in told(live)]
 
 
+def test_what_is_older_than_the_newest_by_lateness_is_waited_for_no_longer() -> None:
+    made = detector("{id: warm, kind: condition, when: temperature > -12}", profile=PATIENT)
+    for newest, expected in ((29, []), (30, [("warm", "firing", 0)])):
+        said = [temperature(0, -5), temperature(newest, -18, arrives=10)]
+        assert told(made.run(context(profile=PATIENT), DeviceState(), said)[1]) == expected
+
+
 def test_held_events_survive_a_restart_and_are_let_go_by_a_tick() -> None:
     made = detector("{id: warm, kind: condition, when: temperature > -12}", profile=PATIENT)
     device = context(profile=PATIENT)

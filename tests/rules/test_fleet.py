@@ -105,6 +105,12 @@ def test_what_happened_longer_ago_than_the_window_does_not_count() -> None:
     assert "incident" in {kind for kind, _ in opened(play(world(), *five()[:4], warm(4, 55), until=120))}
 
 
+def test_the_part_of_time_in_which_the_window_begins_counts_as_a_whole() -> None:
+    # A window of an hour has 32 parts of 112.5 s; the first four failed in the one that begins at T0.
+    assert "incident" in {kind for kind, _ in opened(play(world(), *five()[:4], warm(4, 61.8), until=120))}
+    assert "incident" not in {kind for kind, _ in opened(play(world(), *five()[:4], warm(4, 61.9), until=120))}
+
+
 def test_cases_that_were_open_already_join_and_who_was_told_is_not_told_again() -> None:
     in_world = world()
     play(in_world, *five()[:4], until=10)

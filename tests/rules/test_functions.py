@@ -45,6 +45,12 @@ def test_an_age_fires_by_a_timer_when_no_further_message_comes() -> None:
     assert states('door_open && age("door_open") > duration("30m")', said, 500) == [("firing", 35)]
 
 
+def test_of_two_ages_in_one_condition_each_has_its_timer() -> None:
+    said = [status(0, {"door_open": True, "state": "a"})]
+    both = 'age("door_open") >= duration("10m") && age("state") >= duration("20m")'
+    assert states(both, said, 60) == [("firing", 20)]
+
+
 def test_a_value_that_changes_begins_its_age_anew_and_one_that_is_repeated_does_not() -> None:
     said = [status(m, {"state": s}) for m, s in ((0, "a"), (8, "a"), (9, "b"), (15, "b"))]
     assert states('age("state") >= duration("10m")', said, 60) == [("firing", 19)]

@@ -161,6 +161,18 @@ def test_zero_degrees_north_and_east_is_no_place() -> None:
     assert "without a fix" in state.unsampled["zone"].reason
 
 
+@pytest.mark.parametrize(("latitude", "longitude"), [(51.48, 0.0), (0.0, 36.8)], ids=["Greenwich", "equator"])
+def test_a_place_on_the_prime_meridian_or_the_equator_is_one(latitude: float, longitude: float) -> None:
+    circle = f"{{latitude: {latitude}, longitude: {longitude}, radius_m: 200}}"
+    rule = f"{{id: zone, kind: geofence, circle: {circle}, on: enter}}"
+    near, there = Position(latitude or 0.01, longitude or 0.01), Position(latitude, longitude)
+    come = [
+        Event("f1", EventKind.LOCATION, at(m), at(m), TimeSource.DEVICE, "native", position=position)
+        for m, position in enumerate((near, near, there, there))
+    ]
+    assert told(found(rule, come)) == [("zone", "firing", 3)]
+
+
 # ---- passing through
 
 

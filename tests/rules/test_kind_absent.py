@@ -59,6 +59,14 @@ def test_offline_words_do_not_resolve() -> None:
     assert told(facts) == [("silent", "firing", 15)]
 
 
+def test_an_offline_word_from_before_the_last_sign_of_life_changes_nothing() -> None:
+    state, facts = DETECTOR.run(context(), DeviceState(), [temperature(0, -18), temperature(5, -18)], until=at(30))
+    assert told(facts) == [("silent", "firing", 20)]
+    state, facts = DETECTOR.run(context(), state, [lwt(4)])
+    assert (facts, state.presence.online) == ([], True)
+    assert told(DETECTOR.run(context(), state, [temperature(31, -18)])[1]) == [("silent", "resolved", 31)]
+
+
 def test_a_late_backlog_is_a_sign_of_life() -> None:
     facts = facts_of(DETECTOR, [temperature(0, -18), temperature(-5, -18, arrives=30)], until=40)
     assert told(facts) == [("silent", "firing", 15), ("silent", "resolved", 30)]

@@ -111,6 +111,10 @@ def test_a_single_fix_completes_its_dwell_when_no_further_message_comes() -> Non
     assert walk.wait(60).told == [("mitte", None)]
 
 
+def test_without_a_dwell_the_first_fix_inside_counts_at_once() -> None:
+    assert Walk(ProximityRule(id="near-shop", dwell=timedelta(0))).go(fix(0, 40)).told == [("mitte", None)]
+
+
 def test_between_the_radius_and_the_margin_beyond_it_an_approach_goes_on() -> None:
     # 150 m and a fifth of it; what the accuracy of 10 m leaves open does not end it either.
     assert Walk().go(fix(0, 50), fix(30, 185)).wait(60).told == [("mitte", None)]

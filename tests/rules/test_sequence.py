@@ -104,6 +104,12 @@ def test_of_a_silent_device_nobody_knows_what_followed() -> None:
     assert told(found(MISSING, alive, until=300)) == [("dead", "firing", 42)]
 
 
+@pytest.mark.parametrize(("minute", "fires"), [(26.9, False), (27, True)])
+def test_a_word_tells_what_did_not_follow_for_three_reporting_intervals(minute: float, fires: bool) -> None:
+    events = [said(0, "dc"), said(10, "D"), said(12, "d"), said(minute, "c")]
+    assert bool(found(MISSING, events, until=300)) is fires
+
+
 def test_it_resolves_when_it_follows_after_all_and_fires_once_an_episode() -> None:
     events = [said(0, "dc"), said(10, "D"), said(12, "d"), *regularly("c", 15, 50), said(50, "D"), said(51, "d")]
     facts = found(MISSING, [*events, *regularly("c", 55, 100), said(100, "C"), *regularly("c", 105, 120)])
@@ -149,6 +155,11 @@ def test_the_end_of_the_time_belongs_to_it(minute: float, fires: bool) -> None:
 )
 def test_this_is_no_sequence(events: list[Event]) -> None:
     assert not found(FOLLOWS, events, until=60)
+
+
+def test_what_a_new_device_says_first_of_a_field_did_not_become_so_just_then() -> None:
+    assert not found(FOLLOWS, [said(0, "dP"), said(1, "D"), said(2, "C")], until=60)
+    assert found(FOLLOWS, [said(0, "dP"), said(1, "D"), said(2, "c"), said(3, "C")])
 
 
 def test_the_time_runs_from_the_last_beginning() -> None:
