@@ -32,6 +32,8 @@ class Decoded:
     """In the order in which the device said them; empty: understood, nothing to say."""
     note: str | None = None
     """What a person who wonders should know: why there is no event, which value was left out, whose clock was wrong."""
+    hub: str | None = None
+    """The device that published it for others, such as a Zigbee bridge; None: a device that speaks for itself."""
 
 
 class Decoder(Protocol):

@@ -24,7 +24,7 @@ from device_models.decoders.payload import (
 from device_models.decoders.protocol import DecodeContext, Decoded
 from device_models.decoders.stamp import observe
 from device_models.decoders.topics import below_base
-from device_models.decoders.zigbee2mqtt_bridge import decode_bridge
+from device_models.decoders.zigbee2mqtt_bridge import bridge_of, decode_bridge
 from device_models.decoders.zigbee2mqtt_units import units_of
 from device_models.event import Event, EventKind, Message, Rejection, TimeSource, Value
 
@@ -42,7 +42,8 @@ class Zigbee2MQTT:
     def decode(self, message: Message, context: DecodeContext) -> Decoded | Rejection:
         """See ``Decoder.decode``."""
         try:
-            return _decode(message, context)
+            decoded = _decode(message, context)
+            return Decoded(decoded.events, decoded.note, bridge_of(_levels(message, context)[0]))
         except UnusableError as error:
             return Rejection.of(message, str(error))
 
@@ -50,8 +51,12 @@ class Zigbee2MQTT:
 decoder = Zigbee2MQTT()
 
 
+def _levels(message: Message, context: DecodeContext) -> tuple[str, list[str]]:
+    return below_base(message.topic, context.topic_filter, "zigbee2mqtt")
+
+
 def _decode(message: Message, context: DecodeContext) -> Decoded:
-    beginning, levels = below_base(message.topic, context.topic_filter, "zigbee2mqtt")
+    beginning, levels = _levels(message, context)
     if not levels or not all(levels):
         raise UnusableError("topic: is not of the form zigbee2mqtt/<friendly name>")
     if levels[0] == "bridge":

@@ -34,13 +34,18 @@ _INFO = ("version", "commit", "coordinator", "network", "log_level", "permit_joi
 _LOUD = ("warning", "warn", "error")
 
 
+def bridge_of(beginning: str) -> str:
+    """Return the id of the bridge whose devices' ids begin with ``beginning``, ``""`` or ``base/``."""
+    return f"{beginning or 'zigbee2mqtt/'}bridge"
+
+
 def decode_bridge(beginning: str, topic: str, message: Message, context: DecodeContext) -> Decoded:
     """Read a message of the bridge.
 
     ``beginning`` is what ids begin with, ``""`` or ``base/``; ``topic`` is what follows ``bridge/``.
     Raises UnusableError.
     """
-    bridge_id = checked_device_id(f"{beginning or 'zigbee2mqtt/'}bridge")
+    bridge_id = checked_device_id(bridge_of(beginning))
     head, _, rest = topic.partition("/")
     if head == "request":
         return _request(bridge_id, rest, message)

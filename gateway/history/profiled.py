@@ -6,6 +6,7 @@ from device_models.event import Event, Message, Rejection
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.reading import FieldReader
 from gateway.decoded_once import Decode
+from gateway.hubs import of_its_hub
 from gateway.people.registry import Registry
 
 
@@ -20,7 +21,7 @@ class ProfiledDecoding:
 
     def __call__(self, message: Message) -> Sequence[Event] | Rejection:
         """Return the events of registered devices, or the reason why the message has none."""
-        decoded = self._decode(message)
+        decoded = of_its_hub(message, self._decode(message), self._registry.devices)
         if isinstance(decoded, Rejection):
             return decoded
         return [self._read(event) for event in decoded.events if event.device_id in self._registry.devices]

@@ -37,6 +37,7 @@ from gateway.commands.offers import ForgetVisits, OfferOpened, RedeemOffers
 from gateway.commands.people import PeopleCommand
 from gateway.commands.subscriptions import SubscriptionCommand
 from gateway.help_desks import record as help_desks
+from gateway.hubs import of_its_hub
 from gateway.offers.forgetting import forget_visits
 from gateway.offers.redeem import note_opened, redeem
 from gateway.outbox import hand_over as outbox
@@ -90,7 +91,7 @@ class Batch:
         rejections = list(quarantined)
         decoded: list[tuple[Message, Event]] = []
         for message in messages:
-            answer = self._owner.decode(message)
+            answer = of_its_hub(message, self._owner.decode(message), self._tx.registry.devices)
             if isinstance(answer, Rejection):
                 rejections.append(answer)
             else:

@@ -3,8 +3,14 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from device_models.event import Message
+import pytest
+
+from device_models.event import Message, Rejection
 from gateway.commands import Upsert
+from gateway.config import DecoderSection
+from gateway.decoders import build_dispatcher
+from gateway.history.profiled import ProfiledDecoding
+from gateway.people.registry import load_registry
 from gateway.pipeline.commit import Work
 from gateway.store import schema
 from gateway.web.queries import devices
@@ -42,6 +48,55 @@ def presence(made: Gateway, device_id: str) -> DevicePresence:
         line = devices.one(connection, device_id)
         assert line is not None
         return presence_of(connection, line)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "about"),
+    [
+        ("zigbee2mqtt/b/zigbee2mqtt/freezer", '{"temperature": 4}', "b/zigbee2mqtt/freezer"),
+        ("zigbee2mqtt/b/zigbee2mqtt/freezer/availability", "offline", "b/zigbee2mqtt/freezer"),
+        (
+            "zigbee2mqtt/bridge/event",
+            '{"type": "device_leave", "data": {"friendly_name": "b/zigbee2mqtt/freezer"}}',
+            "b/zigbee2mqtt/freezer",
+        ),
+        ("zigbee2mqtt/b/zigbee2mqtt/bridge/availability", "offline", "b/zigbee2mqtt/bridge"),
+    ],
+)
+def test_a_bridge_cannot_speak_for_what_hangs_on_another(
+    store_url: str, tmp_path: Path, topic: str, payload: str, about: str
+) -> None:
+    other = "b/zigbee2mqtt/bridge"
+    zigbee = {"zigbee2mqtt": DecoderSection(topics=("zigbee2mqtt/#", "+/zigbee2mqtt/#"))}
+    decode = build_dispatcher(zigbee).decode
+    with gateway(store_url, tmp_path, rules=RULES, records=False, decode=decode) as made:
+        fleet(made)
+        behind = {"id": "b/zigbee2mqtt/freezer", "profile": "freezer", "customer_id": "ana", "hub": other}
+        made.submit(Upsert("devices", (behind, {"id": other, "customer_id": "ana"}), by="test"))
+        own = [
+            said("b/zigbee2mqtt/freezer", '{"temperature": -18}', 1, 8),
+            said("b/zigbee2mqtt/bridge/state", '{"state": "online"}', 1, 9),
+        ]
+        assert (made.deliver(own).rejected, presence(made, about).state) == (0, "online")
+        assert made.deliver([said(topic, payload, 2, 10)]).rejected == 1
+        [rejection] = made.rows(schema.rejections)
+        assert rejection["reason"].startswith(
+            f"device '{about}' is registered below the hub '{other}', but '{BRIDGE}' spoke for it"
+        )
+        assert presence(made, about).state == "online"
+        # Nor does it come into the history.
+        with made.store.read() as connection:
+            history = ProfiledDecoding(decode, load_registry(connection), {})
+        assert isinstance(history(said(topic, payload, 2, 10)), Rejection)
+        assert made.deliver([said("zigbee2mqtt/sensor-1", '{"temperature": -18}', 3, 11)]).rejected == 0
+
+
+def test_a_hub_that_is_no_bridge_says_nothing_against_one(store_url: str, tmp_path: Path) -> None:
+    with gateway(store_url, tmp_path, rules=RULES, records=False) as made:
+        behind = ({"id": "s1", "profile": "freezer", "hub": "router-7"}, {"id": "s2", "profile": "freezer"})
+        made.submit(Upsert("devices", behind, by="test"))
+        outcome = made.deliver([said(f"zigbee2mqtt/s{n}", '{"temperature": -18}', 0, n) for n in (1, 2)])
+        assert (outcome.events, outcome.rejected) == (2, 0)
 
 
 def test_a_bridge_that_goes_takes_its_sensors_into_one_case(store_url: str, tmp_path: Path) -> None:
