@@ -35,6 +35,8 @@ EVENT_FIELD = "code"
 """Where an error event carries its code, whatever the profile's statuses call theirs."""
 
 _SEPARATORS = re.compile(r"[\s,;|/]+")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19}")
+"""A bit field in a text: registers have at most 64 bits."""
 
 
 class ErrorCodeRule(BaseRule):
@@ -47,7 +49,7 @@ class ErrorCodeRule(BaseRule):
     """How long a code must be gone; None: at once when the device says that nothing is wrong, after two reporting
     intervals when its statuses no longer carry it, after 24 hours when it came as an event and was not repeated."""
     encoding: Literal["code", "bits"] = "code"
-    """``bits``: a number is a bit field, and the catalogue's ``0`` is its lowest bit."""
+    """``bits``: a number, also in a text, is a bit field, and the catalogue's ``0`` is its lowest bit."""
     codes: tuple[str, ...] = ()
     """Only these codes; empty: all of the catalogue."""
 
@@ -154,8 +156,9 @@ class ErrorCodeEvaluator(Evaluator):
     def _codes(self, said: Iterable[Value]) -> frozenset[str]:
         found: set[str] = set()
         for value in said:
-            if self._rule.encoding == "bits" and isinstance(value, int | float) and not isinstance(value, bool):
-                found.update(str(bit) for bit in range(int(value).bit_length()) if int(value) >> bit & 1)
+            field = _bit_field(value) if self._rule.encoding == "bits" else None
+            if field is not None:
+                found.update(str(bit) for bit in range(field.bit_length()) if field >> bit & 1)
                 continue
             text = _text(value)
             parts = [text] if text in self.profile.errors else _SEPARATORS.split(text)
@@ -213,6 +216,14 @@ class ErrorCodeEvaluator(Evaluator):
     def _state(self, open_alerts: dict[str, Alert], memory: Mapping[str, Any], explicit: bool) -> RuleState:
         state = RuleState(self.fingerprint, open_alerts, memory)
         return replace(state, due_at=self.next_due(state)) if open_alerts else state
+
+
+def _bit_field(value: Value) -> int | None:
+    """Read a number, also one that is written out: ``9``, ``"9"``, ``"0x09"``; None for what is a code."""
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text, 16 if text[:2] in ("0x", "0X") else 10) if _NUMBER.fullmatch(text) else None
+    return None if isinstance(value, bool) else int(value)
 
 
 def _text(value: Value) -> str:

@@ -191,6 +191,8 @@ def _is_news(moment: Moment, state: RuleState | None, plan: str, field: str, eve
     if state is None or memory is None or field not in memory["usage"]:
         # Never seen, or not since the last service.
         return True
+    if field in memory.get("set_back", {}) and count != memory["usage"][field][-1][1]:
+        return True
     left = every - (count - memory["counters"][field])
     alert = state.alerts.get(plan)
     if alert is not None:
@@ -220,7 +222,7 @@ def _met(plan: ServicePlan, moment: Moment) -> dict[str, Any]:
 
 def _observed(plan: ServicePlan, memory: Mapping[str, Any], twin: Twin, at: datetime) -> dict[str, Any]:
     """Take note of the counters: where they began, how fast they run."""
-    counters, usage = dict(memory["counters"]), dict(memory["usage"])
+    counters, usage, before = dict(memory["counters"]), dict(memory["usage"]), dict(memory.get("set_back", {}))
     for field, every in _counters(plan):
         count = _count(twin, field)
         if count is None:
@@ -228,15 +230,22 @@ def _observed(plan: ServicePlan, memory: Mapping[str, Any], twin: Twin, at: date
         points = usage.get(field, [])
         if field not in counters:
             counters[field] = count // every * every
+        if field in before and count != points[-1][1]:
+            earlier = before.pop(field)
+            if count >= earlier[-1][1]:
+                # It was never set back: a device that says 0 once, before it has read its memory after a restart.
+                counters[field] += earlier[-1][1] - points[-1][1]
+                points = earlier
         if points and count < points[-1][1]:
             # The counter was set back, say with a new controller: what was used stays used.
             counters[field] -= points[-1][1] - count
-            points = []
+            before[field], points = points, []
         if not points or at - datetime.fromisoformat(points[-1][0]) >= RATE_AFTER:
             points = [p for p in points if at - datetime.fromisoformat(p[0]) <= RATE_OVER]
             points = [*points, [rfc3339(at), count]]
         usage[field] = points
-    return {**memory, "counters": counters, "usage": usage}
+    others = {name: known for name, known in memory.items() if name != "set_back"}
+    return {**others, "counters": counters, "usage": usage, **({"set_back": before} if before else {})}
 
 
 def _uses(plan: ServicePlan, memory: Mapping[str, Any], twin: Twin, at: datetime) -> list[_Use]:

@@ -54,6 +54,14 @@ def test_bits_are_codes_where_the_rule_says_so() -> None:
     assert told(facts) == [("3", "firing", 5), ("17", "firing", 10), ("17", "resolved", 15), ("3", "resolved", 15)]
 
 
+@pytest.mark.parametrize("said", ["131080", "0x20008", "0X00020008", " 131080 "])
+def test_a_bit_field_may_be_written_out(said: str) -> None:
+    made = detector("{id: codes, kind: error_code, encoding: bits}")
+    assert told(facts_of(made, [code(0, "0x0"), code(5, said)])) == [("17", "firing", 5), ("3", "firing", 5)]
+    # What is no number is a code there too.
+    assert told(facts_of(made, [code(0, "0"), code(5, "E5")])) == [("E5", "firing", 5)]
+
+
 def test_unknown_codes_are_counted_and_shown_and_open_nothing() -> None:
     state, facts = DETECTOR.run(context(), DeviceState(), [code(0, "E99"), code(5, "E99"), code(9, "E1")])
     assert facts == []

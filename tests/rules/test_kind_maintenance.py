@@ -150,6 +150,20 @@ def test_a_counter_set_back_between_two_sweeps_keeps_what_was_used() -> None:
     assert phases(facts_of(DETECTOR, items)) == [("firing", "upcoming", 0.0)]
 
 
+def test_a_counter_that_says_zero_once_was_not_set_back() -> None:
+    items: list[Input] = [status(0, {"running_hours": 1000}), Sweep("f1", at(1)), status(2, {"running_hours": 0})]
+    items += [Sweep("f1", at(3)), status(4, {"running_hours": 1000}), status(5, {"running_hours": 1899})]
+    assert facts_of(DETECTOR, items) == []
+    items.append(status(6, {"running_hours": 2000}))
+    assert phases(facts_of(DETECTOR, items)) == [("firing", "due", 0.0)]
+
+
+def test_a_new_counter_that_comes_to_where_the_old_one_was_stays_set_back() -> None:
+    items: list[Input] = [status(0, {"running_hours": 900}), status(1, {"running_hours": 0})]
+    items += [status(2, {"running_hours": 1}), status(3, {"running_hours": 1001}), Sweep("f1", at(4))]
+    assert phases(facts_of(DETECTOR, items)) == [("firing", "upcoming", 0.0)]
+
+
 def test_a_sweep_that_finds_nothing_new_leaves_the_state_as_it_is() -> None:
     state, _ = DETECTOR.run(context(), DeviceState(), [status(0, {"running_hours": 100}), Sweep("f1", at(1))])
     again, facts = DETECTOR.detect(context(), state, Sweep("f1", at(2)))
