@@ -150,6 +150,12 @@ def test_a_fault_that_comes_later_is_not_found_on_arrival() -> None:
     assert [fact.on_arrival for fact in facts if isinstance(fact, Transition)] == [False]
 
 
+@pytest.mark.parametrize(("minute", "on_arrival"), [(5, True), (5.1, False)])
+def test_a_device_arrives_for_one_reporting_interval(minute: float, on_arrival: bool) -> None:
+    facts = facts_of(DETECTOR, [status(0, {"door_open": False}), temperature(minute, -5)])
+    assert [fact.on_arrival for fact in facts if isinstance(fact, Transition)] == [on_arrival]
+
+
 def test_retained_messages_seed_the_twin_and_open_nothing() -> None:
     made = detector("{id: warm-open, kind: condition, when: door_open && temperature > -12}")
     state, facts = made.run(context(), DeviceState(), [status(-500, {"door_open": True}, retained=True)])

@@ -194,6 +194,15 @@ def test_the_same_incident_reopens_soon_after_and_a_later_one_is_new() -> None:
     assert [a.previous_case_id for a in later if isinstance(a, OpenCase)] == [1]
 
 
+@pytest.mark.parametrize(("later", "again"), [(0, True), (0.1, False)])
+def test_it_reopens_up_to_the_end_of_its_time(later: float, again: bool) -> None:
+    in_world = world()
+    play(in_world, *five(), *(warm(number, 10, RESOLVED) for number in range(5)))
+    back = 10 + FLEET.reopen_within / MINUTE + later
+    actions = play(in_world, *(warm(number, back) for number in range(5)))
+    assert any(isinstance(action, ReopenCase) and action.case.kind == "incident" for action in actions) is again
+
+
 def test_safety_waits_for_nobody_keeps_its_cases_and_is_counted() -> None:
     in_world = world()
     leaks = [replace(warm(n, n), rule="leak", purpose=Purpose.SAFETY, severity=Severity.CRITICAL) for n in range(5)]

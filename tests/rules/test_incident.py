@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer, Device
 from rules.kinds.absent import AbsentRule
-from rules.respond import Action, JoinIncident, Notify, OpenCase, RecoverCase, World
+from rules.respond import Action, JoinIncident, Notify, OpenCase, RecoverCase, ReopenCase, World
 from rules.response.grouping import Grouping
 from rules.transition import AlertState, Transition
 from tests.rules.test_inhibition import play
@@ -69,6 +69,28 @@ def test_those_that_waited_in_vain_join_the_incident_that_comes_within_the_windo
     assert [action.case.device_id for action in actions if isinstance(action, JoinIncident)] == ["s1", "s2"]
     apart = play(world(), silent("s1", 0), silent("s2", 2000), silent("s3", 4000), until=600)
     assert [kind for kind, _ in kinds_opened(apart)] == ["absent"] * 3
+
+
+@pytest.mark.parametrize(("later_s", "joins"), [(0, True), (1, False)])
+def test_the_end_of_the_window_belongs_to_it(later_s: float, joins: bool) -> None:
+    # Of one that waited in vain it runs from when its own case opened.
+    ends_s = (SILENT.incident.wait + SILENT.incident.within).total_seconds()
+    actions = play(world(), silent("s1", 0), silent("s2", 200), silent("s3", ends_s + later_s), until=60)
+    assert ("incident" in {kind for kind, _ in kinds_opened(actions)}) is joins
+
+
+def test_two_devices_of_a_place_are_enough_to_be_gone_together() -> None:
+    in_world = World({"silent": SILENT}, {}, DEVICES, CUSTOMERS, site_sizes={("shop", "silent"): 2})
+    assert kinds_opened(play(in_world, silent("s1", 0), silent("s2", 20), until=600)) == [("incident", "s1")]
+
+
+@pytest.mark.parametrize(("later_s", "again"), [(0, True), (1, False)])
+def test_the_same_incident_reopens_up_to_the_end_of_its_time(later_s: float, again: bool) -> None:
+    in_world, gone = world(), ("s1", "s2", "s3")
+    play(in_world, *(silent(name, 0) for name in gone), *(silent(name, 60, RESOLVED) for name in gone))
+    back_s = 60 + SILENT.reopen_within.total_seconds() + later_s
+    actions = play(in_world, *(silent(name, back_s) for name in gone))
+    assert any(isinstance(action, ReopenCase) and action.case.kind == "incident" for action in actions) is again
 
 
 def test_a_latecomer_joins_and_its_owner_is_told_once() -> None:

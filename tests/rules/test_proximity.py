@@ -301,6 +301,11 @@ def test_a_locked_bike_on_a_van_that_stops_is_told_once_and_its_timers_end() -> 
     assert walk.told == [("mitte", "not_riding"), ("mitte", "speed")]
 
 
+def test_a_bike_that_does_not_say_how_fast_it_is_rolled_where_its_fixes_show_it() -> None:
+    walk = Walk(profile=BIKE).go(fix(0, 400), fix(60, 50), fix(180, 52)).wait(300)
+    assert walk.told == [("mitte", "speed"), ("mitte", None)]
+
+
 def test_a_bike_that_rolled_a_while_ago_is_taken_for_parked() -> None:
     pushed = [fix(0, 900, speed_m_s=5), fix(1_200, 20, speed_m_s=0)]
     assert Walk(profile=BIKE).go(*pushed).wait(1_300).told == [("mitte", "not_riding")]

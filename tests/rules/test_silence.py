@@ -123,6 +123,11 @@ def test_a_weekly_window_goes_by_the_wall_clock_of_its_zone(local: str, ends: st
     assert NIGHT.until(at) == expected
 
 
+def test_a_window_that_ends_when_it_begins_is_a_whole_day() -> None:
+    begins = datetime(2026, 3, 23, 22, tzinfo=BERLIN).astimezone(UTC)
+    assert replace(NIGHT, ends=NIGHT.begins, days=frozenset({0})).until(begins) == begins + timedelta(days=1)
+
+
 def test_the_night_on_which_the_clocks_change_is_as_long_as_it_is() -> None:
     saturdays = replace(NIGHT, days=frozenset({5}))
     spring = datetime(2026, 3, 28, 22, tzinfo=BERLIN).astimezone(UTC)
