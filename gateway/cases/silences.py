@@ -1,5 +1,6 @@
 """Silences in the store: what people mute, and what comes of ending it."""
 
+import difflib
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -44,6 +45,14 @@ def create_silence(tx: Transaction, command: CreateSilence) -> int:
     tx.audit(command.by, "silence.create", str(number), reason=row["reason"])
     tx.changed("silence", number)
     return number
+
+
+def check_rule(command: CreateSilence, in_force: Sequence[str]) -> None:
+    """Refuse to mute a rule that is not in force: misspelt, it would mute nothing on the night that counts."""
+    if command.rule is not None and command.rule not in in_force:
+        close = difflib.get_close_matches(command.rule, in_force, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise CommandRefused(f"there is no rule '{command.rule}'{hint}")
 
 
 def end_silence(tx: Transaction, command: EndSilence) -> None:

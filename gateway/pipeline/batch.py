@@ -209,6 +209,7 @@ class Batch:
             case c.Hold():
                 return agent.hold(tx, command)
             case c.CreateSilence():
+                silences.check_rule(command, [rule.id for rule in self._owner.detector.ruleset.rules])
                 return silences.create_silence(tx, command)
             case c.EndSilence():
                 return silences.end_silence(tx, command)

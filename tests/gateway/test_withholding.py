@@ -188,6 +188,8 @@ def test_a_silence_that_is_ended_early_lets_its_fault_be_heard(store_url: str, t
         (silence(60), "hold switch"),
         (silence(60, device_id="f9"), "no device 'f9'"),
         (silence(60, site="attic"), "no site 'attic'"),
+        (silence(60, rule="too-warn"), "no rule 'too-warn'; did you mean 'too-warm'"),
+        (silence(60, device_id="f1", rule="leak"), "no rule 'leak'$"),
         (silence(-1, device_id="f1"), "before it begins"),
         (silence(60 * 24 * 400, device_id="f1"), "the longest"),
         (c.CreateSilence("Mia", " ", T0 + timedelta(hours=1), device_id="f1"), "say why"),
