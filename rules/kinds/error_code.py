@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from device_models.duration import Duration
 from device_models.event import EventKind, Value
@@ -39,6 +39,11 @@ _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19}")
 """A bit field in a text: registers have at most 64 bits."""
 
 
+def _written(code: object) -> object:
+    """A code that YAML takes for a number is the code that it looks like."""
+    return str(code) if type(code) is int else code
+
+
 class ErrorCodeRule(BaseRule):
     """See ``docs/rules.md``, "error_code". Severity, purpose, title and advice are the catalogue's."""
 
@@ -50,7 +55,7 @@ class ErrorCodeRule(BaseRule):
     intervals when its statuses no longer carry it, after 24 hours when it came as an event and was not repeated."""
     encoding: Literal["code", "bits"] = "code"
     """``bits``: a number, also in a text, is a bit field, and the catalogue's ``0`` is its lowest bit."""
-    codes: tuple[str, ...] = ()
+    codes: tuple[Annotated[str, BeforeValidator(_written)], ...] = ()
     """Only these codes; empty: all of the catalogue."""
 
 

@@ -62,6 +62,11 @@ def test_a_bit_field_may_be_written_out(said: str) -> None:
     assert told(facts_of(made, [code(0, "0"), code(5, "E5")])) == [("E5", "firing", 5)]
 
 
+def test_a_code_named_as_a_number_is_that_code() -> None:
+    made = detector("{id: codes, kind: error_code, codes: [17]}")
+    assert told(facts_of(made, [code(0, 0), code(5, "E5,17")])) == [("17", "firing", 5)]
+
+
 def test_unknown_codes_are_counted_and_shown_and_open_nothing() -> None:
     state, facts = DETECTOR.run(context(), DeviceState(), [code(0, "E99"), code(5, "E99"), code(9, "E1")])
     assert facts == []
