@@ -175,8 +175,6 @@ class Batch:
 
     def _dispatch(self, command: c.Command) -> Any:
         tx = self._tx
-        if isinstance(command, CaseCommand):
-            return work.run(tx, command)
         if isinstance(command, PeopleCommand):
             return owners.run(tx, self, command)
         if isinstance(command, EnrolmentCommand):
@@ -286,6 +284,9 @@ class Batch:
                 return save_api_token(tx, command)
             case c.SetMeta():
                 return tx.set_meta(command.key, command.value)
+            case _ if isinstance(command, CaseCommand):
+                # After those of them that an agent gives, above.
+                return work.run(tx, command)
             case _ if isinstance(command, HelpDeskCommand):
                 return help_desks.run(tx, command)
             case _ if isinstance(command, SubscriptionCommand):
