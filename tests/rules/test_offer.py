@@ -212,17 +212,27 @@ def test_the_order_of_offers_changes_nothing(offers: list[Offer]) -> None:
     st.frozensets(st.sampled_from(Purpose)),
     st.frozensets(st.sampled_from(Purpose)),
     st.booleans(),
+    st.booleans(),
+    st.booleans(),
     st.lists(st.integers(0, 40 * 24), max_size=5),
 )
-def test_nothing_is_ever_sent_against_consent_case_or_caps(
-    consents: frozenset[Purpose], objections: frozenset[Purpose], open_case: bool, hours_ago: list[int]
+def test_nothing_is_ever_sent_against_consent_case_holdout_or_caps(
+    consents: frozenset[Purpose],
+    objections: frozenset[Purpose],
+    require_occasion: bool,
+    open_case: bool,
+    holdout: bool,
+    hours_ago: list[int],
 ) -> None:
     customer = ANNA.model_copy(update={"consents": consents, "objections": objections})
     history = offered(*(NOW - timedelta(hours=hours) for hours in hours_ago), shop_id="other")
-    decision = decide(customer=customer, open_case=open_case, history=history)
+    rule = ProximityRule(id="near-shop", require_occasion=require_occasion)
+    decision = decide(customer=customer, rule=rule, open_case=open_case, holdout=holdout, history=history)
+    asked = {Purpose.OFFER, Purpose.NEWS} if require_occasion else {Purpose.OFFER}  # the offer has no occasion
     may = (
-        Purpose.OFFER in consents - objections
+        asked <= consents - objections
         and not open_case
+        and not holdout
         and sum(hours < 24 for hours in hours_ago) < 1
         and sum(hours < 720 for hours in hours_ago) < 3
     )
