@@ -189,8 +189,10 @@ async def test_what_the_gateway_refuses_is_said_beside_the_control(tmp_path: Pat
         await page.evaluate("() => { document.querySelector('[data-part=head]').removeAttribute('data-part'); }")
         await at.town.submit(Resolve(case, "Ben"))
         await page.keyboard.press("d")
-        await page.locator(".pop button.primary").click()
-        await expect(page.locator(".pop .error")).to_have_text(f"case {case} is resolved already")
+        form = page.locator(".pop[action$='/resolve']")
+        await form.locator("button.primary").click()
+        await expect(form.locator(".error")).to_have_text(f"case {case} is resolved already")
+        await expect(form.locator(".error")).to_be_visible()
         # The browser itself notes a 409 on its console; that is the one word allowed here.
         at.complaints = [text for text in at.complaints if "409" not in text]
 
