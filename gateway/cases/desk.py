@@ -1,6 +1,6 @@
 """What customers ask for on their page becomes tasks, silences and ratings, each with its line in the case."""
 
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 
@@ -58,6 +58,8 @@ def run(tx: Transaction, command: DeskCommand) -> Any:
             return _unmute(tx, command)
         case AnswerSurvey():
             return _answer_survey(tx, command)
+        case _:
+            assert_never(command)
 
 
 def _ask_for_call(tx: Transaction, command: AskForCall) -> int:

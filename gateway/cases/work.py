@@ -1,7 +1,7 @@
 """Deeds on cases that move them along: rest, call for help, send somebody, run the standard procedure."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 
@@ -51,6 +51,8 @@ def run(tx: Transaction, command: c.CaseCommand) -> Any:
             return views.save_view(tx, command)
         case c.DropView():
             return views.drop_view(tx, command)
+        case _:
+            assert_never(command)
 
 
 def snooze(tx: Transaction, command: c.Snooze) -> None:

@@ -13,6 +13,7 @@ from gateway.commands.accounts import (
     DropSecondFactor,
     EndSessions,
     OpenAccountLink,
+    RegisterCommand,
     SaveApiToken,
     SaveSession,
     SaveUser,
@@ -25,6 +26,7 @@ from gateway.commands.accounts import (
 from gateway.commands.cases import (
     Acknowledge,
     AddNote,
+    AgentCommand,
     Assign,
     CaseCommand,
     DeviceCommandSent,
@@ -259,6 +261,8 @@ class CommandRefused(Exception):
 
 Command = (
     AccountCommand
+    | AgentCommand
+    | RegisterCommand
     | CaseCommand
     | DeskCommand
     | EnrolmentCommand

@@ -145,7 +145,5 @@ AccountCommand = (
     | SetRole
     | SetDisabled
     | DropApiToken
-    | SaveUser
-    | SaveSession
-    | SaveApiToken
 )
+RegisterCommand = SaveUser | SaveSession | SaveApiToken

@@ -216,14 +216,9 @@ class DropView:
     """Whether they may drop one that is everybody's."""
 
 
+AgentCommand = Acknowledge | Assign | AddNote | Resolve | Reopen | GiveVerdict
 CaseCommand = (
-    Acknowledge
-    | Assign
-    | AddNote
-    | Resolve
-    | Reopen
-    | GiveVerdict
-    | Snooze
+    Snooze
     | WakeCases
     | MergeCase
     | UnmergeCase

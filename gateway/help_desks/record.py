@@ -1,5 +1,7 @@
 """Tickets as rows, and what was done in a help desk as deeds on the case."""
 
+from typing import assert_never
+
 import sqlalchemy as sa
 
 from gateway.cases import agent
@@ -28,6 +30,8 @@ def run(tx: Transaction, command: HelpDeskCommand) -> None:
             tx.connection.execute(sa.update(tickets).where(*where).values(status=command.status))
         case TicketRead():
             _read(tx, command)
+        case _:
+            assert_never(command)
 
 
 def ticket_of(connection: sa.Connection, desk: str, case_id: int) -> str | None:

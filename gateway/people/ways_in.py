@@ -1,5 +1,7 @@
 """How staff get in and are kept out: links, passwords, second factors, sessions, as rows."""
 
+from typing import assert_never
+
 import sqlalchemy as sa
 
 from gateway.commands import CommandRefused
@@ -42,6 +44,8 @@ def run(tx: Transaction, command: a.AccountCommand) -> str | int | None:
             _set_disabled(tx, command)
         case a.DropApiToken():
             _drop_token(tx, command)
+        case _:
+            assert_never(command)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import sqlalchemy as sa
 import structlog
@@ -29,6 +29,7 @@ from gateway.cases.alerts import look_again
 from gateway.cases.crowds import begin_watch, forget_changes
 from gateway.cases.record import load_case
 from gateway.cases.responder import respond_to
+from gateway.commands.accounts import AccountCommand
 from gateway.commands.cases import CaseCommand
 from gateway.commands.desk import DeskCommand
 from gateway.commands.enrolment import EnrolmentCommand
@@ -285,14 +286,15 @@ class Batch:
             case c.SetMeta():
                 return tx.set_meta(command.key, command.value)
             case _ if isinstance(command, CaseCommand):
-                # After those of them that an agent gives, above.
                 return work.run(tx, command)
             case _ if isinstance(command, HelpDeskCommand):
                 return help_desks.run(tx, command)
             case _ if isinstance(command, SubscriptionCommand):
                 return subscriptions.run(tx, command)
-            case _:
+            case _ if isinstance(command, AccountCommand):
                 return ways_in.run(tx, command)
+            case _:
+                assert_never(command)
 
     def _customer_wrote(self, command: c.CustomerWrote) -> inbound.Understood | None:
         if enrolling.linked_by(self._tx, command):

@@ -1,6 +1,6 @@
 """Customers coming in, within one commit: claims, checks, messengers, and how they want to be reached."""
 
-from typing import Any
+from typing import Any, assert_never
 
 from gateway.commands import CustomerWrote
 from gateway.commands.enrolment import (
@@ -48,6 +48,8 @@ def run(tx: Transaction, devices: Devices, command: EnrolmentCommand) -> Any:
             return enrolment.revoke_links(tx, command.customer_id, command.by)
         case ForgetChecks():
             return checks.forget(tx)
+        case _:
+            assert_never(command)
 
 
 def linked_by(tx: Transaction, command: CustomerWrote) -> bool:

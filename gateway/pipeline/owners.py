@@ -6,7 +6,7 @@ new one hears of the fault that is still there, and sees nothing of what was bef
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 import sqlalchemy as sa
 
@@ -74,6 +74,8 @@ def run(tx: Transaction, devices: Devices, command: PeopleCommand) -> Any:
             return forget_customer(tx, devices, command)
         case HistoryForgot():
             return erasure.history_forgot(tx, command.device_ids)
+        case _:
+            assert_never(command)
 
 
 def transfer(tx: Transaction, devices: Devices, command: TransferDevice) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Where each subscription stands, as rows."""
 
+from typing import assert_never
+
 import sqlalchemy as sa
 
 from gateway.commands import CommandRefused
@@ -32,6 +34,8 @@ def run(tx: Transaction, command: s.SubscriptionCommand) -> int | None:
             _update(tx, command.name, position=command.entry_id, failures=0, failing_since=None)
         case s.ResumeSubscription():
             _resume(tx, command)
+        case _:
+            assert_never(command)
     return None
 
 
