@@ -187,7 +187,7 @@ def _intent(text: str, found: list[Found]) -> tuple[Intent, float]:
     asks = "question" in sections or any(mark in text for mark in "?？؟")
     words = len(words_of(text))
     if not counts:
-        return _without_topic(sections, asks, words)
+        return _without_topic(text, sections, asks, words)
     requests = [intent for intent in _REQUESTS if intent in counts]
     states = [intent for intent in _STATES if intent in counts]
     chosen = (requests or states or sorted(counts, key=lambda intent: -counts[intent]))[0]
@@ -208,12 +208,17 @@ def _intent(text: str, found: list[Found]) -> tuple[Intent, float]:
     return chosen, max(0.1, min(confidence, 0.95))
 
 
-def _without_topic(sections: list[str], asks: bool, words: int) -> tuple[Intent, float]:
+def _names_a_number(text: str) -> bool:
+    """Tell whether a time, a date or a price is in it: "at 5 pm, thanks" answers what somebody asked."""
+    return any(character.isdecimal() for character in text)
+
+
+def _without_topic(text: str, sections: list[str], asks: bool, words: int) -> tuple[Intent, float]:
     if asks:
         # A question mark alone may end anything: "unsubscribe me? no".
         return Intent.QUESTION, 0.7 if "question" in sections else 0.5
     if "thanks" in sections:
-        return Intent.THANKS, 0.8 if words <= 8 else 0.5
+        return Intent.THANKS, 0.8 if words <= 8 and not _names_a_number(plain(text)) else 0.5
     return Intent.TEXT, 0.3
 
 
@@ -225,7 +230,8 @@ def _tagged(intent: Intent, confidence: float, reply: Reply, found: list[Found],
     contentless = intent is Intent.TEXT and (
         not words_of(reply.text) or "automatic" in sections or ("noise" in sections and _short(reply.text))
     )
-    noise = contentless or (intent is Intent.THANKS and not upset and "urgent" not in sections)
+    bare_thanks = intent is Intent.THANKS and confidence >= SURE
+    noise = contentless or (bare_thanks and not upset and "urgent" not in sections)
     urgency = Urgency.NORMAL
     if "urgent" in sections and intent not in (Intent.FIXED, Intent.STOP):
         urgency = Urgency.HIGH

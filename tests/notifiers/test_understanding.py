@@ -107,3 +107,10 @@ def test_a_wrong_file_of_cues_says_where(text: str, says: str) -> None:
 def test_a_wrong_phrase_says_where() -> None:
     with pytest.raises(ValueError, match=r"p\.tsv:2"):
         read_phrases("en\tstop\tStop\nen stop Stop\n", "p.tsv")
+
+
+@pytest.mark.parametrize("text", ["Sim, às 17h está ótimo. Obrigada!", "Thanks, 5 pm is fine", "Danke, bis um 9"])
+def test_thanks_that_name_a_time_answer_somebody_and_are_read(text: str) -> None:
+    tags = understand(text, "en")
+    assert not tags.noise
+    assert not tags.sure
