@@ -11,11 +11,14 @@ from gateway.commands.desk import OfferSlots
 from gateway.commands.enrolment import MakeClaimCodes, SendCheck
 from gateway.store import schema
 from gateway.store.desk import bookings, survey_answers, tasks
+from gateway.store.self_help import tried_steps
 from tests.gateway.web_fleet import NOW, Town, link
 from tests.system.test_console import Desk, desk, until
 
 RULES = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+    # It would fetch what style sheets import itself, from beside the page instead of from beside the sheet: not found.
+    "preload": False,
 }
 
 
@@ -50,24 +53,25 @@ def customer_pages(town: Town) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_a_checker_finds_nothing_on_the_customers_pages(tmp_path: Path, scheme: str) -> None:
     async with desk(tmp_path) as at:
-        page = await at.open(None, width=390, color_scheme=scheme)
+        page = await at.open(None, width=390, color_scheme=scheme, bypass_csp=True)
         found = []
         for path in customer_pages(at.town):
             await page.goto(at.base + path)
             await page.evaluate("document.querySelectorAll('details').forEach((closed) => (closed.open = true))")
             found += await findings(page)
         assert found == []
-        # The checker's own inline styles, and the last page, which is not found.
-        at.complaints.clear()
+        # The browser itself notes that the last page is not found.
+        at.complaints = [text for text in at.complaints if "404" not in text]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_a_checker_finds_nothing_on_the_consoles_pages(tmp_path: Path, scheme: str) -> None:
     async with desk(tmp_path) as at:
-        page = await at.open(None, color_scheme=scheme)
+        # The checker writes inline styles, of which the browser would complain, some after the test is over.
+        page = await at.open(None, color_scheme=scheme, bypass_csp=True)
         await page.goto(f"{at.base}/login")
         found = await findings(page)
-        page = await at.open("Ada", color_scheme=scheme)
+        page = await at.open("Ada", color_scheme=scheme, bypass_csp=True)
         case = at.town.case_of("f-souza", "freezer-compressor-stopped")["id"]
         for path in (
             "/",
@@ -83,8 +87,6 @@ async def test_a_checker_finds_nothing_on_the_consoles_pages(tmp_path: Path, sch
             await page.goto(at.base + path)
             found += await findings(page)
         assert found == []
-        # The checker's own inline styles.
-        at.complaints.clear()
 
 
 async def test_the_customers_page_is_walked_by_keyboard_alone(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ async def test_the_customers_page_is_walked_by_keyboard_alone(tmp_path: Path) ->
         await page.keyboard.press("Enter")
         await _to(page, "I have done this")
         await _submit(page)
-        await until(at.town, schema.inbound, customer_id="c-brown")
+        await until(at.town, tried_steps, customer_id="c-brown", step=0, via="page")
         await _to(page, "Write to us")
         await page.keyboard.type("It hums.")
         await _to(page, "Send")
