@@ -19,6 +19,7 @@ def bench(
     import asyncio
     import os
     import platform
+    import sys
 
     from rich.console import Console
 
@@ -35,7 +36,8 @@ def bench(
     with plain_errors(StartRefused, RuntimeError, TimeoutError):
         measured = asyncio.run(run(QUICK if quick else FULL, tell, only or ()))
     rows.write(measured, out)
-    console = Console()
+    # In a file or a pipe each row stays one line: nobody's window is to be fitted.
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     rows.show(measured, console)
     console.print(f"Written to {out}.")
