@@ -5,15 +5,16 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
 from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
 from gateway.errors import StartRefused
 from gateway.help_desks.settings import HelpDesk
 from gateway.settings.contact import Caps, Learning, Offers, QuietHours
+from gateway.settings.login import Oidc
 from gateway.settings.providers import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
 from gateway.settings.section import Section as _Section
 from gateway.subscriptions.settings import Subscription
@@ -118,8 +119,20 @@ class Web(_Section):
     """A reverse proxy in front ends TLS; without it an address beyond loopback needs ``tls_cert`` and ``tls_key``."""
     second_factor_for: tuple[Literal["viewer", "agent", "lead", "admin"], ...] = ()
     """Roles that must set up an authenticator before anything else opens to them."""
+    oidc: Oidc | None = None
+    """The company's own identity provider, beside passwords of ours or instead of them."""
+    local_login: bool = True
+    """Whether passwords of ours let anybody in."""
+    break_glass: tuple[str, ...] = ()
+    """Users whose password lets them in all the same, for the day on which the provider is down."""
     map_tiles: str | None = None
     """Tile URL template such as ``https://tiles.example.com/{z}/{x}/{y}.png``; None: a map without a base."""
+
+    @model_validator(mode="after")
+    def _some_way_in(self) -> Self:
+        if not self.local_login and self.oidc is None:
+            raise ValueError("local_login = false needs [web.oidc], else nobody could log in")
+        return self
 
 
 class Paths(_Section):

@@ -30,7 +30,7 @@ from gateway.commands import (
     SaveUser,
     Upsert,
 )
-from gateway.commands.accounts import DropSecondFactor, OpenAccountLink, SetDisabled
+from gateway.commands.accounts import DropSecondFactor, HandToProvider, OpenAccountLink, SetDisabled
 from gateway.commands.enrolment import MakeClaimCodes, RevokeLinks
 from gateway.commands.offers import RedeemOffers
 from gateway.commands.people import EraseCustomer, LearnDevices, PeopleCommand, ReplaceDevice, TransferDevice
@@ -52,6 +52,7 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind)
     for kind in (
         DropSecondFactor,
+        HandToProvider,
         Hold,
         OpenAccountLink,
         PromoteRule,

@@ -88,6 +88,18 @@ def shut_out(
     typer.echo(f"{name} {'may log in again' if undo else 'is shut out'}.")
 
 
+@app.command("hand-to-provider")
+def hand_to_provider(
+    name: Annotated[str, typer.Argument(help="Login name, as the identity provider has it.")],
+    config: ConfigOption = None,
+) -> None:
+    """Forget a user's password: who has their name at the identity provider (web.oidc) is them from now on."""
+    from gateway.commands.accounts import HandToProvider
+
+    _submit(config, HandToProvider(name, by="command line"))
+    typer.echo(f"{name} logs in at the identity provider alone.")
+
+
 def _print_link(
     config: Path | None, name: str, role: Role | None, life: timedelta, *, forget_second_factor: bool
 ) -> None:

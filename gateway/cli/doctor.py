@@ -33,7 +33,7 @@ def doctor(config: ConfigOption = None) -> None:
     with plain_errors(StartRefused):
         settings = read_config(config)
     errors = 0
-    for check in (_data, _ports, _server, _decoders, _rules, _providers, _store, _audit, _relays):
+    for check in (_data, _ports, _server, _decoders, _rules, _providers, _identity_provider, _store, _audit, _relays):
         for finding in check(settings):
             stderr.print(f"{_SIGNS[finding.level]} {escape(finding.text)}", soft_wrap=True)
             errors += finding.level == "error"
@@ -133,6 +133,22 @@ def _providers(config: Config) -> Iterator[Finding]:
     yield from _mailbox(config)
     if config.web.public_url is None:
         yield Finding("warning", "web.public_url is not set: links in messages lead to this machine alone")
+
+
+def _identity_provider(config: Config) -> Iterator[Finding]:
+    if config.web.oidc is None:
+        return
+    from gateway.web.oidc import BACK, Provider, ProviderUnreachable
+
+    back = config.public_url + BACK
+    try:
+        asyncio.run(Provider(config.web.oidc, back).endpoints())
+    except ProviderUnreachable as error:
+        yield Finding("error", f"web.oidc.issuer: {config.web.oidc.issuer}: {error}")
+    else:
+        yield Finding("ok", f"web.oidc: the provider answers; let it send people back to {back}")
+    if not config.web.local_login and not config.web.break_glass:
+        yield Finding("warning", "web.break_glass names nobody: while the provider is down, nobody can log in")
 
 
 def _mailbox(config: Config) -> Iterator[Finding]:

@@ -103,6 +103,50 @@ class DropApiToken:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInOutside:
+    """Let in whom the identity provider vouches for; a first time binds them to a user. Its result is the user's name.
+
+    Refused, with what to do, where nobody invited them, where the name is another user's, and for who is shut out.
+    """
+
+    issuer: str
+    subject: str
+    name: str
+    """What the provider calls them; it only counts the first time."""
+    role: str | None
+    """What their groups say, set at each log-in; None: roles are given here."""
+    new_role: str | None
+    """What somebody gets whom nobody invited; None: they are refused."""
+    session: "SaveSession"
+    """Its ``user_name`` is put in by who runs this."""
+
+
+@dataclass(frozen=True, slots=True)
+class BindOutside:
+    """From now on this user may log in at the provider as well."""
+
+    user_name: str
+    issuer: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandToProvider:
+    """Password, authenticator and identity of a user are forgotten: who has their name at the provider is them next."""
+
+    user_name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndOutsideSessions:
+    """The provider says that somebody logged out there. Its result is how many sessions ended."""
+
+    issuer: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class SaveUser:
     """Create a user or set their password and role."""
 
@@ -122,6 +166,8 @@ class SaveSession:
     browser: str | None = None
     """Its User-Agent, for the user to tell sessions apart; likewise where it came from."""
     address: str | None = field(default=None, repr=False)
+    way: str = "password"
+    """How they got in: ``password`` or ``provider``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +191,9 @@ AccountCommand = (
     | SetRole
     | SetDisabled
     | DropApiToken
+    | BindOutside
+    | HandToProvider
+    | EndOutsideSessions
+    | SignInOutside
 )
 RegisterCommand = SaveUser | SaveSession | SaveApiToken

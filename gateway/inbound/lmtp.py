@@ -5,7 +5,6 @@ repeats whatever did not get that far; a repeated one is known by its Message-ID
 """
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import AnyStr
@@ -17,6 +16,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from gateway.commands import CommandRefused, Commands, MailArrived, MailBounced
 from gateway.config import InboundMail
 from gateway.errors import StartRefused
+from gateway.loopback import is_loopback
 from notifiers.bounces import Bounce
 from notifiers.inbound_mail import Answer, read_mail
 from notifiers.mail_sender import Verdict
@@ -41,7 +41,7 @@ async def mail_listener(settings: InboundMail, commands: Commands) -> AsyncItera
     """
     host, _, port = settings.listen.rpartition(":")
     host = host.strip("[]")
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise StartRefused(
             f"notifiers.inbound_mail.listen: {settings.listen} can be reached from other machines, and whoever "
             "connects is believed about who wrote; listen on 127.0.0.1, with the mail server on this machine"
@@ -151,10 +151,3 @@ def command_of(mail: object) -> MailArrived | MailBounced | None:
         case Bounce():
             return MailBounced(mail.message_ids, mail.recipients, mail.status)
     return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -2,9 +2,11 @@
 
 import sqlalchemy as sa
 
-from gateway.commands import SaveApiToken, SaveSession, SaveUser
+from gateway.commands import CommandRefused, SaveApiToken, SaveSession, SaveUser
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
+
+ADMIN = "admin"
 
 
 def save_user(tx: Transaction, command: SaveUser) -> None:
@@ -36,6 +38,7 @@ def save_session(tx: Transaction, command: SaveSession) -> None:
             "expires_at": command.expires_at,
             "browser": command.browser,
             "address": command.address,
+            "way": command.way,
         }
         tx.connection.execute(sa.insert(s).values(row))
 
@@ -45,3 +48,19 @@ def save_api_token(tx: Transaction, command: SaveApiToken) -> None:
     row = {"token_hash": command.token_hash, "name": command.name, "role": command.role, "created_at": tx.now}
     dialect.upsert(tx.connection, schema.api_tokens, [row])
     tx.audit(command.by, "token.save", command.name, role=command.role)
+
+
+def find_user(tx: Transaction, name: str) -> sa.RowMapping | None:
+    """Return a user's row; None where there is none of this name."""
+    u = schema.users
+    return tx.connection.execute(sa.select(u).where(u.c.name == name)).mappings().first()
+
+
+def keep_an_admin(tx: Transaction, name: str) -> None:
+    """Refuse to lose the last admin: nobody could let anybody in again but on the command line."""
+    u, user = schema.users, find_user(tx, name)
+    if user is None:
+        raise CommandRefused(f"there is no user '{name}'")
+    others = sa.select(sa.func.count()).where(u.c.role == ADMIN, u.c.disabled.is_(sa.false()), u.c.name != name)
+    if user["role"] == ADMIN and not tx.connection.execute(others).scalar_one():
+        raise CommandRefused(f"'{name}' is the only admin; make another one first")

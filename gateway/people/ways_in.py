@@ -6,11 +6,12 @@ import sqlalchemy as sa
 
 from gateway.commands import CommandRefused
 from gateway.commands import accounts as a
+from gateway.people import outside
+from gateway.people.accounts import ADMIN, find_user, keep_an_admin
 from gateway.store import schema
 from gateway.store.ways_in import account_links, recovery_codes
 from gateway.transaction import Transaction
 
-_ADMIN = "admin"
 SESSION_ID_LENGTH = 16
 """Letters of a session's or token's hash that name it in a list: enough to tell apart, of no use to get in."""
 
@@ -36,21 +37,32 @@ def run(tx: Transaction, command: a.AccountCommand) -> str | int | None:
             _forget_second_factor(tx, command.user_name)
             tx.audit(command.by, "user.drop_second_factor", command.user_name)
         case a.SetRole():
-            if command.role != _ADMIN:
-                _keep_an_admin(tx, command.user_name)
+            if command.role != ADMIN:
+                keep_an_admin(tx, command.user_name)
             _update(tx, command.user_name, role=command.role)
             tx.audit(command.by, "user.set_role", command.user_name, role=command.role)
         case a.SetDisabled():
             _set_disabled(tx, command)
         case a.DropApiToken():
             _drop_token(tx, command)
+        case a.SignInOutside():
+            return outside.sign_in(tx, command)
+        case a.BindOutside():
+            outside.bind(tx, command)
+        case a.HandToProvider():
+            user = _user(tx, command.user_name)
+            _forget_second_factor(tx, user["name"])
+            _set_password(tx, user["name"], None, keep=None)
+            outside.forget(tx, command)
+        case a.EndOutsideSessions():
+            return outside.end_sessions(tx, command)
         case _:
             assert_never(command)
     return None
 
 
 def _open_link(tx: Transaction, command: a.OpenAccountLink) -> None:
-    known = _find(tx, command.user_name)
+    known = find_user(tx, command.user_name)
     if known is None and command.role is None:
         raise CommandRefused(f"there is no user '{command.user_name}'; invite them with a role")
     if known is not None and command.role is not None:
@@ -80,7 +92,7 @@ def _use_link(tx: Transaction, command: a.UseAccountLink) -> str:
     if row is None:
         raise CommandRefused("this link was used before or has expired; ask an admin for another")
     name: str = row["user_name"]
-    if _find(tx, name) is None:
+    if find_user(tx, name) is None:
         user = {"name": name, "password_hash": command.password_hash, "role": row["role"]}
         tx.connection.execute(sa.insert(schema.users).values(**user, created_at=tx.now, disabled=False))
     else:
@@ -92,7 +104,7 @@ def _use_link(tx: Transaction, command: a.UseAccountLink) -> str:
     return name
 
 
-def _set_password(tx: Transaction, name: str, password_hash: str, *, keep: str | None) -> None:
+def _set_password(tx: Transaction, name: str, password_hash: str | None, *, keep: str | None) -> None:
     _update(tx, name, password_hash=password_hash)
     _drop_sessions(tx, name, keep=keep)
 
@@ -146,7 +158,7 @@ def _forget_second_factor(tx: Transaction, name: str) -> None:
 
 def _set_disabled(tx: Transaction, command: a.SetDisabled) -> None:
     if command.disabled:
-        _keep_an_admin(tx, command.user_name)
+        keep_an_admin(tx, command.user_name)
         _drop_sessions(tx, command.user_name)
         tx.connection.execute(sa.delete(account_links).where(account_links.c.user_name == command.user_name))
     _update(tx, command.user_name, disabled=command.disabled)
@@ -163,21 +175,8 @@ def _drop_token(tx: Transaction, command: a.DropApiToken) -> None:
     tx.audit(command.by, "token.end", name)
 
 
-def _keep_an_admin(tx: Transaction, name: str) -> None:
-    """Refuse to lose the last admin: nobody could let anybody in again but on the command line."""
-    u = schema.users
-    others = sa.select(sa.func.count()).where(u.c.role == _ADMIN, u.c.disabled.is_(sa.false()), u.c.name != name)
-    if _user(tx, name)["role"] == _ADMIN and not tx.connection.execute(others).scalar_one():
-        raise CommandRefused(f"'{name}' is the only admin; make another one first")
-
-
-def _find(tx: Transaction, name: str) -> sa.RowMapping | None:
-    u = schema.users
-    return tx.connection.execute(sa.select(u).where(u.c.name == name)).mappings().first()
-
-
 def _user(tx: Transaction, name: str) -> sa.RowMapping:
-    found = _find(tx, name)
+    found = find_user(tx, name)
     if found is None:
         raise CommandRefused(f"there is no user '{name}'")
     return found

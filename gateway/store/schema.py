@@ -452,14 +452,15 @@ users = Table(
     "users",
     metadata,
     Column("name", sa.Text, primary_key=True),
-    Column("password_hash", sa.Text, nullable=False),
+    Column("password_hash", sa.Text),
     Column("role", sa.Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("disabled", sa.Boolean, nullable=False),
     Column("totp_secret", sa.Text),
     Column("totp_step", sa.BigInteger),
 )
-"""``totp_secret``: the authenticator's, encrypted with the installation's key; NULL where the password is all.
+"""``password_hash`` is NULL for those who log in at the identity provider alone.
+``totp_secret``: the authenticator's, encrypted with the installation's key; NULL where the password is all.
 ``totp_step``: the time step of the last code that was taken, so that nobody uses one twice (RFC 6238 §5.2)."""
 
 sessions = Table(
@@ -471,8 +472,10 @@ sessions = Table(
     Column("expires_at", UtcTime, nullable=False),
     Column("browser", sa.Text),
     Column("address", sa.Text),
+    Column("way", sa.Text, nullable=False),
 )
-"""``browser`` (User-Agent) and ``address`` are there for their owner to tell sessions apart."""
+"""``way``: ``password`` or ``provider``. ``browser`` (User-Agent) and ``address`` are for their owner to tell sessions
+apart."""
 
 api_tokens = Table(
     "api_tokens",

@@ -1,4 +1,4 @@
-"""Tables of how staff get in: links to set a password with, and codes for a lost authenticator."""
+"""Tables of how staff get in: links to set a password with, codes for a lost authenticator, identities elsewhere."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Table
@@ -25,3 +25,13 @@ recovery_codes = Table(
     Column("code_hash", sa.Text, primary_key=True),
 )
 """Each stands in for the authenticator once; a used one is deleted."""
+
+outside_identities = Table(
+    "outside_identities",
+    metadata,
+    Column("issuer", sa.Text, primary_key=True),
+    Column("subject", sa.Text, primary_key=True),
+    Column("user_name", sa.Text, nullable=False, index=True),
+    Column("created_at", UtcTime, nullable=False),
+)
+"""Who a user is at an identity provider: ``subject`` (``sub``) is the one claim that never goes to somebody else."""

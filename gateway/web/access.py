@@ -75,7 +75,8 @@ def guarded(route: Route) -> Handler:
 def must_set_second_factor(request: web.Request, identity: Identity) -> bool:
     """Whether this person's role wants a second factor that they have not set up. A token has none to give."""
     wanted = identity.role in request.app[DEPS].second_factor_for
-    return wanted and identity.session_hash is not None and not identity.second_factor
+    locally = identity.session_hash is not None and not identity.by_provider
+    return wanted and locally and not identity.second_factor
 
 
 async def identify(request: web.Request) -> Identity | None:

@@ -12,8 +12,10 @@ from gateway.web.auth import LoginThrottle
 from gateway.web.customer.claim import CLAIM_THROTTLE, CLAIM_WINDOW, CLAIMS_ALLOWED
 from gateway.web.deps import DEPS, WebDeps
 from gateway.web.errors import refusals
+from gateway.web.oidc import BACK, Provider
 from gateway.web.ops import add_metrics, watch
 from gateway.web.pages.login import SEALER, THROTTLE
+from gateway.web.pages.provider import FLOW_SEALER, PROVIDER
 from gateway.web.presence import PRESENCE, Presence
 from gateway.web.render import ENVIRONMENT, create_environment
 from gateway.web.routes import ROUTES
@@ -37,6 +39,9 @@ def create_app(deps: WebDeps) -> web.Application:
     app[PRESENCE] = Presence(lambda: datetime.now(UTC))
     app[THROTTLE] = LoginThrottle(deps.clock.now, GUESSING_WINDOW * deps.clock.speed)
     app[SEALER] = Sealer(deps.secret)
+    app[FLOW_SEALER] = Sealer(deps.secret, "provider")
+    if deps.oidc is not None:
+        app[PROVIDER] = Provider(deps.oidc, deps.public_url + BACK)
     app[CLAIM_THROTTLE] = LoginThrottle(deps.clock.now, CLAIM_WINDOW * deps.clock.speed, CLAIMS_ALLOWED)
     add_metrics(app, deps)
     for route in ROUTES:

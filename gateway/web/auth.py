@@ -43,6 +43,8 @@ class Identity:
     """None for an API token: no cookie, so no CSRF to fear."""
     second_factor: bool = False
     """Whether an authenticator's code was asked for."""
+    by_provider: bool = False
+    """Whether the identity provider let them in, whose business their second factor is then."""
 
 
 def hash_password(password: str) -> str:

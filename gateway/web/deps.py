@@ -18,6 +18,7 @@ from gateway.commands import Commands
 from gateway.config import Notifiers
 from gateway.help_desks.hook import HelpDeskHook
 from gateway.history import History
+from gateway.settings.login import Oidc
 from gateway.web.links import LinkSigner
 from notifiers.callbacks import CallbackReader
 from notifiers.message import Rendered
@@ -120,6 +121,11 @@ class WebDeps:
     tiles_attribution: str = ""
     second_factor_for: Collection[str] = ()
     """Roles to whom nothing but their account opens before an authenticator is set up."""
+    oidc: Oidc | None = None
+    """The identity provider at which staff may log in."""
+    local_login: bool = True
+    """Whether passwords of ours let in others than ``break_glass`` names."""
+    break_glass: Collection[str] = ()
     simulator: SimulatorControl | None = None
     twilio_verify: Callable[[str, Form, str], bool] | None = None
     """(exact public URL, form as received, signature) → genuine; None, while Twilio is not configured, refuses all."""
@@ -130,6 +136,10 @@ class WebDeps:
     help_desks: Mapping[str, HelpDeskHook] = field(default_factory=dict)
     """Those that post back, by name."""
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def password_counts(self, user: str) -> bool:
+        """Tell whether a password of ours may let this user in."""
+        return self.local_login or user in self.break_glass
 
 
 DEPS = web.AppKey("deps", WebDeps)

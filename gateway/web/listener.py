@@ -1,6 +1,5 @@
 """The web's listener: loopback by default; any other address only with TLS."""
 
-import ipaddress
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from aiohttp import web
 
 from gateway.config import Web
 from gateway.errors import StartRefused
+from gateway.loopback import is_loopback
 
 
 @asynccontextmanager
@@ -20,7 +20,7 @@ async def web_listener(app: web.Application, settings: Web) -> AsyncIterator[str
     host, _, port = settings.listen.rpartition(":")
     host = host.strip("[]")
     context = _tls(settings)
-    if context is None and not settings.behind_tls_proxy and not _is_loopback(host):
+    if context is None and not settings.behind_tls_proxy and not is_loopback(host):
         raise StartRefused(
             f"web.listen: {settings.listen} can be reached from other machines, and passwords would travel in clear; "
             "set web.tls_cert and web.tls_key, or listen on 127.0.0.1 behind a reverse proxy "
@@ -49,12 +49,3 @@ def _tls(settings: Web) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as error:
         raise StartRefused(f"web.tls_cert: {settings.tls_cert} with {settings.tls_key}: {error}") from error
     return context
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -22,6 +22,7 @@ from gateway.web.pages import (
     lists,
     login,
     messages,
+    provider,
     queue,
     reports,
     rules,
@@ -42,6 +43,7 @@ USER_DEEDS = {
     "disable": admin.set_disabled,
     "log-out": admin.end_sessions,
     "drop-second-factor": admin.drop_second_factor,
+    "hand-to-provider": admin.hand_to_provider,
 }
 
 PUBLIC = (
@@ -51,6 +53,11 @@ PUBLIC = (
     Route("GET", "/login", login.show_login, None),
     Route("POST", "/login", login.log_in, None),
     Route("POST", "/login/code", login.take_code, None),
+    Route("GET", "/login/provider", provider.begin, None),
+    Route("GET", "/login/provider/back", provider.come_back, None),
+    Route("POST", "/login/provider/log-out", provider.logged_out_there, None),
+    Route("GET", "/logged-out", provider.show_logged_out, None),
+    Route("GET", "/logout/provider", provider.log_out_there, None),
     Route("GET", "/join/{token}", join.show_join, None),
     Route("POST", "/join/{token}", join.join, None),
     Route("GET", "/p/{token}", customer.show_page, None),
@@ -158,6 +165,7 @@ DEEDS = (
     Route("POST", "/me/password", account.change_password, _VIEWER),
     Route("POST", "/me/second-factor", account.set_second_factor, _VIEWER),
     Route("POST", "/me/second-factor/drop", account.drop_second_factor, _VIEWER),
+    Route("POST", "/me/provider", provider.connect, _VIEWER),
     Route("POST", "/me/sessions/end", account.end_sessions, _VIEWER),
     Route("POST", f"/would-be/{ID}/verdict", rules.judge, _AGENT),
     Route("POST", "/rules/{id}/promote", rules.promote, _LEAD),

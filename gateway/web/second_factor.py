@@ -19,10 +19,10 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class Sealer:
-    """Encrypts authenticators' secrets with the installation's key: a copy of the database alone opens nothing."""
+    """Encrypts with the installation's key, such as authenticators' secrets: a copy of the database opens nothing."""
 
-    def __init__(self, key: str) -> None:
-        digest = hashlib.sha256(b"totp:" + key.encode()).digest()
+    def __init__(self, key: str, purpose: str = "totp") -> None:
+        digest = hashlib.sha256(f"{purpose}:{key}".encode()).digest()
         self._fernet = Fernet(base64.urlsafe_b64encode(digest))
 
     def seal(self, secret: str) -> str:

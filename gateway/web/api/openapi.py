@@ -78,6 +78,7 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/users/disable": {"name": (_TEXT, True), "disabled": ({**_FLAG, "default": True}, False)},
     "/api/users/log-out": {"name": (_TEXT, True)},
     "/api/users/drop-second-factor": {"name": (_TEXT, True)},
+    "/api/users/hand-to-provider": {"name": (_TEXT, True)},
     "/api/tokens": {"name": (_TEXT, True), "role": (_ROLE, True)},
     "/api/tokens/end": {"id": (_TEXT, True)},
     "/api/devices/{id}/transfer": {"customer_id": (_OR_NULL, True), "at": (_TIME, False)},

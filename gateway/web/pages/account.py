@@ -24,6 +24,9 @@ async def show_account(request: web.Request) -> web.StreamResponse:
     identity = request[IDENTITY]
     sessions = await read(request, people.sessions_of, identity.name, request.app[DEPS].clock.now())
     left = await read(request, people.recovery_codes_left, identity.name)
+    has_password = await read(request, people.has_password, identity.name)
+    bound = await read(request, people.is_bound, identity.name)
+    deps = request.app[DEPS]
     current = (identity.session_hash or "")[:SESSION_ID_LENGTH]
     return await show(
         request,
@@ -34,6 +37,9 @@ async def show_account(request: web.Request) -> web.StreamResponse:
         codes_left=left,
         shortest=SHORTEST_PASSWORD,
         must_set_second_factor=must_set_second_factor(request, identity),
+        has_password=has_password and deps.password_counts(identity.name),
+        provider=deps.oidc.label if deps.oidc else None,
+        bound=bound,
     )
 
 

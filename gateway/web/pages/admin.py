@@ -11,6 +11,7 @@ from gateway.commands.accounts import (
     DropApiToken,
     DropSecondFactor,
     EndSessions,
+    HandToProvider,
     OpenAccountLink,
     SetDisabled,
     SetRole,
@@ -90,6 +91,15 @@ async def drop_second_factor(request: web.Request) -> web.StreamResponse:
     return done(request, "/admin")
 
 
+async def hand_to_provider(request: web.Request) -> web.StreamResponse:
+    """POST /admin/users/hand-to-provider: ``name``; who has that name at the identity provider is them from now on."""
+    name, deps = _name(await fields(request)), request.app[DEPS]
+    if deps.oidc is None:
+        raise FieldError("name", "No identity provider is set up here; see web.oidc in docs/configuration.md.")
+    await deps.commands.submit(HandToProvider(name, request[IDENTITY].name))
+    return done(request, "/admin")
+
+
 async def end_token(request: web.Request) -> web.StreamResponse:
     """POST /admin/tokens/end: ``id``."""
     token_id = forms.text_of(await fields(request), "id", what="which token")
@@ -115,7 +125,21 @@ async def _open_link(
     url = f"{deps.public_url}/join/{token}"
     if wants_json(request) or is_api(request):
         return web.json_response({"url": url, "expires_at": rfc3339(expires_at)})
-    return await show(request, "account_link.html", "admin", url=url, name=name, role=role, expires_at=expires_at)
+    return await show(
+        request,
+        "account_link.html",
+        "admin",
+        url=url,
+        name=name,
+        role=role,
+        expires_at=expires_at,
+        provider=_label(request),
+    )
+
+
+def _label(request: web.Request) -> str | None:
+    provider = request.app[DEPS].oidc
+    return provider.label if provider else None
 
 
 def _name(sent: forms.Sent) -> str:

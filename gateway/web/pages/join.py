@@ -19,6 +19,8 @@ async def show_join(request: web.Request) -> web.StreamResponse:
     link = await read(request, people.account_link, _hash(request), request.app[DEPS].clock.now())
     if link is None:
         raise web.HTTPNotFound(text="This link was used before or has expired. Ask an admin for another.")
+    if not request.app[DEPS].password_counts(link["user_name"]):
+        raise _at_the_provider(request, link["user_name"])
     return _form(request, link["user_name"], new=link["role"] is not None)
 
 
@@ -29,6 +31,8 @@ async def join(request: web.Request) -> web.StreamResponse:
     if link is None:
         raise web.HTTPNotFound(text="This link was used before or has expired. Ask an admin for another.")
     name, new, password = link["user_name"], link["role"] is not None, form.get("password", "")
+    if not deps.password_counts(name):
+        raise _at_the_provider(request, name)
     if not csrf_matches(deps.secret, request.cookies.get(LOGIN_COOKIE, ""), form.get("_csrf", "")):
         return _form(request, name, new=new, error="That form had expired. Please try again.", status=403)
     if len(password) < SHORTEST_PASSWORD:
@@ -40,6 +44,12 @@ async def join(request: web.Request) -> web.StreamResponse:
     if await read(request, people.sealed_secret, name) is not None:
         raise web.HTTPSeeOther("/login")
     raise await let_in(request, name, "/")
+
+
+def _at_the_provider(request: web.Request, name: str) -> web.HTTPException:
+    provider = request.app[DEPS].oidc
+    label = provider.label if provider else "your company"
+    return web.HTTPForbidden(text=f"Passwords are switched off here. Log in with {label}, as {name}.")
 
 
 def _hash(request: web.Request) -> str:

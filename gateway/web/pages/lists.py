@@ -60,7 +60,11 @@ async def show_admin(request: web.Request) -> web.StreamResponse:
     is_admin = request[IDENTITY].role.covers(Role.ADMIN)
     facts = await read(request, _admin, is_admin, request.app[DEPS].clock.now())
     health = {k: v for k, v in request.app[DEPS].status().items() if k != "rules"}
-    return await show(request, "admin.html", "admin", health=health, is_admin=is_admin, roles=list(Role), **facts)
+    provider = request.app[DEPS].oidc
+    label = provider.label if provider else None
+    return await show(
+        request, "admin.html", "admin", health=health, is_admin=is_admin, roles=list(Role), provider=label, **facts
+    )
 
 
 def _before(request: web.Request) -> int | None:

@@ -59,7 +59,8 @@ async def log_in(request: web.Request) -> web.StreamResponse:
         # The window is on the demo's clock; the person waits on the wall's.
         real = timedelta(seconds=deps.clock.wall_seconds(wait))
         return _form(request, name, next_path, f"Too many tries. Wait {span_text(real)}, then try again.", status=429)
-    known_hash = await read(request, people.password_hash, name)
+    # Where passwords are switched off all but the named fail alike, and as slowly: nobody learns who those are.
+    known_hash = await read(request, people.password_hash, name) if deps.password_counts(name) else None
     if not await asyncio.to_thread(password_matches, password, known_hash):
         throttle.failed(name, address)
         log.warning("login.failed", user=name if known_hash else None)
@@ -98,12 +99,27 @@ async def take_code(request: web.Request) -> web.StreamResponse:
 
 async def let_in(request: web.Request, name: str, next_path: str) -> web.HTTPSeeOther:
     """Begin a session of ``name`` and return the answer that carries it."""
-    deps, token = request.app[DEPS], new_token()
+    deps = request.app[DEPS]
+    token, session = new_session(request, name, way="password")
+    await deps.commands.submit(session)
+    if deps.local_login:
+        log.info("login.succeeded", user=name, way="password")
+    else:
+        log.warning("login.break_glass", user=name)
+    return after_login(request, token, next_path)
+
+
+def new_session(request: web.Request, name: str, way: str) -> tuple[str, SaveSession]:
+    """Make a session's token, and the command that stores it."""
+    clock, token = request.app[DEPS].clock, new_token()
     # A session lasts for the hours of the person's day, however fast the demo's clock runs.
-    expires_at = deps.clock.now() + SESSION_LIFE * deps.clock.speed
+    expires_at = clock.now() + SESSION_LIFE * clock.speed
     browser = request.headers.get("User-Agent", "")[:LONGEST_NAME].encode("utf-8", "replace").decode()
-    await deps.commands.submit(SaveSession(token_hash(token), name, expires_at, browser or None, request.remote))
-    log.info("login.succeeded", user=name)
+    return token, SaveSession(token_hash(token), name, expires_at, browser or None, request.remote, way)
+
+
+def after_login(request: web.Request, token: str, next_path: str) -> web.HTTPSeeOther:
+    """Return the answer that carries a session's token and leads on."""
     answer = web.HTTPSeeOther(_next(next_path))
     set_cookie(request, answer, SESSION_COOKIE, token, SESSION_LIFE)
     answer.del_cookie(LOGIN_COOKIE)
@@ -115,7 +131,7 @@ async def log_out(request: web.Request) -> web.StreamResponse:
     identity = request[IDENTITY]
     if identity.session_hash is not None:
         await request.app[DEPS].commands.submit(SaveSession(identity.session_hash, identity.name, None))
-    answer = web.HTTPSeeOther("/login")
+    answer = web.HTTPSeeOther("/logged-out" if identity.by_provider else "/login")
     answer.del_cookie(SESSION_COOKIE)
     raise answer
 
@@ -138,7 +154,20 @@ def _form(
 ) -> web.Response:
     bound_to = _login_cookie(request) or new_token()
     csrf = csrf_token(request.app[DEPS].secret, bound_to)
-    context = {"name": name, "next": next_path, "error": error, "csrf": csrf}
+    deps = request.app[DEPS]
+    provider = (
+        {"label": deps.oidc.label, "href": str(URL("/login/provider").with_query(next=next_path))}
+        if deps.oidc
+        else None
+    )
+    context = {
+        "name": name,
+        "next": next_path,
+        "error": error,
+        "csrf": csrf,
+        "provider": provider,
+        "local_login": deps.local_login,
+    }
     response = html(request, "login.html", context, status=status)
     set_cookie(request, response, LOGIN_COOKIE, bound_to, timedelta(hours=1))
     return response

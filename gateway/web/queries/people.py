@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from gateway.people.ways_in import SESSION_ID_LENGTH
 from gateway.store.schema import api_tokens, audit, consent_log, customers, meta, sessions, users
-from gateway.store.ways_in import account_links, recovery_codes
+from gateway.store.ways_in import account_links, outside_identities, recovery_codes
 from gateway.web.auth import Identity, Role
 
 LISTED = 200
@@ -48,6 +48,18 @@ def password_hash(connection: sa.Connection, name: str) -> str | None:
     """Return the hash of an enabled user's password; None where nobody of that name may log in."""
     query = sa.select(users.c.password_hash).where(users.c.name == name, users.c.disabled.is_(sa.false()))
     return connection.execute(query).scalar_one_or_none()
+
+
+def has_password(connection: sa.Connection, name: str) -> bool:
+    """Tell whether a user has a password of ours."""
+    query = sa.select(sa.true()).where(users.c.name == name, users.c.password_hash.is_not(None))
+    return connection.execute(query).scalar() is not None
+
+
+def is_bound(connection: sa.Connection, name: str) -> bool:
+    """Tell whether a user is known at the identity provider."""
+    i = outside_identities
+    return connection.execute(sa.select(sa.true()).where(i.c.user_name == name)).first() is not None
 
 
 def sealed_secret(connection: sa.Connection, name: str) -> str | None:
@@ -93,12 +105,16 @@ def sessions_of(connection: sa.Connection, name: str, now: datetime) -> list[sa.
 def identity_of_session(connection: sa.Connection, token_hash: str, now: datetime) -> Identity | None:
     """Tell who a session's token belongs to; None once it has expired or the user was disabled."""
     query = (
-        sa.select(users.c.name, users.c.role, users.c.totp_secret)
+        sa.select(users.c.name, users.c.role, users.c.totp_secret, sessions.c.way)
         .join(sessions, sessions.c.user_name == users.c.name)
         .where(sessions.c.token_hash == token_hash, sessions.c.expires_at > now, users.c.disabled.is_(sa.false()))
     )
     row = connection.execute(query).first()
-    return Identity(row.name, Role(row.role), token_hash, row.totp_secret is not None) if row else None
+    return (
+        Identity(row.name, Role(row.role), token_hash, row.totp_secret is not None, row.way == "provider")
+        if row
+        else None
+    )
 
 
 def identity_of_token(connection: sa.Connection, token_hash: str) -> Identity | None:
@@ -109,9 +125,12 @@ def identity_of_token(connection: sa.Connection, token_hash: str) -> Identity | 
 
 
 def all_users(connection: sa.Connection) -> list[sa.RowMapping]:
-    """List users: ``name``, ``role``, ``created_at``, ``disabled``, ``second_factor``."""
+    """List users: ``name``, ``role``, ``created_at``, ``disabled``, ``second_factor``, ``password``, ``provider``."""
     second = users.c.totp_secret.is_not(None).label("second_factor")
-    columns = (users.c.name, users.c.role, users.c.created_at, users.c.disabled, second)
+    password = users.c.password_hash.is_not(None).label("password")
+    i = outside_identities
+    provider = sa.exists().where(i.c.user_name == users.c.name).label("provider")
+    columns = (users.c.name, users.c.role, users.c.created_at, users.c.disabled, second, password, provider)
     return list(connection.execute(sa.select(*columns).order_by(users.c.name).limit(LISTED)).mappings())
 
 

@@ -40,6 +40,7 @@ TABLES = (
     "receipts",
     "readings",
     "positions",
+    "outside_identities",
     "outcomes",
     "offers",
     "offer_decisions",
@@ -627,6 +628,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("settled IS false"),
     )
     op.create_table(
+        "outside_identities",
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("user_name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "subject"),
+    )
+    op.create_index(op.f("ix_outside_identities_user_name"), "outside_identities", ["user_name"], unique=False)
+    op.create_table(
         "positions",
         sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
@@ -765,6 +775,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("browser", sa.Text(), nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("way", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("token_hash"),
     )
     op.create_index(op.f("ix_sessions_user_name"), "sessions", ["user_name"], unique=False)
@@ -965,7 +976,7 @@ def upgrade() -> None:
     op.create_table(
         "users",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=True),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("disabled", sa.Boolean(), nullable=False),
