@@ -2,4 +2,6 @@
 
 from gateway.cli import main
 
-main()
+# A process that we start for a backtest imports this module once more.
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,8 @@ from rules.schema import RuleSet
 from rules.transition import AlertState, Transition
 
 Sample = tuple[datetime, Mapping[str, Value]]
+Span = tuple[datetime, datetime | None]
+"""When an alert fired and until when; None: it still did at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,11 @@ def try_rule(rule: BaseRule, profile: DeviceProfile, recording: Recording, episo
     An episode is found where an alert is open at some time of it: a rule that fires before the fault is judged to
     begin and goes on firing has found it as well. Found on arrival is not found: nobody would have been told.
     """
-    spans = dict(_firings(rule, profile, recording))
+    return held_against(dict(_firings(rule, profile, recording)), episodes)
+
+
+def held_against(spans: Mapping[str, Sequence[Span]], episodes: Sequence[Episode]) -> Figures:
+    """Hold one rule's firings, by device, against ``episodes``."""
     found: list[bool] = []
     met: Counter[tuple[str, int]] = Counter()
     for episode in episodes:
@@ -117,14 +123,12 @@ def try_rule(rule: BaseRule, profile: DeviceProfile, recording: Recording, episo
     return Figures(tuple(found), tuple(episode.real for episode in episodes), alerts, alerts - len(met), joined)
 
 
-def _firings(
-    rule: BaseRule, profile: DeviceProfile, recording: Recording
-) -> Iterator[tuple[str, list[tuple[datetime, datetime | None]]]]:
-    """Yield for each device when the rule fired and until when; None: it still did at the end."""
+def _firings(rule: BaseRule, profile: DeviceProfile, recording: Recording) -> Iterator[tuple[str, list[Span]]]:
+    """Yield for each device when the rule fired."""
     live = rule.model_copy(update={"mode": "live"})
     detector = Detector(RuleSet.of([live]), {**recording.profiles, profile.name: profile})
     run = Backtest(detector, profile, recording.devices, recording.profiles)
-    spans: defaultdict[str, list[tuple[datetime, datetime | None]]] = defaultdict(list)
+    spans: defaultdict[str, list[Span]] = defaultdict(list)
     for device_id, samples in recording.samples.items():
         for at, values in samples:
             for fact in run.take(device_id, at, values):
@@ -134,7 +138,7 @@ def _firings(
     yield from spans.items()
 
 
-def _take(spans: Mapping[str, list[tuple[datetime, datetime | None]]], fact: object) -> None:
+def _take(spans: Mapping[str, list[Span]], fact: object) -> None:
     if not isinstance(fact, Transition) or fact.on_arrival:
         return
     of_device = spans[fact.device_id]

@@ -19,6 +19,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from gateway.commands import CreateSilence, GiveVerdict, PutFilesLive, Upsert
 from gateway.commands.cases import SaveMacro
 from gateway.commands.desk import AskForCall, ConfirmBooking, HoldSlot, OfferSlots
+from gateway.commands.drafts import BeginDraft
 from gateway.commands.enrolment import MakeClaimCodes
 from gateway.config import Config
 from gateway.rulebook.files import file_text, rule_paths
@@ -53,6 +54,24 @@ rules:
 """
 
 
+DRAFT = """
+rules:
+  # The door's switch tells earlier than the cabinet's air.
+  - id: freezer-door-and-warm
+    kind: condition
+    profile: freezer
+    title: {en: The door is open and it gets warm}
+    when: door_open && temperature > -15
+    for: 5m
+    mode: shadow
+tests:
+  - name: a door that stands open
+    rule: freezer-door-and-warm
+    given: [{at: 0m, until: 10m, every: 1m, values: {door_open: true, temperature: -14}}]
+    expect: {firing: [5m]}
+"""
+
+
 @dataclass(frozen=True)
 class Shot:
     """One screen to be pictured."""
@@ -69,6 +88,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
     """Name the screens worth looking at."""
     souza = made.case_of("f-souza", "freezer-compressor-stopped")["id"]
     lumen = made.case_of("f-lumen", "freezer-cools-poorly")["id"]
+    draft = made.do(BeginDraft(DRAFT, (), "", "Lea"))["id"]
     muted = "painting the kitchen, its door stands open"
     made.do(PutFilesLive((*(_shipped()), (SHADOW, "shadow.yaml")), "Lea"))
     for row in made.rows(schema.cases)[:4]:
@@ -101,6 +121,9 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "rules": Shot("/rules", "table"),
         "rule": Shot("/rules/freezer-rather-warm", ".surface", whole=True),
         "review": Shot("/review", "table"),
+        "rule-editor": Shot(f"/drafts/{draft}", ".editor.lit", whole=True),
+        "going-live": Shot(f"/drafts/{draft}/live", ".migration", whole=True),
+        "versions": Shot("/versions", ".migration"),
         "new": Shot("/new?device_id=f-meier", "form.surface", whole=True),
         "found": Shot("/new?q=souza", ".found"),
         "macros": Shot("/macros", ".surface"),

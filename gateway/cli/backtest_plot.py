@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from device_models.event import Event
 from device_models.localized import in_language
 from device_models.profile import DeviceProfile
-from gateway.cli.backtest_sources import Item
+from gateway.backtest.sources import Item
 from gateway.history import Series
 from gateway.history import thinning as th
 from gateway.history.chart import Direction, chart

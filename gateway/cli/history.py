@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.reading import FieldReader
 from device_models.yaml_lines import InvalidFileError
+from gateway.backtest.recorded import BadTableError, Table
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
-from gateway.cli.recorded import BadTableError, Table
 from gateway.cli.rules_backtest import pairs_of, zone_of
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
@@ -14,16 +14,17 @@ import typer
 from device_models.duration import format_duration, parse_duration
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.registry import Offer, Shop
+from gateway.backtest.recorded import BadTableError, Table, Track, read_places, read_windows
+from gateway.backtest.sources import History, Source, Tables, at_pace, profile_for
+from gateway.backtest.trial import Trial
 from gateway.cli.backtest_plot import Plot
-from gateway.cli.backtest_sources import History, Source, Tables
-from gateway.cli.backtest_trial import Trial, side_by_side
+from gateway.cli.backtest_summary import bars, side_by_side
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
-from gateway.cli.recorded import BadTableError, Table, Track, read_places, read_windows
 from gateway.cli.rules_read import checked, checked_for
+from gateway.clock import Clock
 from gateway.config import ConfigError
 from gateway.errors import StartRefused
 from gateway.history import HistoryError
-from rules.schema import RuleSet
 from rules.score import Score
 
 Files = Annotated[list[Path], typer.Argument(help="Rule files, or folders of them.", exists=True)]
@@ -75,21 +76,24 @@ def backtest(
         places = [place for place in read_places(shops, "shops") if isinstance(place, Shop)] if shops else []
         fitting = [offer for offer in read_places(offers, "offers") if isinstance(offer, Offer)] if offers else []
         source: Source
+        progress = stack.enter_context(bars())
         score = None
         if since is not None:
             if csv_files or tracks or labels:
                 raise BadTableError("--since reads the gateway's own history; leave out --csv, --tracks and --labels")
-            recorded = stack.enter_context(History.opened(read_config(config), profiles, _duration(since)))
+            recorded = stack.enter_context(
+                History.opened(read_config(config), profiles, _duration(since), Clock().now(), progress)
+            )
             source, profile = recorded, profiles[GENERIC.name]
             places, fitting = places or recorded.shops, fitting or recorded.offers
         else:
             if not csv_files and not tracks:
                 raise BadTableError("name what to run over: --csv FILE, --tracks FILE or --since 30d")
-            profile = _profile(profile_name, ruleset, profiles)
+            profile = profile_for(profile_name, ruleset, profiles)
             tables = [Table(path, time_column, pairs_of(mapping or []), zone) for path in csv_files or []]
-            profile = _at_pace(profile, tables)
-            tables = [table.fitted(ruleset, profile) for table in tables]
-            source = Tables(tables, [Track(path, zone) for path in tracks or []])
+            profile = at_pace(profile, tables)
+            tables = [table.fitted(ruleset, profile, _say) for table in tables]
+            source = Tables(tables, [Track(path, zone) for path in tracks or []], progress)
             score = read_windows(labels, tables, zone) if labels else None
         drawn = Plot(ruleset, profile, score or {}, zone) if plot else None
         trials = [
@@ -132,20 +136,8 @@ def _named(files: Sequence[Path]) -> str:
     return ", ".join(path.name for path in files)
 
 
-def _profile(name: str | None, ruleset: RuleSet, profiles: Mapping[str, DeviceProfile]) -> DeviceProfile:
-    named = {profile for rule in ruleset.rules for profile in rule.profile}
-    chosen = name or (next(iter(named)) if len(named) == 1 else "generic")
-    if name is None and len(named) > 1:
-        raise BadTableError(f"the rules are for {', '.join(sorted(named))}; name one with --profile")
-    if chosen not in profiles:
-        raise BadTableError(f"there is no profile '{chosen}'; there are {', '.join(sorted(profiles))}")
-    return profiles[chosen]
-
-
-def _at_pace(profile: DeviceProfile, tables: Sequence[Table]) -> DeviceProfile:
-    """Take the data's own interval where it is longer: recorded data is often thinned, and must not look stale."""
-    slowest = max((interval for table in tables if (interval := table.interval) is not None), default=timedelta(0))
-    return profile.model_copy(update={"reporting_interval": max(profile.reporting_interval, slowest)})
+def _say(words: str) -> None:
+    stderr.print(words, soft_wrap=True)
 
 
 def pairs_of(mapping: Sequence[str]) -> dict[str, str]:

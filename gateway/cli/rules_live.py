@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from device_models.event import rfc3339
+from device_models.profile import GENERIC
+from device_models.registry import Device
+from device_models.yaml_lines import InvalidFileError
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
 from gateway.cli.rules_read import checked
 from gateway.commands import CommandRefused, PromoteRule, PutFilesLive, RollBackRules
@@ -35,13 +38,18 @@ _WHY = {
 }
 
 
-def put_live(files: Files = None, by: By = None, config: ConfigOption = None) -> None:
+def put_live(
+    files: Files = None,
+    by: By = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    config: ConfigOption = None,
+) -> None:
     """Put rule files live in place of those that [rules] paths names, and say what becomes of open alerts.
 
     The rules that come with the product stay beside them, unless [rules] builtin is off. All that stays in force, also
     over a restart, until a configured rule file is changed or another set is put live.
     """
-    with plain_errors(ConfigError, OSError):
+    with plain_errors(ConfigError, StartRefused, InvalidFileError, OSError):
         settings = read_config(config)
         if files:
             chosen = settings.rules.model_copy(update={"paths": files})
@@ -50,6 +58,9 @@ def put_live(files: Files = None, by: By = None, config: ConfigOption = None) ->
             texts = tuple((path.read_text(encoding="utf-8"), str(path)) for path in paths)
         else:
             texts = ()
+        if dry_run:
+            _foretell(settings, paths if files else rule_paths(settings))
+            return
     _submit(settings, PutFilesLive(texts, by or _user()))
 
 
@@ -110,6 +121,43 @@ def diff(
     for difference in differences(before.ruleset, after.ruleset):
         for line in _difference(difference, before.ruleset, after.ruleset):
             print(line)
+
+
+def _foretell(config: Config, paths: Sequence[Path]) -> None:
+    """Print what putting the files live would do, and change nothing."""
+    from gateway.clock import Clock
+    from gateway.people.registry import load_registry
+    from gateway.rulebook.files import load_profiles, load_rules
+    from gateway.rulebook.migrating import migration_of
+    from gateway.rulebook.versions import last_written_down
+    from gateway.store.store import Store
+    from rules.detect import Detector
+    from rules.inputs import DeviceContext
+    from rules.schema import merge_rules
+    from rules.spatial_index import ShopIndex
+
+    profiles = load_profiles(config)
+    after = merge_rules((path.read_text(encoding="utf-8"), str(path)) for path in paths)
+    store = Store(config.store_url)
+    try:
+        with store.read() as connection:
+            registry = load_registry(connection)
+            files = load_rules(config)
+            before = last_written_down(connection, files) or files
+
+            def context(device: Device) -> DeviceContext:
+                profile = profiles.get(device.profile, GENERIC)
+                return DeviceContext(
+                    device, profile, registry.may_use_location(device.id), zone=registry.zone(device.id)
+                )
+
+            detector = Detector(after, profiles, ShopIndex(registry.shops.values()))
+            changes = migration_of(connection, before, detector, registry.devices, context, Clock().now())
+    finally:
+        store.close()
+    for line in migration_lines(changes):
+        print(line)
+    stderr.print(f"version {before.version} is in force; nothing was changed", soft_wrap=True)
 
 
 def _submit(config: Config, command: PutFilesLive | RollBackRules | PromoteRule) -> None:

@@ -13,8 +13,8 @@ import typer
 from device_models.duration import parse_duration
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.yaml_lines import InvalidFileError
-from gateway.cli.backtest_sources import History as HistorySource
-from gateway.cli.backtest_trial import Trial
+from gateway.backtest.sources import History as HistorySource
+from gateway.backtest.trial import Trial
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError
@@ -102,7 +102,7 @@ def _answers(config: Config, wanted: Sequence[str], span: timedelta, keep: float
     for name in wanted:
         if name not in {rule.id for rule in ruleset.rules}:
             raise ValueError(f"there is no rule '{name}' in the rule files")
-    with HistorySource.opened(config, profiles, span) as source:
+    with HistorySource.opened(config, profiles, span, Clock().now()) as source:
         return [
             _answer(config, source, ruleset, rule, profiles, span, keep, favour)
             for rule in ruleset.rules

@@ -12,8 +12,8 @@ import typer
 from device_models.event import rfc3339
 from device_models.profile import GENERIC
 from device_models.yaml_lines import InvalidFileError
+from gateway.backtest.recorded import BadTableError
 from gateway.cli.options import ConfigOption, plain_errors, read_config
-from gateway.cli.recorded import BadTableError
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError
 from gateway.errors import StartRefused

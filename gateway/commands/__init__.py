@@ -61,6 +61,7 @@ from gateway.commands.desk import (
     UnmuteByCustomer,
     WishDate,
 )
+from gateway.commands.drafts import BeginDraft, DraftCommand, DropDraft, KeepBacktest, PutDraftLive, SaveDraft
 from gateway.commands.enrolment import (
     AnswerCheck,
     DropAddress,
@@ -147,6 +148,7 @@ __all__ = [
     "AskForCall",
     "AskLater",
     "Assign",
+    "BeginDraft",
     "CancelBooking",
     "ChangePassword",
     "ChannelBlocked",
@@ -161,6 +163,7 @@ __all__ = [
     "DiscardMessage",
     "DropAddress",
     "DropApiToken",
+    "DropDraft",
     "DropSecondFactor",
     "DropView",
     "EndContact",
@@ -181,6 +184,7 @@ __all__ = [
     "HoldSlot",
     "JoinMessage",
     "JudgeWouldBe",
+    "KeepBacktest",
     "LearnDevices",
     "LinkAddress",
     "LinkCases",
@@ -200,6 +204,7 @@ __all__ = [
     "OpenCase",
     "OpenSubscription",
     "PromoteRule",
+    "PutDraftLive",
     "PutEventAside",
     "PutFilesLive",
     "PutRulesLive",
@@ -216,6 +221,7 @@ __all__ = [
     "RollBackRules",
     "SaveApiToken",
     "SaveContact",
+    "SaveDraft",
     "SaveMacro",
     "SaveSession",
     "SaveSettings",
@@ -265,11 +271,13 @@ Command = (
     | RegisterCommand
     | CaseCommand
     | DeskCommand
+    | DraftCommand
     | EnrolmentCommand
     | HelpDeskCommand
     | MessageCommand
     | OfferCommand
     | PeopleCommand
+    | PutDraftLive
     | RecordCommand
     | RuleCommand
     | SubscriptionCommand

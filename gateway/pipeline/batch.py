@@ -32,6 +32,7 @@ from gateway.cases.responder import respond_to
 from gateway.commands.accounts import AccountCommand
 from gateway.commands.cases import CaseCommand
 from gateway.commands.desk import DeskCommand
+from gateway.commands.drafts import DraftCommand
 from gateway.commands.enrolment import EnrolmentCommand
 from gateway.commands.help_desks import HelpDeskCommand
 from gateway.commands.offers import ForgetVisits, OfferOpened, RedeemOffers
@@ -52,6 +53,7 @@ from gateway.people.registry import upsert_records
 from gateway.pipeline import enrolling, owners
 from gateway.pipeline.rejections import UnknownDevice, count_unknown_devices, record_rejections
 from gateway.pipeline.states import without_timers
+from gateway.rulebook import drafts as rule_drafts
 from gateway.rulebook import versions as rule_versions
 from gateway.rulebook.shadow import with_trials
 from gateway.store import schema
@@ -271,6 +273,9 @@ class Batch:
             case c.PutFilesLive():
                 origin: rule_versions.Origin = "command" if command.files else "files"
                 return self._put_rules_live(rule_versions.detector_of_files(tx, command.files), command.by, origin)
+            case c.PutDraftLive():
+                drafted = rule_drafts.detector_of_draft(tx, self._owner.detector.ruleset, command)
+                return self._put_rules_live(drafted, command.by, "command")
             case c.RollBackRules():
                 rolled_back = rule_versions.detector_of_version(tx, command.version)
                 return self._put_rules_live(rolled_back, command.by, "roll-back")
@@ -285,6 +290,8 @@ class Batch:
                 return save_api_token(tx, command)
             case c.SetMeta():
                 return tx.set_meta(command.key, command.value)
+            case _ if isinstance(command, DraftCommand):
+                return rule_drafts.run(tx, self._owner.detector.ruleset, command)
             case _ if isinstance(command, CaseCommand):
                 return work.run(tx, command)
             case _ if isinstance(command, HelpDeskCommand):

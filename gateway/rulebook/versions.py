@@ -76,8 +76,8 @@ def live_at(connection: sa.Connection, at: datetime) -> RuleVersion | None:
 
 def in_force(tx: Transaction, running: RuleSet) -> RuleSet:
     """Return the rules before the ones that go live now: those written down last, else those that run."""
-    newest = next(iter(live_versions(tx.connection, 1)), None)
-    if newest is None:
+    written_down = last_written_down(tx.connection, running)
+    if written_down is None:
         if running.rules:
             return running
         # The command line, where no gateway runs: it would start with the files.
@@ -85,6 +85,14 @@ def in_force(tx: Transaction, running: RuleSet) -> RuleSet:
             return load_rules(tx.config)
         except InvalidFileError:
             return running
+    return written_down
+
+
+def last_written_down(connection: sa.Connection, running: RuleSet) -> RuleSet | None:
+    """Return the rules that went live last, None where none were written down."""
+    newest = next(iter(live_versions(connection, 1)), None)
+    if newest is None:
+        return None
     try:
         return newest.ruleset
     except (KeyError, ValueError):
@@ -116,7 +124,14 @@ def detector_of_files(tx: Transaction, files: Iterable[tuple[str, str]]) -> Dete
         ruleset = merge_rules(files) if files else load_rules(tx.config)
     except InvalidFileError as error:
         raise CommandRefused(str(error)) from error
-    return _checked(tx, ruleset)
+    return detector_of_ruleset(tx, ruleset)
+
+
+def detector_of_ruleset(tx: Transaction, ruleset: RuleSet) -> Detector:
+    """Check and compile rules. Raises CommandRefused with every mistake."""
+    if errors := check_rules(ruleset, tx.profiles):
+        raise CommandRefused("\n".join(map(str, errors)))
+    return Detector(ruleset, tx.profiles, ShopIndex(tx.registry.shops.values()))
 
 
 def detector_of_version(tx: Transaction, version: str | None) -> Detector:
@@ -128,7 +143,7 @@ def detector_of_version(tx: Transaction, version: str | None) -> Detector:
     for found in known[1:] if version is None else known:
         if found.version != current if version is None else found.version.startswith(version):
             try:
-                return _checked(tx, found.ruleset)
+                return detector_of_ruleset(tx, found.ruleset)
             except (KeyError, ValueError) as error:
                 raise CommandRefused(f"version {found.version} cannot be used any more: {error}") from error
     raise CommandRefused("there is no version before this one" if version is None else f"there is no version {version}")
@@ -144,7 +159,7 @@ def detector_with_live(tx: Transaction, running: RuleSet, rule_id: str) -> Detec
     if not rule.shadow:
         raise CommandRefused(f"the rule {rule_id} is live already")
     live = rule.model_copy(update={"mode": "live"})
-    return _checked(tx, RuleSet.of(live if other is rule else other for other in ruleset.rules))
+    return detector_of_ruleset(tx, RuleSet.of(live if other is rule else other for other in ruleset.rules))
 
 
 def detector_at_start(
@@ -174,12 +189,6 @@ def _insert(tx: Transaction, ruleset: RuleSet, who: str, origin: Origin, migrati
             migration=migration,
         )
     )
-
-
-def _checked(tx: Transaction, ruleset: RuleSet) -> Detector:
-    if errors := check_rules(ruleset, tx.profiles):
-        raise CommandRefused("\n".join(map(str, errors)))
-    return Detector(ruleset, tx.profiles, ShopIndex(tx.registry.shops.values()))
 
 
 def _version_of_files(config: Config) -> str | None:

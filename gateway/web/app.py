@@ -50,5 +50,13 @@ def create_app(deps: WebDeps) -> web.Application:
     app.router.add_static("/static", Path(str(files("gateway.web") / "static")))
     app.on_response_prepare.append(security_headers(deps))
     app.cleanup_ctx.append(run_hub)
+    app.on_cleanup.append(end_backtests)
     app.on_shutdown.append(close_hub)
     return app
+
+
+async def end_backtests(app: web.Application) -> None:
+    """Let no backtest outlive the gateway."""
+    desk = app[DEPS].rule_desk
+    if desk is not None:
+        await desk.backtests.close()

@@ -18,6 +18,7 @@ from gateway.commands import Commands
 from gateway.config import Notifiers
 from gateway.help_desks.hook import HelpDeskHook
 from gateway.history import History
+from gateway.rulebook.desk import RuleDesk
 from gateway.settings.login import Oidc
 from gateway.web.links import LinkSigner
 from notifiers.callbacks import CallbackReader
@@ -103,6 +104,8 @@ class WebDeps:
     """The same at a moment that has passed, from history. Raises LookupError, HistoryError."""
     detector: Callable[[], Detector] | None = None
     """The rules in force."""
+    rule_desk: RuleDesk | None = None
+    """Where rules are written."""
     devices: Mapping[str, Device] = field(default_factory=dict)
     """The registered devices by id, as the writer knows them."""
     notifiers: Notifiers = field(default_factory=Notifiers)

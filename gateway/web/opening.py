@@ -22,6 +22,7 @@ from gateway.outbox.transports import make_callback_readers, push_key
 from gateway.people.registry import Registry
 from gateway.pipeline.commit import Committer
 from gateway.pipeline.explaining import explain_device
+from gateway.rulebook.desk import RuleDesk
 from gateway.rulebook.explaining import explain_past
 from gateway.store.store import Store
 from gateway.web.deps import SimulatorControl, WebDeps
@@ -83,6 +84,9 @@ def open_web(
         explain_at=partial(explain_past, store, history, registry, config, profiles),
         opening=opening,
         detector=lambda: committer.detector,
+        rule_desk=RuleDesk(
+            config, store, commands, clock, registry, profiles, lambda: committer.detector, committer.context
+        ),
         devices=registry.devices,
         status=status,
         notifiers=config.notifiers,

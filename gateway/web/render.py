@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from aiohttp import web
 from babel import Locale, UnknownLocaleError
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -61,6 +62,8 @@ def create_environment(deps: WebDeps) -> Environment:
         "channel": lambda name: channel_name(name) if name else "not chosen yet",
         "purpose": lambda name: _PURPOSES.get(name, name),
         "language": _language_name,
+        "moment": wording.moment,
+        "said": lambda value: value if isinstance(value, str) else orjson.dumps(value).decode(),
         "hex": lambda data: data[:64].hex(" "),
         "printable": _printable,
         "masked": without_links,

@@ -166,6 +166,19 @@ def test_what_a_command_put_live_stays_over_a_restart_until_the_files_change(ins
     assert at_start(installation) == parse_rules(WARMER, "f").version
 
 
+def test_a_dry_run_says_what_going_live_would_do_and_does_nothing(installation: Path) -> None:
+    longer = installation.parent / "longer.yaml"
+    longer.write_text(LONGER, "utf-8")
+    assert "cannot open" in run(installation, "put-live", longer, "--dry-run").stderr
+    run(installation, "put-live")
+    result = run(installation, "put-live", longer, "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "freezer-too-warm: changed; no open alerts\n    for: 10m → 20m\n"
+    assert "nothing was changed" in result.stderr
+    assert len(run(installation, "versions").stdout.splitlines()) == 1
+    assert at_start(installation) == parse_rules(TOO_WARM, "f").version
+
+
 def test_the_configured_files_are_put_live_by_naming_none(installation: Path) -> None:
     longer = installation.parent / "longer.yaml"
     longer.write_text(LONGER, "utf-8")

@@ -45,6 +45,7 @@ from gateway.outbox.transports import make_callback_readers
 from gateway.people.registry import Registry, load_registry
 from gateway.pipeline.commit import Committer, Outcome, Work
 from gateway.pipeline.explaining import explain_device
+from gateway.rulebook.desk import RuleDesk
 from gateway.rulebook.explaining import explain_past
 from gateway.rulebook.files import load_profiles, load_rules
 from gateway.store import schema
@@ -216,6 +217,7 @@ async def town(
     settings = Config.model_validate(
         {
             "data_dir": folder,
+            "store": {"url": f"sqlite:///{folder / 'store.sqlite'}"},
             "brand": {"name": "Nordkälte", "support_name": "the Nordkälte team"},
             "notifiers": {
                 "mode": "approve",
@@ -230,7 +232,7 @@ async def town(
             **config,
         }
     )
-    store = Store(f"sqlite:///{folder / 'store.sqlite'}")
+    store = Store(settings.store_url)
     with store.read() as connection:
         registry = load_registry(connection)
     profiles, live = load_profiles(settings), LiveFeed()
@@ -280,6 +282,9 @@ async def town(
         opening=opening,
         helps=partial(help_of_case, settings),
         detector=lambda: committer.detector,
+        rule_desk=RuleDesk(
+            settings, store, Submitting(), clock, registry, profiles, lambda: committer.detector, committer.context
+        ),
         devices=registry.devices,
         status=lambda: status_of(committer.detector),
         notifiers=settings.notifiers,

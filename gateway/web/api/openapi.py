@@ -23,6 +23,7 @@ _TEXT: Schema = {"type": "string"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _FLAG: Schema = {"type": "boolean", "default": False}
 _OBJECTS: Schema = {"type": "array", "items": {"type": "object"}}
+_IDS: Schema = {"type": "array", "items": {"type": "string"}}
 _OR_NULL: Schema = {"type": ["string", "null"]}
 _ROLE: Schema = {"enum": [role.value for role in Role]}
 
@@ -53,6 +54,12 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/would-be/{id}/verdict": {"verdict": ({"enum": ["real", "false_alarm", None]}, True)},
     "/api/devices/{id}/command": {"name": (_TEXT, True), "case_id": ({"type": "integer"}, False)},
     "/api/macros": {"name": (_TEXT, True), "text": (_OR_NULL, False), "sends": (_FLAG, False)},
+    "/api/rules/check": {"text": (_TEXT, True), "replaces": (_IDS, False)},
+    "/api/drafts": {"text": (_TEXT, True), "replaces": (_IDS, False)},
+    "/api/drafts/{id}": {"text": (_TEXT, True), "seen": ({"type": ["integer", "null"]}, False)},
+    "/api/drafts/{id}/drop": {"back": (_FLAG, False)},
+    "/api/drafts/{id}/live": {"seen": ({"type": "integer"}, True), "in_force": (_TEXT, True)},
+    "/api/drafts/{id}/backtest": {"span": ({**_TEXT, "default": "30d"}, False), "zone": (_TEXT, False)},
     "/api/views": {
         "name": (_TEXT, True),
         **dict.fromkeys(("view", "severity", "owner", "rule", "site", "q"), (_TEXT, False)),

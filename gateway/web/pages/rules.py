@@ -13,6 +13,7 @@ from device_models.duration import parse_duration
 from device_models.localized import in_language
 from gateway.cases.verdicts import count_by_rule
 from gateway.commands import JudgeWouldBe, PromoteRule
+from gateway.rulebook.drafts import open_drafts
 from gateway.rulebook.review import RuleReview, review
 from gateway.rulebook.shadow import LOOK_BACK, Trial, trials
 from gateway.store.schema import cases
@@ -49,9 +50,16 @@ async def show_rules(request: web.Request) -> web.StreamResponse:
     """GET /rules: the rule set in force with each rule's precision, and what is wrong with the files."""
     said = dict(request.app[DEPS].status().get("rules", {}))
     loaded_at = moment(said.get("loaded_at")) if said.get("loaded_at") else None
-    numbers = await _numbers(request)
+    numbers, drafts = await _numbers(request), await read(request, open_drafts)
     return await show(
-        request, "rules.html", "rules", rules=said, loaded_at=loaded_at, numbers=numbers, no_verdicts=Verdicts()
+        request,
+        "rules.html",
+        "rules",
+        rules=said,
+        loaded_at=loaded_at,
+        numbers=numbers,
+        no_verdicts=Verdicts(),
+        drafts=drafts,
     )
 
 

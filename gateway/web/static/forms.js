@@ -44,7 +44,8 @@ async function send(form, submitter) {
   else if (!form.hasAttribute("data-clear") && form.contains(document.activeElement)) document.activeElement.blur();
   const back = submitter?.hasAttribute("formaction") ? null : form.dataset.undo;
   if (form.dataset.done) toast(form.dataset.done, back ? async () => { const undone = await post(back, new URLSearchParams(form.dataset.undoBody)); if (!undone.ok) toast(undone.detail); changed(); } : null);
-  if (form.hasAttribute("data-reload")) location.reload(); else changed();
+  if (form.dataset.goto) location.href = form.dataset.goto;
+  else if (form.hasAttribute("data-reload")) location.reload(); else changed();
 }
 
 // What cannot be taken back afterwards waits a moment first: the form goes out when the time for Undo is over, or the page is left.

@@ -33,6 +33,7 @@ TABLES = (
     "service_slots",
     "saved_views",
     "rule_sets",
+    "rule_drafts",
     "rejections",
     "refused_events",
     "redemptions",
@@ -733,6 +734,24 @@ def upgrade() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "rule_drafts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("replaces", sa.JSON(), nullable=False),
+        sa.Column("began_as", sa.Text(), nullable=False),
+        sa.Column("began_from", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("began_by", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("saved_by", sa.Text(), nullable=False),
+        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("put_live_as", sa.Text(), nullable=True),
+        sa.Column("backtest", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_rule_drafts_state"), "rule_drafts", ["state"], unique=False)
     op.create_table(
         "rule_sets",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),

@@ -1,14 +1,13 @@
 """One rule set on trial: its alerts, what would have come of them, and how well it did."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from typing import Any
 
 from device_models.event import Event
 from device_models.profile import DeviceProfile
 from device_models.registry import Offer, Shop
-from gateway.cli.backtest_sources import Item, Source
+from gateway.backtest.sources import Item, Source
 from rules.backtest import Backtest, alert_line, visit_line
 from rules.detect import Detector
 from rules.evaluator import Fact
@@ -21,7 +20,6 @@ from rules.spatial_index import ShopIndex
 from rules.transition import AlertState, Transition, Visit
 
 _SHOWN = frozenset({AlertState.PENDING, AlertState.FIRING, AlertState.RESOLVED})
-_NAME_WIDTH = 28
 
 
 class Trial:
@@ -102,38 +100,3 @@ class Trial:
             if self._score is not None:
                 self._score.add(fact)
         return lines
-
-
-def side_by_side(told: Mapping[str, str], trials: Sequence[Trial], names: Sequence[str]) -> Iterator[str]:
-    """Write the summary of one trial, or of two in columns."""
-    reports = [trial.report() for trial in trials]
-    for name, said in told.items():
-        yield f"{name:>{_NAME_WIDTH}}  {said}"
-    if len(reports) == 1:
-        for name, value in reports[0].items():
-            yield f"{name:>{_NAME_WIDTH}}  {json.dumps(value, ensure_ascii=False)}"
-        return
-    rows = [("", *names)]
-    for name in dict.fromkeys(name for report in reports for name in report):
-        columns = [_flattened(name, report.get(name)) for report in reports]
-        inner = sorted({key for column in columns for key in column}, key=_in_order)
-        rows += [(key, *(_cell(column.get(key)) for column in columns)) for key in inner]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = (f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
-        yield f"{row[0]:>{max(widths[0], _NAME_WIDTH)}}  " + "  ".join(cells)
-
-
-def _flattened(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        return {name: value}
-    return {key: said for inner, more in value.items() for key, said in _flattened(f"{name} {inner}", more).items()}
-
-
-def _in_order(key: str) -> tuple[object, ...]:
-    """Hours by number, everything else by name."""
-    return tuple((0, int(word), "") if word.isdecimal() else (1, 0, word) for word in key.split())
-
-
-def _cell(value: Any) -> str:
-    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

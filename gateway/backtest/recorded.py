@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta, tzinfo
 from itertools import islice
@@ -11,7 +11,6 @@ from typing import TextIO
 
 from device_models.profile import DeviceProfile
 from device_models.registry import Record
-from gateway.cli.options import stderr
 from rules.detect import Detector
 from rules.recorded import Columns, TrackColumns, parse_time, time_column_of, typical_interval
 from rules.schema import RuleSet
@@ -89,16 +88,15 @@ class Table(CsvFile):
                     times.append(parse_time(row[time], self._zone))
         return typical_interval(times)
 
-    def fitted(self, ruleset: RuleSet, profile: DeviceProfile) -> "Table":
-        """Map the only column of values to the only field that the rules read, where nothing else was said."""
+    def fitted(self, ruleset: RuleSet, profile: DeviceProfile, say: Callable[[str], None]) -> "Table":
+        """Map the only column of values to the only field that the rules read, where nothing else was said; ``say``
+        is told so."""
         detector = Detector(ruleset, {profile.name: profile})
         reads = {name for e in detector.evaluators(profile).values() if e.expressions for name in e.reads}
         unmapped = [self.header[index] for index, name in self.columns.values if name not in profile.fields]
         if len(self.columns.values) == 1 and len(unmapped) == 1 and len(reads) == 1 and not reads & set(unmapped):
             field = reads.pop()
-            stderr.print(
-                f"{self.path.name}: column '{unmapped[0]}' is taken for {field}; --map says otherwise", soft_wrap=True
-            )
+            say(f"{self.path.name}: column '{unmapped[0]}' is taken for {field}; --map says otherwise")
             return Table(self.path, self.time_column, {**self._mapping, unmapped[0]: field}, self._zone)
         return self
 

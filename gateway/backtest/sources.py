@@ -7,24 +7,37 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Protocol, Self, TypeVar
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 from device_models.event import Event, Value
 from device_models.profile import DeviceProfile
 from device_models.registry import Customer, Device
-from gateway.cli.options import stderr
-from gateway.cli.recorded import BadTableError, CsvFile, Table, Track
-from gateway.clock import Clock
+from gateway.backtest.recorded import BadTableError, CsvFile, Table, Track
 from gateway.config import Config
 from gateway.history import History as HistoryStore
 from gateway.people.registry import Registry, load_registry
 from gateway.replay import open_recorded, replay
 from gateway.store.store import Store
+from rules.schema import RuleSet
 
 Item = tuple[str, datetime, Mapping[str, Value]] | Event
 """A status as (device, time, values), or an event of another kind."""
 _SHOW_EVERY = 5000
 T = TypeVar("T")
+
+
+class Progress(Protocol):
+    """Who wants to know how far it is; a bar on a terminal, a page."""
+
+    def begin(self, name: str, total: float) -> Callable[[float], None]:
+        """Begin a part; return what is told how much of ``total`` is done, now and then."""
+        ...
+
+
+class Unwatched:
+    """Nobody does."""
+
+    def begin(self, name: str, total: float) -> Callable[[float], None]:
+        """Return what listens to nothing."""
+        return lambda done: None
 
 
 class Source(Protocol):
@@ -37,14 +50,15 @@ class Source(Protocol):
     customers: Mapping[str, Customer]
 
     def items(self) -> Iterator[Item]:
-        """Yield what was recorded, each device's in the order of time, with a progress bar on a terminal."""
+        """Yield what was recorded, each device's in the order of time."""
         ...
 
 
 class Tables:
     """Samples and fixes in CSV files. Files are read one after the other; samples beside fixes in the order of time."""
 
-    def __init__(self, tables: Sequence[Table], tracks: Sequence[Track]) -> None:
+    def __init__(self, tables: Sequence[Table], tracks: Sequence[Track], progress: Progress | None = None) -> None:
+        self._progress = progress or Unwatched()
         self._tables = tables
         self._tracks = tracks
         self.profiles: Mapping[str, DeviceProfile] = {}
@@ -53,14 +67,13 @@ class Tables:
 
     def items(self) -> Iterator[Item]:
         """Yield samples and fixes; raises BadTableError with the line of a row that cannot be read."""
-        with _progress() as progress:
-            samples = (item for table in self._tables for item in _samples(table, progress))
-            fixes = (item for track in self._tracks for item in _fixes(track, progress))
-            if self._tables and self._tracks:
-                yield from heapq.merge(samples, fixes, key=_at)
-            else:
-                yield from samples
-                yield from fixes
+        samples = (item for table in self._tables for item in _samples(table, self._progress))
+        fixes = (item for track in self._tracks for item in _fixes(track, self._progress))
+        if self._tables and self._tracks:
+            yield from heapq.merge(samples, fixes, key=_at)
+        else:
+            yield from samples
+            yield from fixes
 
 
 class History:
@@ -73,12 +86,15 @@ class History:
         registry: Registry,
         profiles: Mapping[str, DeviceProfile],
         span: timedelta,
+        until: datetime,
+        progress: Progress | None = None,
     ) -> None:
-        """Take an opened history and what runs its coroutines; ``span`` is how far back to read."""
+        """Take an opened history and what runs its coroutines; ``span`` is how far back from ``until`` to read."""
         self._history = history
         self._runner = runner
-        self._until = Clock().now()
-        self._since = self._until - span
+        self._until = until
+        self._since = until - span
+        self._progress = progress or Unwatched()
         self.profiles = profiles
         self.devices: Mapping[str, Device] = registry.devices
         self.customers: Mapping[str, Customer] = registry.customers
@@ -87,7 +103,14 @@ class History:
 
     @classmethod
     @contextmanager
-    def opened(cls, config: Config, profiles: Mapping[str, DeviceProfile], span: timedelta) -> Iterator[Self]:
+    def opened(
+        cls,
+        config: Config,
+        profiles: Mapping[str, DeviceProfile],
+        span: timedelta,
+        until: datetime,
+        progress: Progress | None = None,
+    ) -> Iterator[Self]:
         """Open the store and the history that ``config`` names. Raises StartRefused or HistoryError."""
         store = Store(config.store_url)
         try:
@@ -98,7 +121,7 @@ class History:
         with asyncio.Runner() as runner:
             history = runner.run(open_recorded(config))
             try:
-                yield cls(history, runner, registry, profiles, span)
+                yield cls(history, runner, registry, profiles, span, until, progress)
             finally:
                 runner.run(history.close())
 
@@ -108,13 +131,12 @@ class History:
 
     def items(self) -> Iterator[Item]:
         """Yield device after device."""
-        with _progress() as progress:
-            task = progress.add_task("history", total=len(self.devices))
-            for device_id in sorted(self.devices):
-                events = replay(self._history, device_id, self._since, self._until)
-                while (event := self._runner.run(_next(events))) is not None:
-                    yield event if event.position else (device_id, event.observed_at, event.values)
-                progress.advance(task)
+        tell = self._progress.begin("history", len(self.devices))
+        for count, device_id in enumerate(sorted(self.devices), 1):
+            events = replay(self._history, device_id, self._since, self._until)
+            while (event := self._runner.run(_next(events))) is not None:
+                yield event if event.position else (device_id, event.observed_at, event.values)
+            tell(count)
 
 
 async def _next(events: AsyncIterator[Event]) -> Event | None:
@@ -122,29 +144,29 @@ async def _next(events: AsyncIterator[Event]) -> Event | None:
 
 
 def _samples(table: Table, progress: Progress) -> Iterator[Item]:
-    task = progress.add_task(table.path.name, total=table.size_bytes)
+    tell = progress.begin(table.path.name, table.size_bytes)
     stem, sample_of = table.path.stem, table.columns.sample
     try:
         for count, row in enumerate(table.rows()):
             yield sample_of(row, stem)
             if count % _SHOW_EVERY == 0:
-                progress.update(task, completed=table.read_bytes)
+                tell(table.read_bytes)
     except (ValueError, OverflowError) as error:
         raise _misread(table, error) from error
-    progress.update(task, completed=table.size_bytes)
+    tell(table.size_bytes)
 
 
 def _fixes(track: Track, progress: Progress) -> Iterator[Item]:
-    task = progress.add_task(track.path.name, total=track.size_bytes)
+    tell = progress.begin(track.path.name, track.size_bytes)
     stem, fix_of = track.path.stem, track.columns.fix
     try:
         for count, row in enumerate(track.rows()):
             yield fix_of(row, stem)
             if count % _SHOW_EVERY == 0:
-                progress.update(task, completed=track.read_bytes)
+                tell(track.read_bytes)
     except (ValueError, OverflowError) as error:
         raise _misread(track, error) from error
-    progress.update(task, completed=track.size_bytes)
+    tell(track.size_bytes)
 
 
 def _misread(file: CsvFile, error: Exception) -> BadTableError:
@@ -155,6 +177,21 @@ def _at(item: Item) -> datetime:
     return item.observed_at if isinstance(item, Event) else item[1]
 
 
-def _progress() -> Progress:
-    shown = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    return Progress(*shown, console=stderr, transient=True, disable=not stderr.is_terminal)
+def profile_for(name: str | None, ruleset: RuleSet, profiles: Mapping[str, DeviceProfile]) -> DeviceProfile:
+    """Return the profile of all devices in files: the one named, else the only one that the rules name, else generic.
+
+    Raises BadTableError.
+    """
+    named = {profile for rule in ruleset.rules for profile in rule.profile}
+    chosen = name or (next(iter(named)) if len(named) == 1 else "generic")
+    if name is None and len(named) > 1:
+        raise BadTableError(f"the rules are for {', '.join(sorted(named))}; name one with --profile")
+    if chosen not in profiles:
+        raise BadTableError(f"there is no profile '{chosen}'; there are {', '.join(sorted(profiles))}")
+    return profiles[chosen]
+
+
+def at_pace(profile: DeviceProfile, tables: Sequence[Table]) -> DeviceProfile:
+    """Take the data's own interval where it is longer: recorded data is often thinned, and must not look stale."""
+    slowest = max((interval for table in tables if (interval := table.interval) is not None), default=timedelta(0))
+    return profile.model_copy(update={"reporting_interval": max(profile.reporting_interval, slowest)})

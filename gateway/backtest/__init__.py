@@ -1,0 +1,1 @@
+"""Rules tried on what was recorded: files of samples or the gateway's own history, by the very engine."""

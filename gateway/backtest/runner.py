@@ -1,0 +1,138 @@
+"""Backtests on their way: one process at a time, bounded in time, its progress at hand."""
+
+import asyncio
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import structlog
+
+from gateway.backtest.job import Job, Told, work
+from gateway.commands import CommandRefused, Commands, KeepBacktest
+
+log = structlog.get_logger()
+
+LONGEST = timedelta(minutes=15)
+"""A backtest that takes longer is stopped; a shorter span of history, or the command line, is the way then."""
+
+# Forking a process that has threads copies their locks in whatever state they are.
+_PROCESSES = multiprocessing.get_context("spawn")
+
+
+@dataclass(slots=True)
+class Running:
+    """One backtest, until its outcome is kept with the draft."""
+
+    by: str
+    began_at: datetime
+    state: Literal["waiting", "running", "failed", "stopped"] = "waiting"
+    share: float = 0.0
+    """How much of the data was run through, 0 to 1."""
+    error: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether it still goes on."""
+        return self.state in ("waiting", "running")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        return {"state": self.state, "share": round(self.share, 3), "by": self.by, "error": self.error or None}
+
+
+class Backtests:
+    """Runs backtests of drafts, one after the other."""
+
+    def __init__(self, commands: Commands, longest: timedelta = LONGEST) -> None:
+        self._commands = commands
+        self._longest_s = longest.total_seconds()
+        self._one_at_a_time = asyncio.Semaphore(1)
+        self._running: dict[int, Running] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def of(self, draft_id: int) -> Running | None:
+        """Return the backtest of a draft that goes on or did not come to an end; None: there is none."""
+        return self._running.get(draft_id)
+
+    def start(self, draft_id: int, job: Job, by: str, now: datetime, marked: dict[str, Any]) -> Running:
+        """Begin; ``marked`` is kept with the outcome. Raises CommandRefused while one of this draft goes on."""
+        known = self._running.get(draft_id)
+        if known is not None and known.open:
+            raise CommandRefused(f"a backtest of this draft by {known.by} goes on; stop it first")
+        running = self._running[draft_id] = Running(by, now)
+        task = asyncio.create_task(self._run(draft_id, running, job, marked), name=f"backtest {draft_id}")
+        self._tasks[draft_id] = task
+        task.add_done_callback(lambda done: self._forget(draft_id, done))
+        return running
+
+    def stop(self, draft_id: int) -> bool:
+        """End it; tell whether there was one."""
+        task, running = self._tasks.get(draft_id), self._running.get(draft_id)
+        if task is None or running is None or not running.open:
+            return False
+        running.state = "stopped"
+        task.cancel()
+        return True
+
+    async def close(self) -> None:
+        """End all."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _forget(self, draft_id: int, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(draft_id) is task:
+            del self._tasks[draft_id]
+
+    async def _run(self, draft_id: int, running: Running, job: Job, marked: dict[str, Any]) -> None:
+        try:
+            async with self._one_at_a_time:
+                running.state = "running"
+                async with asyncio.timeout(self._longest_s):
+                    outcome = await _in_a_process(job, lambda share: setattr(running, "share", share))
+        except TimeoutError:
+            running.state, running.error = "failed", f"took longer than {self._longest_s:g} s; try a shorter span"
+        except _Failed as failed:
+            running.state, running.error = "failed", str(failed)
+        else:
+            try:
+                await self._commands.submit(KeepBacktest(draft_id, {**outcome, **marked, "by": running.by}))
+            except CommandRefused as refused:
+                running.state, running.error = "failed", str(refused)
+            else:
+                self._running.pop(draft_id, None)
+        finally:
+            if job.file is not None:
+                job.file.path.unlink(missing_ok=True)
+
+
+class _Failed(Exception):
+    """The process says why it cannot."""
+
+
+async def _in_a_process(job: Job, tell: Callable[[float], None]) -> dict[str, Any]:
+    ours, theirs = _PROCESSES.Pipe(duplex=False)
+    process = _PROCESSES.Process(target=work, args=(job, theirs), name="backtest", daemon=True)
+    try:
+        process.start()
+        # Ours alone is open now, so that the process's end is the pipe's.
+        theirs.close()
+        while True:
+            try:
+                told: Told = await asyncio.to_thread(ours.recv)
+            except EOFError:
+                log.error("backtest.died", exit_code=process.exitcode)
+                raise _Failed("the backtest's process ended without a word; is there memory enough?") from None
+            if told[0] == "done":
+                return dict(told[1])
+            if told[0] == "failed":
+                raise _Failed(told[1])
+            tell(told[1])
+    finally:
+        # A process that could not be started has nothing to be ended.
+        if process.pid is not None:
+            process.kill()
+            await asyncio.shield(asyncio.to_thread(process.join))

@@ -1,0 +1,148 @@
+"""Where rules are written: what stands in force as text, what a text would do to it, and its trial on the past."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from device_models.event import rfc3339
+from device_models.profile import DeviceProfile
+from device_models.registry import Device
+from device_models.yaml_lines import InvalidFileError
+from gateway.backtest.job import Job, Recorded
+from gateway.backtest.recorded import BadTableError, Table
+from gateway.backtest.runner import Backtests, Running
+from gateway.clock import Clock
+from gateway.commands import CommandRefused, Commands
+from gateway.config import Config
+from gateway.people.registry import Registry
+from gateway.rulebook.drafts import Draft, texts_gone_live
+from gateway.rulebook.editing import Look, look_at
+from gateway.rulebook.files import file_text, rule_paths
+from gateway.rulebook.migrating import migration_of
+from gateway.rulebook.versions import last_written_down, rules_as_written
+from gateway.store.store import Store
+from rules.detect import Detector
+from rules.inputs import DeviceContext
+from rules.rule_text import text_of
+from rules.schema import RuleSet
+from rules.spatial_index import ShopIndex
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What somebody finds who begins to write."""
+
+    text: str
+    in_force: RuleSet
+
+
+class RuleDesk:
+    """All that writing rules asks of the service; what takes time is done in threads or another process."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        commands: Commands,
+        clock: Clock,
+        registry: Registry,
+        profiles: Mapping[str, DeviceProfile],
+        running: Callable[[], Detector],
+        context_of: Callable[[Device], DeviceContext],
+    ) -> None:
+        """``running`` tells the detector in use, ``context_of`` what detection may know of a device."""
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._registry = registry
+        self._profiles = profiles
+        self._running = running
+        self._context_of = context_of
+        self.backtests = Backtests(commands)
+
+    async def begin(self, ids: Collection[str]) -> Beginning:
+        """Return the rules ``ids`` as a text, with comments and cases where a file or an earlier draft has them."""
+
+        def find(connection: sa.Connection) -> Beginning:
+            live = self._live(connection)
+            wanted = [rule for rule in live.rules if rule.id in ids]
+            sources = [*texts_gone_live(connection), *self._files()]
+            return Beginning(text_of(wanted, sources) if wanted else "", live)
+
+        return await self._read(find)
+
+    async def look(self, text: str, replaces: Collection[str]) -> tuple[Look, RuleSet]:
+        """Check a text against what is in force now; returns that too."""
+
+        def check(connection: sa.Connection) -> tuple[Look, RuleSet]:
+            live = self._live(connection)
+            return look_at(text, replaces, live, self._profiles), live
+
+        return await self._read(check)
+
+    async def migration(self, before: RuleSet, after: RuleSet) -> list[dict[str, Any]]:
+        """Tell what putting ``after`` live in place of ``before`` would do to open alerts, see ``migration_of``."""
+
+        def compare(connection: sa.Connection) -> list[dict[str, Any]]:
+            detector = Detector(after, self._profiles, ShopIndex(self._registry.shops.values()))
+            devices, now = self._registry.devices, self._clock.now()
+            return migration_of(connection, before, detector, devices, self._context_of, now)
+
+        return await self._read(compare)
+
+    async def try_on_history(self, draft: Draft, span: timedelta, by: str, zone: str) -> Running:
+        """Begin a backtest over what the gateway recorded. Raises CommandRefused."""
+        return await self._try(draft, by, zone, span=span)
+
+    async def try_on_file(self, draft: Draft, file: Recorded, by: str, zone: str) -> Running:
+        """Begin a backtest over a CSV file, which is deleted afterwards.
+
+        Raises CommandRefused, or BadTableError where the file cannot be used.
+        """
+        try:
+            await asyncio.to_thread(Table, file.path, file.time_column, {}, ZoneInfo(zone))
+            return await self._try(draft, by, zone, file=file)
+        except (CommandRefused, BadTableError):
+            file.path.unlink(missing_ok=True)
+            raise
+
+    async def _try(
+        self, draft: Draft, by: str, zone: str, span: timedelta | None = None, file: Recorded | None = None
+    ) -> Running:
+        look, live = await self.look(draft.text, draft.replaces)
+        if look.in_force is None:
+            raise CommandRefused("\n".join(map(str, look.errors)))
+        now = self._clock.now()
+        chosen = tuple({*draft.replaces, *(rule.id for rule in look.rules.rules)})
+        sets = rules_as_written(live), rules_as_written(look.in_force)
+        job = Job(self._config, *sets, chosen, now, span, file, zone)
+        marked = {"at": rfc3339(now), "draft_version": draft.version, "live_version": live.version}
+        return self.backtests.start(draft.id, job, by, now, marked)
+
+    def _live(self, connection: sa.Connection) -> RuleSet:
+        running = self._running().ruleset
+        return last_written_down(connection, running) or running
+
+    def _files(self) -> Sequence[tuple[str, str]]:
+        found = []
+        for path in rule_paths(self._config):
+            try:
+                found.append((file_text(path), path.name))
+            except InvalidFileError:
+                # What cannot be read is told of on the page of rules; here it is no source.
+                continue
+        return found
+
+    async def _read(self, query: Callable[[sa.Connection], T]) -> T:
+        def run() -> T:
+            with self._store.read() as connection:
+                return query(connection)
+
+        return await asyncio.to_thread(run)
