@@ -136,6 +136,10 @@ class Customer(Record):
     """ISO 3166-1 alpha-2."""
     locale: Annotated[str, AfterValidator(_locale)] = "en"
     timezone: ZoneName = "UTC"
+    segment: OptionalText = None
+    """What kind of customer the company counts them as: ``restaurant``, ``household``."""
+    tier: OptionalText = None
+    """Of their contract: ``gold``. Service levels look at both."""
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)] | None = None
     phone: Annotated[str, AfterValidator(_phone)] | None = None
     preferred_channel: OptionalText = None

@@ -18,6 +18,7 @@ from gateway.commands.desk import OfferSlots
 from gateway.commands.enrolment import ForgetChecks
 from gateway.commands.offers import ForgetVisits
 from gateway.commands.people import HistoryForgot
+from gateway.commands.staff import WatchSla
 from gateway.config import Config
 from gateway.date_feeds import FeedError, read_feed
 from gateway.history import History
@@ -28,6 +29,7 @@ from gateway.outbox.ladder import without_receipt
 from gateway.outbox.learning import count_due
 from gateway.people.registry import Registry
 from gateway.scheduler import Scheduler
+from gateway.staff.clocks import due_now
 from gateway.store import schema
 from gateway.store.erasure import history_erasures
 from gateway.store.store import Store
@@ -75,6 +77,7 @@ class Jobs:
         scheduler.every(timedelta(hours=1), "sweep", self.sweep)
         scheduler.every(timedelta(seconds=30), "ladder", self.climb)
         scheduler.every(timedelta(seconds=20), "wake", self.wake)
+        scheduler.every(timedelta(seconds=20), "sla", self.watch_sla)
         scheduler.every(timedelta(seconds=30), "watch_steps", self.watch_steps)
         scheduler.every(timedelta(minutes=1), "settle", self.settle)
         scheduler.every(timedelta(minutes=5), "forget", self.forget)
@@ -104,6 +107,12 @@ class Jobs:
         snoozed = schema.cases.c.snoozed_until
         if await self._read(lambda c, now: c.execute(sa.select(sa.true()).where(snoozed <= now).limit(1)).first()):
             await self._commands.submit(WakeCases())
+
+    async def watch_sla(self) -> None:
+        """Say of cases whose time runs out that it does."""
+        if await self._read(lambda c, now: c.execute(due_now(now).limit(1)).first()):
+            told = await self._commands.submit(WatchSla())
+            log.info("sla.watched", **told)
 
     async def watch_steps(self) -> None:
         """Tell customers whose device gets better after a step they took."""

@@ -21,8 +21,10 @@ from gateway.commands.cases import SaveMacro
 from gateway.commands.desk import AskForCall, ConfirmBooking, HoldSlot, OfferSlots
 from gateway.commands.drafts import BeginDraft
 from gateway.commands.enrolment import MakeClaimCodes
+from gateway.commands.staff import SaveHours, SavePolicy
 from gateway.config import Config
 from gateway.rulebook.files import file_text, rule_paths
+from gateway.staff.sla import Policy, Target
 from gateway.store import schema
 from tests.gateway.roll_out import roll_out
 from tests.gateway.web_fleet import PASSWORD, Town, link, town
@@ -106,6 +108,16 @@ def shots(made: Town) -> Mapping[str, Shot]:
     brown = made.case_of("f-brown")
     made.do(AskForCall("c-brown", brown["id"], "It hums and then it clicks.", made.now + timedelta(hours=3)))
     made.do(ConfirmBooking(made.do(HoldSlot("s2", "c-yusuf", None)), "c-yusuf"))
+    made.do(SaveHours("Berlin", "Mo-Fr 08:00-18:00; Sa 09:00-13:00", "Europe/Berlin", "Lea", "DE-BE"))
+    gold = Policy(
+        "Gold",
+        {Target.FIRST_RESPONSE: timedelta(minutes=30), Target.RESOLVE: timedelta(hours=8)},
+        "Berlin",
+        tiers=frozenset({"gold"}),
+    )
+    times = {Target.FIRST_RESPONSE: timedelta(hours=2), Target.NEXT_RESPONSE: timedelta(hours=4)}
+    made.do(SavePolicy(gold, 1, "Lea"))
+    made.do(SavePolicy(Policy("Everybody", times, "Berlin"), 2, "Lea"))
     incident = roll_out(made)
     return {
         "login": Shot("/login", "form"),
@@ -117,6 +129,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "device": Shot("/devices/f-souza", ".chart"),
         "offers": Shot("/offers", "table"),
         "silences": Shot("/silences?device_id=f-yusuf", "table", whole=True),
+        "sla": Shot("/sla?policy=Gold", "table", whole=True),
         "rejected": Shot("/rejected", "table"),
         "rules": Shot("/rules", "table"),
         "rule": Shot("/rules/freezer-rather-warm", ".surface", whole=True),

@@ -71,6 +71,7 @@ def resolve(tx: Transaction, command: Resolve) -> None:
         resolution=command.resolution or None,
         needs_reply=False,
         snoozed_until=None,
+        waiting_since=None,
         cause=command.cause.strip()[:200] or None,
         fix=command.fix.strip()[:200] or None,
     )
@@ -114,7 +115,9 @@ def reply(tx: Transaction, command: Reply) -> int | None:
     if notification_id is not None and text != own:
         _keep_original(tx, notification_id, command.by, own)
     values = {} if case["first_response_at"] else {"first_response_at": tx.now}
-    touch(tx, case["id"], needs_reply=False, assignee=case["assignee"] or command.by, **values)
+    waiting = tx.now if command.waits and case["state"] == "open" else None
+    assignee = case["assignee"] or command.by
+    touch(tx, case["id"], needs_reply=False, assignee=assignee, waiting_since=waiting, **values)
     tx.audit(command.by, "case.reply", str(case["id"]))
     return notification_id
 

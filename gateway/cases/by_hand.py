@@ -52,7 +52,6 @@ def open_by_hand(tx: Transaction, command: OpenCase) -> int:
             opened_at=tx.now,
             updated_at=tx.now,
             # They have spoken with somebody already: that was the first answer.
-            response_due_at=tx.now + tx.config.cases.respond_within[command.severity],
             first_response_at=tx.now,
             acknowledged_at=tx.now,
             assignee=command.by,

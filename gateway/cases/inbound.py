@@ -124,7 +124,7 @@ def _join(
     answer = _service_answer(case, tags)
     key = f"inbound:{command.provider}:{command.provider_id}"
     needs = answer is None and move(tx, case, customer, tags, command.channel, key)
-    wakes = {"snoozed_until": None} if needs else {}
+    wakes = {"snoozed_until": None, "waiting_since": None} if needs else {}
     touch(tx, case["id"], needs_reply=case["needs_reply"] or needs, **wakes)
     return Understood(tags.intent, customer.id, case["id"], answer)
 

@@ -34,7 +34,7 @@ def merge(tx: Transaction, command: MergeCase) -> None:
     was["resolved_at"] = case["resolved_at"].isoformat() if case["resolved_at"] else None
     was["verdict"] = (verdict_of(tx.connection, case["id"]) or {}).get("verdict")
     closed = {"state": "resolved", "resolved_at": tx.now, "resolved_by": command.by} if case["state"] == "open" else {}
-    touch(tx, case["id"], merged_into=target["id"], needs_reply=False, snoozed_until=None, **closed)
+    touch(tx, case["id"], merged_into=target["id"], needs_reply=False, snoozed_until=None, waiting_since=None, **closed)
     add_entry(tx, case["id"], "merged", command.by, body={"into": target["id"], "was": was})
     add_entry(tx, target["id"], "merged", command.by, body={"from": case["id"]})
     touch(tx, target["id"], needs_reply=target["needs_reply"] or case["needs_reply"])

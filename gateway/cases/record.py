@@ -242,7 +242,6 @@ def _open(tx: Transaction, case: CaseRecord, transition: Transition, previous_ca
             explanation=dict(transition.explanation),
             opened_at=case.opened_at,
             updated_at=tx.now,
-            response_due_at=None if case.on_arrival else tx.now + tx.config.cases.respond_within[case.severity],
             needs_reply=False,
             reopened=0,
             previous_case_id=previous_case_id,
@@ -265,7 +264,8 @@ def _reopen(tx: Transaction, case: CaseRecord, transition: Transition) -> None:
         reopened=case.reopened,
         explanation=dict(transition.explanation),
         first_response_at=None,
-        response_due_at=tx.now + tx.config.cases.respond_within[case.severity],
+        response_due_at=None,
+        waiting_since=None,
     )
     add_entry(tx, case.id, "reopened", body=_why(transition))
 

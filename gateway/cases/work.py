@@ -23,6 +23,8 @@ def run(tx: Transaction, command: c.CaseCommand) -> Any:
     match command:
         case c.Snooze():
             return snooze(tx, command)
+        case c.WaitForCustomer():
+            return wait(tx, command)
         case c.WakeCases():
             return wake(tx)
         case c.MergeCase():
@@ -70,6 +72,19 @@ def snooze(tx: Transaction, command: c.Snooze) -> None:
     touch(tx, case["id"], snoozed_until=command.until, assignee=case["assignee"] or command.by)
     add_entry(tx, case["id"], "snoozed", command.by, body={"until": command.until.isoformat()})
     tx.audit(command.by, "case.snooze", str(case["id"]), until=command.until.isoformat())
+
+
+def wait(tx: Transaction, command: c.WaitForCustomer) -> None:
+    """Wait for the customer, or no longer; an answer of theirs ends it as well."""
+    case = case_of(tx, command.case_id)
+    if (case["waiting_since"] is not None) == command.waiting:
+        return
+    if command.waiting and case["state"] != "open":
+        raise CommandRefused(f"case {case['id']} is resolved; it waits for nobody")
+    if command.waiting and case["needs_reply"]:
+        raise CommandRefused(f"the customer of case {case['id']} has written; answer first")
+    touch(tx, case["id"], waiting_since=tx.now if command.waiting else None)
+    add_entry(tx, case["id"], "waits" if command.waiting else "waits_no_more", command.by)
 
 
 def wake(tx: Transaction) -> int:

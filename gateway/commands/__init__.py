@@ -46,6 +46,7 @@ from gateway.commands.cases import (
     SplitCase,
     TickStep,
     UnmergeCase,
+    WaitForCustomer,
     WakeCases,
 )
 from gateway.commands.desk import (
@@ -129,6 +130,7 @@ from gateway.commands.rules import (
     RuleCommand,
     Sweep,
 )
+from gateway.commands.staff import DropHours, DropPolicy, SaveHours, SavePolicy, StaffCommand, WatchSla
 from gateway.commands.subscriptions import (
     AdvanceSubscription,
     OpenSubscription,
@@ -164,6 +166,8 @@ __all__ = [
     "DropAddress",
     "DropApiToken",
     "DropDraft",
+    "DropHours",
+    "DropPolicy",
     "DropSecondFactor",
     "DropView",
     "EndContact",
@@ -222,7 +226,9 @@ __all__ = [
     "SaveApiToken",
     "SaveContact",
     "SaveDraft",
+    "SaveHours",
     "SaveMacro",
+    "SavePolicy",
     "SaveSession",
     "SaveSettings",
     "SaveUser",
@@ -255,7 +261,9 @@ __all__ = [
     "Upsert",
     "UseAccountLink",
     "UseSecondFactor",
+    "WaitForCustomer",
     "WakeCases",
+    "WatchSla",
     "WatchSteps",
     "WishDate",
 ]
@@ -280,6 +288,7 @@ Command = (
     | PutDraftLive
     | RecordCommand
     | RuleCommand
+    | StaffCommand
     | SubscriptionCommand
 )
 

@@ -80,6 +80,15 @@ class Snooze:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitForCustomer:
+    """Say that it is the customer's turn, or (``waiting`` false) ours: service levels stand meanwhile."""
+
+    case_id: int
+    by: str
+    waiting: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class WakeCases:
     """Bring back the cases whose time to rest is over. Its result is how many."""
 
@@ -219,6 +228,7 @@ class DropView:
 AgentCommand = Acknowledge | Assign | AddNote | Resolve | Reopen | GiveVerdict
 CaseCommand = (
     Snooze
+    | WaitForCustomer
     | WakeCases
     | MergeCase
     | UnmergeCase

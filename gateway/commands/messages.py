@@ -18,6 +18,8 @@ class Reply:
     """What goes out instead, in the customer's language; the agent's own words are kept beside it."""
     seen: int | None = None
     """The newest message its writer has read; one that somebody else sent since refuses it. None: not asked."""
+    waits: bool = False
+    """It is the customer's turn then: service levels stand until they write."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from gateway.commands.enrolment import EnrolmentCommand
 from gateway.commands.help_desks import HelpDeskCommand
 from gateway.commands.offers import ForgetVisits, OfferOpened, RedeemOffers
 from gateway.commands.people import PeopleCommand
+from gateway.commands.staff import StaffCommand
 from gateway.commands.subscriptions import SubscriptionCommand
 from gateway.help_desks import record as help_desks
 from gateway.hubs import of_its_hub
@@ -56,6 +57,8 @@ from gateway.pipeline.states import without_timers
 from gateway.rulebook import drafts as rule_drafts
 from gateway.rulebook import versions as rule_versions
 from gateway.rulebook.shadow import with_trials
+from gateway.staff import clocks
+from gateway.staff import deeds as staff
 from gateway.store import schema
 from gateway.subscriptions import record as subscriptions
 from gateway.transaction import Transaction
@@ -156,6 +159,10 @@ class Batch:
             rules = {rule.id: rule for rule in self._owner.detector.ruleset.rules}
             respond_to(self._tx, rules, facts, until)
 
+    def follow_up(self) -> None:
+        """Let what depends on how cases stand at the end of the commit follow."""
+        clocks.follow(self._tx, {change["id"] for change in self._tx.changes if change["kind"] == "case"})
+
     def run_command(self, command: c.Command) -> Any:
         """Run one command in a savepoint of its own: refused or failed, it leaves no trace and the others go on."""
         undo_from, effects_from = len(self._tx.on_rollback), len(self._tx.after_commit)
@@ -182,6 +189,8 @@ class Batch:
             return owners.run(tx, self, command)
         if isinstance(command, EnrolmentCommand):
             return enrolling.run(tx, self, command)
+        if isinstance(command, StaffCommand):
+            return staff.run(tx, command)
         if isinstance(command, DeskCommand):
             return desk.run(tx, command)
         match command:

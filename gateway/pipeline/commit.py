@@ -134,6 +134,7 @@ class Committer:
                 if work.ticks_until is not None:
                     batch.release_ticks(work.ticks_until)
                 batch.respond()
+                batch.follow_up()
                 save_states(connection, staged)
                 self._move_position(connection, tx.sequence)
                 response_due = next_release(connection)

@@ -79,6 +79,8 @@ customers = Table(
     Column("country", sa.Text),
     Column("locale", sa.Text, nullable=False),
     Column("timezone", sa.Text, nullable=False),
+    Column("segment", sa.Text),
+    Column("tier", sa.Text),
     Column("email", sa.Text, index=True),
     Column("phone", sa.Text, index=True),
     Column("preferred_channel", sa.Text),
@@ -252,6 +254,14 @@ cases = Table(
     Column("opened_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("response_due_at", UtcTime),
+    Column("sla_policy", sa.Text),
+    Column("sla_hours", sa.Text),
+    Column("sla_target", sa.Text),
+    Column("sla_since", UtcTime),
+    Column("sla_warn_at", UtcTime),
+    Column("sla_due_at", UtcTime),
+    Column("sla_paused", sa.Text),
+    Column("waiting_since", UtcTime),
     Column("first_response_at", UtcTime),
     Column("acknowledged_at", UtcTime),
     Column("assignee", sa.Text),
@@ -288,8 +298,10 @@ cases = Table(
     # The console's queue: what it sorts and counts by, of the few cases that are open, so that the rest is never read.
     Index(
         "ix_cases_open",
-        "response_due_at",
+        "sla_due_at",
         "id",
+        "sla_target",
+        "sla_warn_at",
         "first_response_at",
         "acknowledged_at",
         "on_arrival",
@@ -311,6 +323,9 @@ cases = Table(
 ``explanation`` is the opening (or latest reopening) transition's; ``resolved_by`` is ``telemetry`` or a user's name.
 ``cause`` and ``fix``: what staff found, by the id in the rule's list or in their own words. ``merged_into``: it is
 worked on within that case. ``field_task``: what somebody was sent to do there.
+
+``sla_*``: the clock that is due first, see ``staff.clocks``; ``response_due_at`` is that of the first answer.
+``waiting_since``: since when it is the customer's turn.
 """
 
 timeline = Table(
@@ -326,7 +341,8 @@ timeline = Table(
 )
 """One line each. ``kind``: opened reopened firing recovered resolved acknowledged assigned note message_out message_in
 withheld verdict snoozed woken merged unmerged split linked unlinked escalated deescalated field_service
-field_called_back step reported command command_published command_failed command_confirmed.
+field_called_back step reported command command_published command_failed command_confirmed waits waits_no_more
+sla_warning sla_breached.
 ``author``: ``gateway``, ``customer`` or a user's name."""
 
 notifications = Table(

@@ -15,6 +15,7 @@ from gateway.commands.cases import (
     SplitCase,
     TickStep,
     UnmergeCase,
+    WaitForCustomer,
 )
 from gateway.web import forms
 from gateway.web.errors import FieldError
@@ -65,6 +66,10 @@ def _snooze(case_id: int, by: str, sent: Sent) -> Command:
     return Snooze(case_id, moment_of(sent, "until"), by)
 
 
+def _wait(case_id: int, by: str, sent: Sent) -> Command:
+    return WaitForCustomer(case_id, by, flag_of(sent, "waiting", default=True))
+
+
 def _merge(case_id: int, by: str, sent: Sent) -> Command:
     return MergeCase(case_id, number_of(sent, "into"), by)
 
@@ -96,6 +101,7 @@ def _step(case_id: int, by: str, sent: Sent) -> Command:
 CASE_COMMANDS: Mapping[str, Builder] = {
     **forms.CASE_COMMANDS,
     "snooze": _snooze,
+    "wait": _wait,
     "merge": _merge,
     "unmerge": _unmerge,
     "split": _split,

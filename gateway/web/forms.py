@@ -67,7 +67,8 @@ def _reply(case_id: int, by: str, sent: Sent) -> Command:
     translation = optional_text(sent, "translation") or None
     seen = str(sent.get("seen") or "")
     known = int(seen) if seen.isdecimal() and len(seen) < 18 else None
-    return Reply(case_id, text_of(sent, "text", what="the answer"), by, translation, known)
+    text = text_of(sent, "text", what="the answer")
+    return Reply(case_id, text, by, translation, known, flag_of(sent, "waits"))
 
 
 def _resolve(case_id: int, by: str, sent: Sent) -> Command:

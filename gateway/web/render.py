@@ -58,6 +58,7 @@ def create_environment(deps: WebDeps) -> Environment:
         "stamp": _stamp,
         "iso": lambda at: at.isoformat().replace("+00:00", "Z"),
         "title": lambda case: wording.staff_title(case.explanation, case.rule),
+        "sla": wording.sla_text,
         "sentence": sentence,
         "channel": lambda name: channel_name(name) if name else "not chosen yet",
         "purpose": lambda name: _PURPOSES.get(name, name),

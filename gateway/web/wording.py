@@ -140,6 +140,25 @@ def staff_sentence(
     return f"{title}: {proof}." if proof else f"{title}."
 
 
+_TARGETS = {"first_response": "First answer", "next_response": "Answer", "resolve": "Solution"}
+_PAUSES = {"customer": "it is the customer's turn", "snoozed": "the case rests"}
+
+
+def sla_text(case: Any, now: datetime) -> str:
+    """Say what is due of a case and when, or why its clock stands; empty where nothing is due.
+
+    Such as "First answer due in 18 min, working hours of Berlin".
+    """
+    if case.sla_paused:
+        return f"{_TARGETS[case.sla_target]}: the clock stands, {_PAUSES[case.sla_paused]}"
+    if case.sla_due_at is None:
+        return ""
+    left = case.sla_due_at - now
+    due = f"due in {span_text(left)}" if left > timedelta(0) else f"overdue by {span_text(-left)}"
+    whose = f", working hours of {case.sla_hours}" if case.sla_hours else ""
+    return f"{_TARGETS[case.sla_target]} {due}{whose}"
+
+
 def past_sentence(explanation: Mapping[str, Any], rule: str, resolved_at: datetime) -> str:
     """Say of a fault that is over what it was and how long it lasted."""
     since = moment(explanation.get("since"))

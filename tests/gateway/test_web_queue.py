@@ -68,21 +68,31 @@ def add_waiting_message(made: Town, case_id: int) -> None:
         connection.execute(sa.insert(schema.notifications).values(row))
 
 
+def due(target: str = "first_response", **after: float) -> dict[str, object]:
+    """What stands on a case whose clock is due so long after NOW, and warns a quarter of an hour before."""
+    at = NOW + timedelta(**after)
+    return {"sla_target": target, "sla_since": NOW, "sla_due_at": at, "sla_warn_at": at - timedelta(minutes=15)}
+
+
 async def test_an_answer_overdue_comes_before_approvals_replies_and_what_is_due_later(tmp_path: Path) -> None:
     async with town(tmp_path, empty=True) as made:
         answered = {"first_response_at": NOW, "acknowledged_at": NOW}
         add_case(made, 1, first_response_at=NOW)
-        add_case(made, 2, response_due_at=NOW + timedelta(hours=2))
-        add_case(made, 3, response_due_at=NOW + timedelta(hours=1))
+        add_case(made, 2, **due(hours=2))
+        add_case(made, 3, **due(hours=1))
         add_case(made, 4, needs_reply=True, **answered)
         add_case(made, 5, **answered)
-        add_case(made, 6, response_due_at=NOW - timedelta(minutes=5))
-        add_case(made, 7, response_due_at=NOW - timedelta(hours=5))
+        add_case(made, 6, **due(minutes=-5))
+        add_case(made, 7, **due(hours=-5))
         add_case(made, 8, **answered)
-        add_case(made, 9, response_due_at=NOW - timedelta(hours=9), on_arrival=True)
-        add_case(made, 10, response_due_at=NOW - timedelta(hours=9), state="resolved")
+        add_case(made, 9, **due(hours=-9), on_arrival=True)
+        add_case(made, 10, **due(hours=-9), state="resolved")
+        # Solutions: one overdue, one about to be, one in good time, which needs nobody now.
+        add_case(made, 11, **due("resolve", hours=-1), **answered)
+        add_case(made, 12, **due("resolve", minutes=10), **answered)
+        add_case(made, 13, **due("resolve", hours=3), **answered)
         add_waiting_message(made, 5)
-        assert [device for device, _ in needing(made)] == ["d7", "d6", "d5", "d4", "d3", "d2", "d1"]
+        assert [device for device, _ in needing(made)] == ["d7", "d6", "d5", "d4", "d11", "d12", "d3", "d2", "d1"]
 
 
 async def test_each_row_says_why_it_is_here(tmp_path: Path) -> None:
@@ -158,7 +168,7 @@ async def test_filters_live_in_the_url(tmp_path: Path) -> None:
 async def test_a_long_queue_comes_in_pages_without_gap_or_repeat(tmp_path: Path) -> None:
     async with town(tmp_path, empty=True) as made:
         for case_id in range(1, 121):
-            add_case(made, case_id, response_due_at=NOW + timedelta(minutes=case_id))
+            add_case(made, case_id, **due(minutes=case_id))
         pages = [[device for device, _ in needing(made, page=number)] for number in (1, 2, 3, 4)]
         assert [len(page) for page in pages] == [50, 50, 20, 0]
         assert [device for page in pages for device in page] == [f"d{case_id}" for case_id in range(1, 121)]
@@ -216,7 +226,7 @@ async def test_the_queue_reads_by_its_indexes(tmp_path: Path) -> None:
             queue.load(connection, QueueFilter(user="Mia"), NOW)
             queue.load(connection, QueueFilter(View.MINE, user="Mia"), NOW)
             queue.load(connection, QueueFilter(View.RESOLVED), NOW)
-            queue.count(connection, "Mia")
+            queue.count(connection, "Mia", NOW)
     assert plans
     # SQLite says SCAN also where it walks a partial index, which holds only the few rows that are wanted.
     scans = [plan for plan in plans if plan.startswith(("SCAN cases", "SCAN notifications")) and "INDEX" not in plan]

@@ -30,7 +30,7 @@ _ROLE: Schema = {"enum": [role.value for role in Role]}
 FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/cases/{id}/assign": {"assignee": (_OR_NULL, False)},
     "/api/cases/{id}/note": {"text": (_TEXT, True)},
-    "/api/cases/{id}/reply": {"text": (_TEXT, True)},
+    "/api/cases/{id}/reply": {"text": (_TEXT, True), "waits": (_FLAG, False)},
     "/api/cases/{id}/resolve": {"resolution": (_TEXT, False), "tell_customer": ({**_FLAG, "default": True}, False)},
     "/api/cases/{id}/service": {"answer": ({"enum": ["done", "later"]}, True)},
     "/api/cases/{id}/verdict": {
@@ -44,6 +44,7 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
         "missed": (_FLAG, False),
     },
     "/api/cases/{id}/snooze": {"until": ({"type": ["string", "null"], "format": "date-time"}, False)},
+    "/api/cases/{id}/wait": {"waiting": ({**_FLAG, "default": True}, False)},
     "/api/cases/{id}/merge": {"into": ({"type": "integer"}, True)},
     "/api/cases/{id}/split": {"entry": ({"type": "integer"}, True)},
     "/api/cases/{id}/link": {"other": ({"type": "integer"}, True), "linked": ({**_FLAG, "default": True}, False)},
@@ -76,6 +77,18 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
         **dict.fromkeys(("device_id", "site", "profile", "customer_id", "rule"), (_TEXT, False)),
         **dict.fromkeys(("days", "from", "until", "zone"), (_TEXT, False)),
     },
+    "/api/sla/hours": {
+        **dict.fromkeys(("name", "hours", "zone"), (_TEXT, True)),
+        **dict.fromkeys(("place", "closed_on"), (_TEXT, False)),
+    },
+    "/api/sla/hours-drop": {"name": (_TEXT, True)},
+    "/api/sla/policy": {
+        "name": (_TEXT, True),
+        "position": ({"type": "integer"}, False),
+        **dict.fromkeys(("first_response", "next_response", "resolve", "warn_before", "hours"), (_TEXT, False)),
+        **dict.fromkeys(("severities", "kinds", "segments", "tiers", "pauses"), (_TEXT, False)),
+    },
+    "/api/sla/policy-drop": {"name": (_TEXT, True)},
     "/api/subscriptions/resume": {"name": (_TEXT, True), "after": ({"type": ["integer", "null"]}, False)},
     "/api/import/{kind}": {"records": (_OBJECTS, True)},
     "/api/users": {"name": (_TEXT, True), "password": ({**_TEXT, "writeOnly": True}, True), "role": (_ROLE, True)},

@@ -1,5 +1,6 @@
 """What every page of the console shares: who is looking, the navigation's counts, the hold banner, whose clock."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,6 +9,7 @@ from aiohttp import web
 from gateway.cases.storms import held_by_storm, open_storm
 from gateway.web.access import IDENTITY, csrf_of, read
 from gateway.web.auth import Role
+from gateway.web.deps import DEPS
 from gateway.web.queries import people, queue
 from gateway.web.render import html
 
@@ -28,6 +30,7 @@ SECTIONS = (
     ("rules", "/rules", "Rules", None),
     ("macros", "/macros", "Answers", None),
     ("silences", "/silences", "Silences", None),
+    ("sla", "/sla", "Service levels", None),
     ("rejected", "/rejected", "Rejected", None),
     ("reports", "/reports", "Reports", None),
     ("admin", "/admin", "Operation", None),
@@ -43,7 +46,7 @@ def viewer_zone(request: web.Request) -> str:
 async def show(request: web.Request, template: str, section: str, status: int = 200, **context: Any) -> web.Response:
     """Render a page of the console inside its shell."""
     identity = request[IDENTITY]
-    counts, holding, storm = await read(request, _shell_facts, identity.name)
+    counts, holding, storm = await read(request, _shell_facts, identity.name, request.app[DEPS].clock.now())
     shell = {
         "user": identity,
         "can": {role.value: identity.role.covers(role) for role in Role},
@@ -60,9 +63,11 @@ async def show(request: web.Request, template: str, section: str, status: int = 
     return html(request, template, shell | context, status=status)
 
 
-def _shell_facts(connection: sa.Connection, user: str) -> tuple[dict[str, int], bool, tuple[int, int] | None]:
+def _shell_facts(
+    connection: sa.Connection, user: str, now: datetime
+) -> tuple[dict[str, int], bool, tuple[int, int] | None]:
     """The navigation's counts, whether all is held, and (case, held openings) of a storm."""
     parent = open_storm(connection)
     held = held_by_storm(connection) if parent is not None else 0
     storm = (parent, held) if parent is not None and held else None
-    return dict(queue.count(connection, user)), people.holding(connection), storm
+    return dict(queue.count(connection, user, now)), people.holding(connection), storm

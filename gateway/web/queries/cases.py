@@ -27,6 +27,14 @@ class CaseLine:
     opened_at: datetime
     updated_at: datetime
     response_due_at: datetime | None
+    sla_policy: str | None
+    sla_hours: str | None
+    sla_target: str | None
+    sla_since: datetime | None
+    sla_warn_at: datetime | None
+    sla_due_at: datetime | None
+    sla_paused: str | None
+    waiting_since: datetime | None
     first_response_at: datetime | None
     acknowledged_at: datetime | None
     assignee: str | None

@@ -24,6 +24,8 @@ class CustomerCard:
     country: str | None
     locale: str
     timezone: str
+    segment: str | None
+    tier: str | None
     email: str | None
     phone: str | None
     preferred_channel: str | None

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from gateway.staff.sla import Target
 from gateway.store.readings import unjoined
 from gateway.store.schema import cases, devices, notifications
 from gateway.web.queries import cases as case_queries
@@ -83,13 +84,16 @@ class QueuePage:
 
 def reasons_of(case: CaseLine, now: datetime) -> tuple[Reason, ...]:
     """Tell why a case needs a person at ``now``, the most urgent reason first."""
-    due = case.response_due_at if case.open and case.first_response_at is None else None
+    due = case.sla_due_at if case.open and case.snoozed_until is None else None
+    breached = due is not None and due <= now and case.sla_target != Target.RESOLVE
+    soon = case.sla_warn_at is not None and case.sla_warn_at <= now
+    due_shown = due is not None and not breached and (case.first_response_at is None or soon or due <= now)
     found = (
-        (Reason.BREACHED, due is not None and due <= now),
+        (Reason.BREACHED, breached),
         (Reason.APPROVAL, case.waiting > 0),
         (Reason.REPLY, case.needs_reply),
-        (Reason.DUE, due is not None and due > now),
-        (Reason.NEW, case.open and due is None and case.acknowledged_at is None),
+        (Reason.DUE, due_shown),
+        (Reason.NEW, case.open and not breached and not due_shown and case.acknowledged_at is None),
     )
     return () if case.on_arrival else tuple(reason for reason, holds in found if holds)
 
@@ -107,11 +111,13 @@ def load(connection: sa.Connection, wanted: QueueFilter, now: datetime) -> Queue
     return QueuePage(rows, wanted.page, more=len(ids) > wanted.page * PAGE)
 
 
-def count(connection: sa.Connection, user: str) -> Mapping[str, int]:
-    """Count what the navigation shows, each up to COUNTED_TO: ``needs_you``, ``mine``, ``messages``, ``arrival``,
-    ``unjoined``."""
+def count(connection: sa.Connection, user: str, now: datetime) -> Mapping[str, int]:
+    """Count what the navigation shows at ``now``, each up to COUNTED_TO.
+
+    By name: ``needs_you``, ``mine``, ``messages``, ``arrival``, ``unjoined``.
+    """
     needing = sa.union(
-        sa.select(cases.c.id).where(*_UNANSWERED).limit(COUNTED_TO).subquery().select(),
+        sa.select(cases.c.id).where(*_due(now)).limit(COUNTED_TO).subquery().select(),
         sa.select(cases.c.id).where(*_UNSEEN).limit(COUNTED_TO).subquery().select(),
         sa.select(cases.c.id).where(*_REPLY).limit(COUNTED_TO).subquery().select(),
         sa.select(notifications.c.case_id).where(*_APPROVAL).distinct().limit(COUNTED_TO).subquery().select(),
@@ -138,7 +144,6 @@ def _size(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[A
 _OPEN = cases.c.state == sa.literal_column("'open'")
 _NOT_ARRIVAL = cases.c.on_arrival.is_(sa.false())
 _AWAKE = cases.c.snoozed_until.is_(None)
-_UNANSWERED = (_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.first_response_at.is_(None), cases.c.response_due_at.is_not(None))
 _UNSEEN = (_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.acknowledged_at.is_(None))
 _REPLY = (cases.c.needs_reply.is_(sa.true()), _AWAKE)
 _APPROVAL = (notifications.c.state == sa.literal_column("'awaiting_approval'"), notifications.c.case_id.is_not(None))
@@ -148,13 +153,22 @@ _ARRIVAL = (_OPEN, cases.c.on_arrival.is_(sa.true()))
 _GRAVITY = sa.case({"critical": 0, "major": 1, "minor": 2}, value=cases.c.severity, else_=3)
 
 
+def _due(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """What waits for its first answer, and whatever else is about to breach or did."""
+    c = cases.c
+    near = sa.or_(c.first_response_at.is_(None), c.sla_warn_at <= now, c.sla_due_at <= now)
+    return (_OPEN, _AWAKE, _NOT_ARRIVAL, c.sla_due_at.is_not(None), near)
+
+
 def _mine(user: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (_OPEN, cases.c.assignee == user)
 
 
 def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enough: int) -> list[int]:
     """Join the bands in the order of urgency; a case stands in the first it belongs to."""
-    due = cases.c.response_due_at
+    due = cases.c.sla_due_at
+    # A solution that is late is no reason to let customers wait for an answer: only answers overdue come first.
+    late = (due <= now, cases.c.sla_target != Target.RESOLVE.value)
     # The one whose answer is due first; a case that was answered already waits behind those that were not.
     urgency = (cases.c.first_response_at.is_not(None), due, sa.func.min(notifications.c.id))
     approval = (
@@ -165,10 +179,10 @@ def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enou
         .order_by(*urgency)
     )
     bands = (
-        sa.select(cases.c.id).where(*_UNANSWERED, due <= now).order_by(due, cases.c.id),
+        sa.select(cases.c.id).where(*_due(now), *late).order_by(due, cases.c.id),
         approval,
-        sa.select(cases.c.id).where(*_REPLY).order_by(cases.c.updated_at, cases.c.id),
-        sa.select(cases.c.id).where(*_UNANSWERED, due > now).order_by(due, cases.c.id),
+        sa.select(cases.c.id).where(*_REPLY).order_by(due.is_(None), due, cases.c.updated_at, cases.c.id),
+        sa.select(cases.c.id).where(*_due(now)).order_by(due, cases.c.id),
         sa.select(cases.c.id).where(*_UNSEEN).order_by(_GRAVITY, cases.c.id.desc()),
     )
     narrowed = _narrow(connection, wanted)

@@ -37,6 +37,7 @@ async function send(form, submitter) {
     return;
   }
   if (form.hasAttribute("data-clear")) form.querySelectorAll("textarea").forEach((area) => { area.value = ""; });
+  if (form.hasAttribute("data-clear")) form.querySelectorAll("input[type=checkbox]").forEach((box) => { box.checked = box.defaultChecked; });
   // What was open for this form is done with, so that the answer may be drawn over it.
   form.closest("details.menu")?.removeAttribute("open");
   const card = form.closest("[data-draft]");

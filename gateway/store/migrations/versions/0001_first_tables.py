@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 TABLES = (
+    "working_hours",
     "watches",
     "verified_addresses",
     "verdicts",
@@ -27,6 +28,8 @@ TABLES = (
     "tallies",
     "survey_answers",
     "subscriptions",
+    "sla_policies",
+    "sla_clocks",
     "silences",
     "shops",
     "sessions",
@@ -211,6 +214,14 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("response_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sla_policy", sa.Text(), nullable=True),
+        sa.Column("sla_hours", sa.Text(), nullable=True),
+        sa.Column("sla_target", sa.Text(), nullable=True),
+        sa.Column("sla_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sla_warn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sla_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sla_paused", sa.Text(), nullable=True),
+        sa.Column("waiting_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("first_response_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("assignee", sa.Text(), nullable=True),
@@ -253,7 +264,17 @@ def upgrade() -> None:
     op.create_index(
         "ix_cases_open",
         "cases",
-        ["response_due_at", "id", "first_response_at", "acknowledged_at", "on_arrival", "severity", "snoozed_until"],
+        [
+            "sla_due_at",
+            "id",
+            "sla_target",
+            "sla_warn_at",
+            "first_response_at",
+            "acknowledged_at",
+            "on_arrival",
+            "severity",
+            "snoozed_until",
+        ],
         unique=False,
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
@@ -338,6 +359,8 @@ def upgrade() -> None:
         sa.Column("country", sa.Text(), nullable=True),
         sa.Column("locale", sa.Text(), nullable=False),
         sa.Column("timezone", sa.Text(), nullable=False),
+        sa.Column("segment", sa.Text(), nullable=True),
+        sa.Column("tier", sa.Text(), nullable=True),
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("phone", sa.Text(), nullable=True),
         sa.Column("preferred_channel", sa.Text(), nullable=True),
@@ -837,6 +860,35 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_silences_ends_at"), "silences", ["ends_at"], unique=False)
     op.create_table(
+        "sla_clocks",
+        sa.Column("case_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("runs", sa.JSON(), nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("warn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("warned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("breached_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("case_id", "target"),
+    )
+    op.create_index("ix_sla_clocks_due_at", "sla_clocks", ["due_at"], unique=False)
+    op.create_index("ix_sla_clocks_warn_at", "sla_clocks", ["warn_at"], unique=False)
+    op.create_table(
+        "sla_policies",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("within", sa.JSON(), nullable=False),
+        sa.Column("hours", sa.Text(), nullable=True),
+        sa.Column("severities", sa.JSON(), nullable=False),
+        sa.Column("kinds", sa.JSON(), nullable=False),
+        sa.Column("segments", sa.JSON(), nullable=False),
+        sa.Column("tiers", sa.JSON(), nullable=False),
+        sa.Column("pauses", sa.JSON(), nullable=False),
+        sa.Column("warn_before_s", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "subscriptions",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
@@ -1043,6 +1095,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_watches_customer_id"), "watches", ["customer_id"], unique=False)
     op.create_index(op.f("ix_watches_ended_at"), "watches", ["ended_at"], unique=False)
+    op.create_table(
+        "working_hours",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("hours", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=True),
+        sa.Column("closed_on", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
     search_index.create(op.get_bind())
 
 

@@ -1,0 +1,124 @@
+"""What leads decide about the staff's work, written down."""
+
+from datetime import date, timedelta
+from typing import Any, assert_never
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import sqlalchemy as sa
+
+from gateway.commands import CommandRefused
+from gateway.commands.staff import DropHours, DropPolicy, SaveHours, SavePolicy, StaffCommand, WatchSla
+from gateway.staff.clocks import follow_all, watch
+from gateway.staff.working_hours import parse_hours
+from gateway.store import dialect
+from gateway.store.staff import sla_policies, working_hours
+from gateway.transaction import Transaction
+from notifiers.public_holidays import has_calendar
+
+_LONGEST_NAME = 60
+_SHORTEST = timedelta(minutes=1)
+_LONGEST = timedelta(days=365)
+
+
+def run(tx: Transaction, command: StaffCommand) -> Any:
+    """Carry out one command. Raises CommandRefused."""
+    match command:
+        case SaveHours():
+            return save_hours(tx, command)
+        case DropHours():
+            return drop_hours(tx, command)
+        case SavePolicy():
+            return save_policy(tx, command)
+        case DropPolicy():
+            return drop_policy(tx, command)
+        case WatchSla():
+            return watch(tx)
+        case _:
+            assert_never(command)
+
+
+def save_hours(tx: Transaction, command: SaveHours) -> None:
+    """Keep working hours; open cases follow them at once."""
+    name = _name(command.name)
+    try:
+        parse_hours(command.hours)
+        ZoneInfo(command.zone)
+        closed_on = sorted({date.fromisoformat(day).isoformat() for day in command.closed_on})
+    except ZoneInfoNotFoundError:
+        raise CommandRefused(f"'{command.zone}' is no IANA time zone, such as Europe/Berlin") from None
+    except ValueError as error:
+        raise CommandRefused(str(error)) from error
+    if command.place and not has_calendar(command.place):
+        raise CommandRefused(f"no public holidays are known of '{command.place}'; write DE, or DE-BE for a part of it")
+    row = {
+        "name": name,
+        "hours": command.hours.strip(),
+        "zone": command.zone,
+        "place": command.place or None,
+        "closed_on": closed_on,
+    }
+    dialect.upsert(tx.connection, working_hours, [row])
+    _changed(tx, command.by, "hours.save", name)
+
+
+def drop_hours(tx: Transaction, command: DropHours) -> None:
+    """Forget working hours that no policy counts by."""
+    used = sa.select(sla_policies.c.name).where(sla_policies.c.hours == command.name)
+    if user := tx.connection.execute(used).scalar():
+        raise CommandRefused(f"the service level '{user}' counts by these hours; change it first")
+    _drop(tx, working_hours, command.name, "working hours")
+    _changed(tx, command.by, "hours.drop", command.name)
+
+
+def save_policy(tx: Transaction, command: SavePolicy) -> None:
+    """Keep a service level; open cases follow it at once."""
+    policy, name = command.policy, _name(command.policy.name)
+    if not policy.within:
+        raise CommandRefused("give at least one time: for the first response, the next one, or the solution")
+    for target, within in policy.within.items():
+        if not _SHORTEST <= within <= _LONGEST:
+            words = target.value.replace("_", " ")
+            raise CommandRefused(f"{words}: between one minute and {_LONGEST.days} days of business time")
+    known = sa.select(working_hours.c.name).where(working_hours.c.name == policy.hours)
+    if policy.hours is not None and tx.connection.execute(known).scalar() is None:
+        raise CommandRefused(f"there are no working hours '{policy.hours}'; save them first")
+    row = {
+        "name": name,
+        "position": command.position,
+        "within": {target.value: within.total_seconds() for target, within in policy.within.items()},
+        "hours": policy.hours,
+        "severities": sorted(policy.severities),
+        "kinds": sorted(policy.kinds),
+        "segments": sorted(policy.segments),
+        "tiers": sorted(policy.tiers),
+        "pauses": sorted(policy.pauses),
+        "warn_before_s": policy.warn_before.total_seconds(),
+    }
+    dialect.upsert(tx.connection, sla_policies, [row])
+    _changed(tx, command.by, "sla.save", name)
+
+
+def drop_policy(tx: Transaction, command: DropPolicy) -> None:
+    """Forget a service level; the cases it was about follow the next one that fits."""
+    _drop(tx, sla_policies, command.name, "service level")
+    _changed(tx, command.by, "sla.drop", command.name)
+
+
+def _name(text: str) -> str:
+    name = text.strip()
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise CommandRefused(f"give it a name of at most {_LONGEST_NAME} printable characters")
+    return name
+
+
+def _drop(tx: Transaction, table: sa.Table, name: str, what: str) -> None:
+    found = tx.connection.execute(sa.select(table.c.name).where(table.c.name == name)).first()
+    if found is None:
+        raise CommandRefused(f"there is no {what} '{name}'")
+    tx.connection.execute(sa.delete(table).where(table.c.name == name))
+
+
+def _changed(tx: Transaction, by: str, action: str, name: str) -> None:
+    follow_all(tx)
+    tx.audit(by, action, name)
+    tx.changed("sla", name)

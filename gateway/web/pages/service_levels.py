@@ -1,0 +1,206 @@
+"""Service levels and working hours: what is due when, as a lead sets it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from device_models.duration import format_duration, parse_duration
+from device_models.purpose import Severity
+from gateway.commands.staff import DropHours, DropPolicy, SaveHours, SavePolicy
+from gateway.staff.records import hours_of, load_policies
+from gateway.staff.sla import Pause, Policy, Target
+from gateway.store.schema import cases, customers
+from gateway.store.staff import working_hours
+from gateway.web.access import IDENTITY, fields, read
+from gateway.web.api import present
+from gateway.web.deps import DEPS
+from gateway.web.errors import FieldError
+from gateway.web.forms import Sent, optional_text, text_of
+from gateway.web.pages.case import done
+from gateway.web.pages.shell import show, viewer_zone
+
+KINDS = ("condition", "absent", "change", "error_code", "maintenance", "forecast", "anomaly", "sequence", "incident")
+_OF_PEOPLE = "reported"
+_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What stands in the store."""
+
+    policies: list[Policy]
+    positions: Mapping[str, int]
+    open_cases: Mapping[str, int]
+    """Open cases by policy."""
+    hours: list[sa.RowMapping]
+    segments: list[str]
+    tiers: list[str]
+
+
+async def show_levels(request: web.Request) -> web.StreamResponse:
+    """GET /sla, with ``policy`` or ``hours`` naming what the form is filled with."""
+    levels, now = await read(request, load), request.app[DEPS].clock.now()
+    wanted, wanted_hours = request.query.get("policy"), request.query.get("hours")
+    return await show(
+        request,
+        "sla.html",
+        "sla",
+        levels=levels,
+        policies=[_policy(policy, levels) for policy in levels.policies],
+        shown={row["name"]: _now(row, now) for row in levels.hours},
+        filled=next((_policy(p, levels) for p in levels.policies if p.name == wanted), None),
+        filled_hours=next((row for row in levels.hours if row["name"] == wanted_hours), None),
+        severities=[severity.value for severity in Severity],
+        kinds=(*KINDS, _OF_PEOPLE),
+        my_zone=viewer_zone(request),
+    )
+
+
+async def list_levels(request: web.Request) -> web.StreamResponse:
+    """GET /api/sla: ``policies`` in the order in which they are tried, and ``hours``."""
+    levels = await read(request, load)
+    policies = [_policy(policy, levels) for policy in levels.policies]
+    return present.answer({"policies": policies, "hours": [present.plain(row) for row in levels.hours]})
+
+
+async def save_hours(request: web.Request) -> web.StreamResponse:
+    """POST /sla/hours and /api/sla/hours."""
+    sent = await fields(request)
+    command = SaveHours(
+        text_of(sent, "name", what="a name"),
+        text_of(sent, "hours", what="the hours"),
+        text_of(sent, "zone", what="the time zone"),
+        request[IDENTITY].name,
+        optional_text(sent, "place") or None,
+        tuple(_words(sent, "closed_on")),
+    )
+    await request.app[DEPS].commands.submit(command)
+    return done(request, "/sla")
+
+
+async def drop_hours(request: web.Request) -> web.StreamResponse:
+    """POST /sla/hours-drop and /api/sla/hours-drop."""
+    name = text_of(await fields(request), "name", what="which hours")
+    await request.app[DEPS].commands.submit(DropHours(name, request[IDENTITY].name))
+    return done(request, "/sla")
+
+
+async def save_policy(request: web.Request) -> web.StreamResponse:
+    """POST /sla/policy and /api/sla/policy."""
+    sent = await fields(request)
+    position = str(sent.get("position") or "1")
+    if not position.isdecimal() or int(position) > _MOST:
+        raise FieldError("position", f"position: a whole number up to {_MOST}; the lowest is tried first")
+    command = SavePolicy(policy_of(sent), int(position), request[IDENTITY].name)
+    await request.app[DEPS].commands.submit(command)
+    return done(request, "/sla")
+
+
+async def drop_policy(request: web.Request) -> web.StreamResponse:
+    """POST /sla/policy-drop and /api/sla/policy-drop."""
+    name = text_of(await fields(request), "name", what="which service level")
+    await request.app[DEPS].commands.submit(DropPolicy(name, request[IDENTITY].name))
+    return done(request, "/sla")
+
+
+DEEDS: Mapping[str, Handler] = {
+    "hours": save_hours,
+    "hours-drop": drop_hours,
+    "policy": save_policy,
+    "policy-drop": drop_policy,
+}
+
+
+def policy_of(sent: Sent) -> Policy:
+    """Read a policy from a form or from JSON; lists are words with spaces between. Raises FieldError."""
+    within = {target: span for target in Target if (span := _span(sent, target.value)) is not None}
+    severities = _chosen(sent, "severities", frozenset(Severity))
+    pauses = _chosen(sent, "pauses", frozenset(Pause)) if "pauses" in sent or "_form" in sent else frozenset(Pause)
+    warn_before = _span(sent, "warn_before")
+    return Policy(
+        text_of(sent, "name", what="a name"),
+        within,
+        optional_text(sent, "hours") or None,
+        severities,
+        _chosen(sent, "kinds", frozenset((*KINDS, _OF_PEOPLE))),
+        frozenset(_words(sent, "segments")),
+        frozenset(_words(sent, "tiers")),
+        frozenset(Pause(pause) for pause in pauses),
+        timedelta(minutes=15) if warn_before is None else warn_before,
+    )
+
+
+def load(connection: sa.Connection) -> Levels:
+    """Read policies, hours, and what customers there are to tell apart."""
+    from gateway.store.staff import sla_policies
+
+    positions = {row.name: row.position for row in connection.execute(sa.select(sla_policies))}
+    counted = (
+        sa.select(cases.c.sla_policy, sa.func.count().label("n"))
+        .where(cases.c.state == "open", cases.c.sla_policy.is_not(None))
+        .group_by(cases.c.sla_policy)
+    )
+    known = [
+        list(connection.execute(sa.select(column).distinct().where(column.is_not(None)).order_by(column)).scalars())
+        for column in (customers.c.segment, customers.c.tier)
+    ]
+    return Levels(
+        load_policies(connection),
+        positions,
+        {row.sla_policy: row.n for row in connection.execute(counted)},
+        list(connection.execute(sa.select(working_hours).order_by(working_hours.c.name)).mappings()),
+        known[0],
+        known[1],
+    )
+
+
+def _policy(policy: Policy, levels: Levels) -> dict[str, Any]:
+    """A policy as JSON and the form have it."""
+    within = {target.value: policy.within.get(target) for target in Target}
+    return {
+        "name": policy.name,
+        "position": levels.positions[policy.name],
+        **{target: format_duration(span) if span is not None else None for target, span in within.items()},
+        "hours": policy.hours,
+        "warn_before": format_duration(policy.warn_before),
+        **{name: sorted(getattr(policy, name)) for name in ("severities", "kinds", "segments", "tiers", "pauses")},
+        "open_cases": levels.open_cases.get(policy.name, 0),
+    }
+
+
+def _now(row: sa.RowMapping, now: datetime) -> tuple[bool, datetime | None]:
+    """Whether somebody works now, and when work next begins or ends."""
+    hours = hours_of(row["name"], row["hours"], row["zone"], row["place"], tuple(row["closed_on"]))
+    working = hours.working(now)
+    window = next(hours.windows(now), None)
+    return working, (window[1] if working else window[0]) if window else None
+
+
+def _span(sent: Sent, field: str) -> timedelta | None:
+    text = optional_text(sent, field)
+    if not text:
+        return None
+    try:
+        return parse_duration(text)
+    except (ValueError, OverflowError) as error:
+        raise FieldError(field, f"{field}: {error}") from None
+
+
+def _words(sent: Sent, field: str) -> list[str]:
+    value = sent.get(field)
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return value
+    return optional_text(sent, field).replace(",", " ").split()
+
+
+def _chosen(sent: Sent, field: str, allowed: frozenset[str]) -> frozenset[str]:
+    """Read words of a list, or a form's boxes: ``field.word`` each."""
+    words = {*_words(sent, field), *(word for word in allowed if sent.get(f"{field}.{word}"))}
+    if unknown := sorted(words - {str(word) for word in allowed}):
+        raise FieldError(field, f"{field}: '{unknown[0]}' is none of {', '.join(sorted(allowed))}")
+    return frozenset(str(word) for word in words)
