@@ -3,10 +3,17 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+BY_THEMSELVES = "forgotten password"
+"""Who made a link that somebody asked for who said they forgot their password."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenAccountLink:
-    """Let a person set their own password: an invitation, or a reset. An earlier link of theirs ends."""
+    """Let a person set their own password: an invitation, or a reset. An earlier link of theirs ends.
+
+    One that somebody asked for who forgot it (``by`` is ``BY_THEMSELVES``) ends its like alone: a stranger who knows
+    a name must not end what an admin sent.
+    """
 
     token_hash: str
     user_name: str
@@ -16,6 +23,8 @@ class OpenAccountLink:
     by: str
     forget_second_factor: bool = False
     """The authenticator is lost as well."""
+    email: str | None = field(default=None, repr=False)
+    """Of a new user: where to mail them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,15 @@ class ChangePassword:
     user_name: str
     password_hash: str
     keep_session: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetEmail:
+    """Where a user is mailed about their own account; None: nowhere."""
+
+    user_name: str
+    email: str | None = field(repr=False)
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +209,7 @@ AccountCommand = (
     | SetRole
     | SetDisabled
     | DropApiToken
+    | SetEmail
     | BindOutside
     | HandToProvider
     | EndOutsideSessions

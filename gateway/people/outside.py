@@ -71,10 +71,12 @@ def _first_time(tx: Transaction, command: a.SignInOutside) -> str:
                 "under your account, or ask an admin"
             )
     else:
-        role = _invited_as(tx, name) or command.new_role
+        invited = _invitation(tx, name)
+        role = invited["role"] if invited is not None else command.new_role
         if role is None:
             raise CommandRefused(f"nobody invited '{name}' here; ask an admin to")
-        row = {"name": name, "password_hash": None, "role": command.role or role}
+        email = invited["email"] if invited is not None else None
+        row = {"name": name, "password_hash": None, "role": command.role or role, "email": email}
         tx.connection.execute(sa.insert(schema.users).values(**row, created_at=tx.now, disabled=False))
         tx.connection.execute(sa.delete(account_links).where(account_links.c.user_name == name))
         tx.audit(name, "user.join", name, role=row["role"])
@@ -82,10 +84,10 @@ def _first_time(tx: Transaction, command: a.SignInOutside) -> str:
     return name
 
 
-def _invited_as(tx: Transaction, name: str) -> str | None:
+def _invitation(tx: Transaction, name: str) -> sa.RowMapping | None:
     link = account_links
-    query = sa.select(link.c.role).where(link.c.user_name == name, link.c.expires_at > tx.now)
-    return tx.connection.execute(query).scalar()
+    query = sa.select(link.c.role, link.c.email).where(link.c.user_name == name, link.c.expires_at > tx.now)
+    return tx.connection.execute(query.where(link.c.role.is_not(None))).mappings().first()
 
 
 def _has_identity(tx: Transaction, name: str) -> bool:

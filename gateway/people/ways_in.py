@@ -45,6 +45,10 @@ def run(tx: Transaction, command: a.AccountCommand) -> str | int | None:
             _set_disabled(tx, command)
         case a.DropApiToken():
             _drop_token(tx, command)
+        case a.SetEmail():
+            _update(tx, command.user_name, email=command.email)
+            # The address itself is not for a log that others read.
+            tx.audit(command.by, "user.set_email", command.user_name, there=command.email is not None)
         case a.SignInOutside():
             return outside.sign_in(tx, command)
         case a.BindOutside():
@@ -68,9 +72,10 @@ def _open_link(tx: Transaction, command: a.OpenAccountLink) -> None:
     if known is not None and command.role is not None:
         raise CommandRefused(f"'{command.user_name}' is a user already; make a link to reset their password instead")
     link = account_links
-    tx.connection.execute(
-        sa.delete(link).where(sa.or_(link.c.user_name == command.user_name, link.c.expires_at <= tx.now))
-    )
+    theirs = link.c.user_name == command.user_name
+    if command.by == a.BY_THEMSELVES:
+        theirs = sa.and_(theirs, link.c.created_by == a.BY_THEMSELVES)
+    tx.connection.execute(sa.delete(link).where(sa.or_(theirs, link.c.expires_at <= tx.now)))
     row = {
         "token_hash": command.token_hash,
         "user_name": command.user_name,
@@ -79,6 +84,7 @@ def _open_link(tx: Transaction, command: a.OpenAccountLink) -> None:
         "created_by": command.by,
         "created_at": tx.now,
         "expires_at": command.expires_at,
+        "email": command.email,
     }
     tx.connection.execute(sa.insert(link).values(row))
     action = "user.invite" if command.role is not None else "user.reset"
@@ -93,13 +99,13 @@ def _use_link(tx: Transaction, command: a.UseAccountLink) -> str:
         raise CommandRefused("this link was used before or has expired; ask an admin for another")
     name: str = row["user_name"]
     if find_user(tx, name) is None:
-        user = {"name": name, "password_hash": command.password_hash, "role": row["role"]}
+        user = {"name": name, "password_hash": command.password_hash, "role": row["role"], "email": row["email"]}
         tx.connection.execute(sa.insert(schema.users).values(**user, created_at=tx.now, disabled=False))
     else:
         _set_password(tx, name, command.password_hash, keep=None)
     if row["forget_second_factor"]:
         _forget_second_factor(tx, name)
-    tx.connection.execute(sa.delete(link).where(link.c.token_hash == command.token_hash))
+    tx.connection.execute(sa.delete(link).where(link.c.user_name == name))
     tx.audit(name, "user.set_password", name)
     return name
 

@@ -15,8 +15,11 @@ account_links = Table(
     Column("created_by", sa.Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    Column("email", sa.Text),
 )
-"""Invitations (``role`` is what the new user gets) and password resets (``role`` is NULL). A used one is deleted."""
+"""Invitations (``role`` and ``email`` are what the new user gets) and password resets (``role`` is NULL).
+
+A used one is deleted."""
 
 recovery_codes = Table(
     "recovery_codes",

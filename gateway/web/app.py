@@ -14,6 +14,13 @@ from gateway.web.deps import DEPS, WebDeps
 from gateway.web.errors import refusals
 from gateway.web.oidc import BACK, Provider
 from gateway.web.ops import add_metrics, watch
+from gateway.web.pages.forgotten import (
+    ASKS_ALLOWED,
+    ASKS_THROTTLE,
+    FORGOTTEN_WINDOW,
+    MAILS_ALLOWED,
+    MAILS_THROTTLE,
+)
 from gateway.web.pages.login import SEALER, THROTTLE
 from gateway.web.pages.provider import FLOW_SEALER, PROVIDER
 from gateway.web.presence import PRESENCE, Presence
@@ -22,6 +29,7 @@ from gateway.web.routes import ROUTES
 from gateway.web.second_factor import Sealer
 from gateway.web.security import security_headers
 from gateway.web.sse import HUB, Hub, close_hub, run_hub
+from gateway.web.staff_mail import run_staff_mail
 
 __all__ = ["WebDeps", "create_app"]
 
@@ -42,6 +50,9 @@ def create_app(deps: WebDeps) -> web.Application:
     app[FLOW_SEALER] = Sealer(deps.secret, "provider")
     if deps.oidc is not None:
         app[PROVIDER] = Provider(deps.oidc, deps.public_url + BACK)
+    window = FORGOTTEN_WINDOW * deps.clock.speed
+    app[MAILS_THROTTLE] = LoginThrottle(deps.clock.now, window, MAILS_ALLOWED)
+    app[ASKS_THROTTLE] = LoginThrottle(deps.clock.now, window, ASKS_ALLOWED)
     app[CLAIM_THROTTLE] = LoginThrottle(deps.clock.now, CLAIM_WINDOW * deps.clock.speed, CLAIMS_ALLOWED)
     add_metrics(app, deps)
     for route in ROUTES:
@@ -51,6 +62,7 @@ def create_app(deps: WebDeps) -> web.Application:
     app.on_response_prepare.append(security_headers(deps))
     app.cleanup_ctx.append(run_hub)
     app.on_cleanup.append(end_backtests)
+    app.cleanup_ctx.append(run_staff_mail)
     app.on_shutdown.append(close_hub)
     return app
 

@@ -22,6 +22,7 @@ MEANT_FOR_EVERYONE = {
     "/metrics",
     "/login",
     "/login/code",
+    "/forgotten",
     "/login/provider",
     "/login/provider/back",
     "/login/provider/log-out",

@@ -91,6 +91,8 @@ class Town:
     now: datetime = NOW
     sequence: int = 0
     broken: list[tuple[str, str]] = field(default_factory=list)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """There is one writer, and it does one thing after the other."""
 
     def app(self) -> web.Application:
         """Make the application."""
@@ -103,7 +105,8 @@ class Town:
 
     async def submit(self, command: Command) -> Any:
         """Run one command as the pipeline does: in its own thread, and tell the live feed afterwards."""
-        outcome = await asyncio.to_thread(self.committer.run, Work(commands=[command]), self.now)
+        async with self.turn:
+            outcome = await asyncio.to_thread(self.committer.run, Work(commands=[command]), self.now)
         self.live.publish(outcome.changes)
         return _result(outcome)
 
@@ -113,7 +116,8 @@ class Town:
         self.sequence += 1
         message = Message(topic, body, at or self.now, self.sequence)
         work = Work(messages=[message], last_sequence=self.sequence)
-        outcome = await asyncio.to_thread(self.committer.run, work, at or self.now)
+        async with self.turn:
+            outcome = await asyncio.to_thread(self.committer.run, work, at or self.now)
         self.live.publish(outcome.changes)
         return outcome
 

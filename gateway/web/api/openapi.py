@@ -92,7 +92,7 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/subscriptions/resume": {"name": (_TEXT, True), "after": ({"type": ["integer", "null"]}, False)},
     "/api/import/{kind}": {"records": (_OBJECTS, True)},
     "/api/users": {"name": (_TEXT, True), "password": ({**_TEXT, "writeOnly": True}, True), "role": (_ROLE, True)},
-    "/api/users/invite": {"name": (_TEXT, True), "role": (_ROLE, True)},
+    "/api/users/invite": {"name": (_TEXT, True), "role": (_ROLE, True), "email": (_TEXT, False)},
     "/api/users/reset": {"name": (_TEXT, True), "second_factor": (_FLAG, False)},
     "/api/users/role": {"name": (_TEXT, True), "role": (_ROLE, True)},
     "/api/users/disable": {"name": (_TEXT, True), "disabled": ({**_FLAG, "default": True}, False)},

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.commands.accounts import ChangePassword, DropSecondFactor, EndSessions, SetSecondFactor
+from gateway.commands.accounts import ChangePassword, DropSecondFactor, EndSessions, SetEmail, SetSecondFactor
 from gateway.people.ways_in import SESSION_ID_LENGTH
 from gateway.web import second_factor
 from gateway.web.access import IDENTITY, fields, must_set_second_factor, read
@@ -15,6 +15,7 @@ from gateway.web.pages.case import done
 from gateway.web.pages.login import SEALER
 from gateway.web.pages.shell import show
 from gateway.web.queries import people
+from gateway.web.staff_mail import STAFF_MAIL, email_in, moved_mail, tell, tell_of_password
 
 _SET_UP_WITHIN_S = 900
 
@@ -26,7 +27,7 @@ async def show_account(request: web.Request) -> web.StreamResponse:
     left = await read(request, people.recovery_codes_left, identity.name)
     has_password = await read(request, people.has_password, identity.name)
     bound = await read(request, people.is_bound, identity.name)
-    deps = request.app[DEPS]
+    deps, email = request.app[DEPS], await read(request, people.email_of, identity.name)
     current = (identity.session_hash or "")[:SESSION_ID_LENGTH]
     return await show(
         request,
@@ -40,6 +41,8 @@ async def show_account(request: web.Request) -> web.StreamResponse:
         has_password=has_password and deps.password_counts(identity.name),
         provider=deps.oidc.label if deps.oidc else None,
         bound=bound,
+        email=email or "",
+        mail=STAFF_MAIL in request.app,
     )
 
 
@@ -52,6 +55,18 @@ async def change_password(request: web.Request) -> web.StreamResponse:
         raise FieldError("password", f"Use at least {SHORTEST_PASSWORD} characters.")
     hashed = await asyncio.to_thread(hash_password, password)
     await request.app[DEPS].commands.submit(ChangePassword(identity.name, hashed, identity.session_hash))
+    await tell_of_password(request, identity.name)
+    return done(request, "/me")
+
+
+async def set_email(request: web.Request) -> web.StreamResponse:
+    """POST /me/email: ``email`` (empty: none) and ``current`` password; the address before is told of it."""
+    identity, sent, deps = request[IDENTITY], await fields(request), request.app[DEPS]
+    await _check_password(request, str(sent.get("current") or ""), "current")
+    email, before = email_in(sent), await read(request, people.email_of, identity.name)
+    await deps.commands.submit(SetEmail(identity.name, email, identity.name))
+    if before is not None and before != email:
+        tell(request, before, *moved_mail(deps.brand, identity.name))
     return done(request, "/me")
 
 

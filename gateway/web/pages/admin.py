@@ -24,6 +24,7 @@ from gateway.web.errors import FieldError
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show
 from gateway.web.queries import people
+from gateway.web.staff_mail import STAFF_MAIL, email_in, invitation_mail, tell
 
 LONGEST_NAME = 60
 INVITED_FOR = timedelta(days=3)
@@ -52,9 +53,9 @@ async def save_token(request: web.Request) -> web.StreamResponse:
 
 
 async def invite(request: web.Request) -> web.StreamResponse:
-    """POST /admin/users/invite: ``name``, ``role``; answers a link, this once, by which they set their password."""
+    """POST /admin/users/invite: ``name``, ``role``, ``email``; a link, this once, by which they set their password."""
     sent = await fields(request)
-    return await _open_link(request, _name(sent), _role(sent), INVITED_FOR)
+    return await _open_link(request, _name(sent), _role(sent), INVITED_FOR, email=email_in(sent))
 
 
 async def reset(request: web.Request) -> web.StreamResponse:
@@ -114,17 +115,26 @@ async def list_users(request: web.Request) -> web.StreamResponse:
 
 
 async def _open_link(
-    request: web.Request, name: str, role: Role | None, life: timedelta, *, forget_second_factor: bool = False
+    request: web.Request,
+    name: str,
+    role: Role | None,
+    life: timedelta,
+    *,
+    forget_second_factor: bool = False,
+    email: str | None = None,
 ) -> web.StreamResponse:
     deps, token = request.app[DEPS], new_token()
     # Days of the person's, however fast the demo's clock runs.
     expires_at = deps.clock.now() + life * deps.clock.speed
     by = request[IDENTITY].name
-    command = OpenAccountLink(token_hash(token), name, role, expires_at, by, forget_second_factor)
+    command = OpenAccountLink(token_hash(token), name, role, expires_at, by, forget_second_factor, email)
     await deps.commands.submit(command)
     url = f"{deps.public_url}/join/{token}"
+    mailed = email is not None and STAFF_MAIL in request.app
+    if email is not None:
+        tell(request, email, *invitation_mail(deps.brand, name, by, url))
     if wants_json(request) or is_api(request):
-        return web.json_response({"url": url, "expires_at": rfc3339(expires_at)})
+        return web.json_response({"url": url, "expires_at": rfc3339(expires_at), "mailed": mailed})
     return await show(
         request,
         "account_link.html",

@@ -12,6 +12,7 @@ from gateway.web.deps import DEPS
 from gateway.web.pages.login import LOGIN_COOKIE, let_in, set_cookie
 from gateway.web.queries import people
 from gateway.web.render import html
+from gateway.web.staff_mail import tell_of_password
 
 
 async def show_join(request: web.Request) -> web.StreamResponse:
@@ -41,6 +42,8 @@ async def join(request: web.Request) -> web.StreamResponse:
         return _form(request, name, new=new, error="The two are not the same. Type them again.", status=422)
     hashed = await asyncio.to_thread(hash_password, password)
     name = await deps.commands.submit(UseAccountLink(_hash(request), hashed))
+    if not new:
+        await tell_of_password(request, name)
     if await read(request, people.sealed_secret, name) is not None:
         raise web.HTTPSeeOther("/login")
     raise await let_in(request, name, "/")

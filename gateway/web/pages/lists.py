@@ -11,6 +11,7 @@ from gateway.web.auth import Role
 from gateway.web.deps import DEPS
 from gateway.web.pages.shell import show
 from gateway.web.queries import devices, messages, people, subscriptions, visits
+from gateway.web.staff_mail import STAFF_MAIL
 
 WITHHELD = {
     "accuracy": "The fix was too coarse to tell whether they were there.",
@@ -61,9 +62,16 @@ async def show_admin(request: web.Request) -> web.StreamResponse:
     facts = await read(request, _admin, is_admin, request.app[DEPS].clock.now())
     health = {k: v for k, v in request.app[DEPS].status().items() if k != "rules"}
     provider = request.app[DEPS].oidc
-    label = provider.label if provider else None
     return await show(
-        request, "admin.html", "admin", health=health, is_admin=is_admin, roles=list(Role), provider=label, **facts
+        request,
+        "admin.html",
+        "admin",
+        health=health,
+        is_admin=is_admin,
+        roles=list(Role),
+        provider=provider.label if provider else None,
+        mail=STAFF_MAIL in request.app,
+        **facts,
     )
 
 

@@ -167,6 +167,7 @@ def _form(
         "csrf": csrf,
         "provider": provider,
         "local_login": deps.local_login,
+        "mail": deps.notifiers.email is not None,
     }
     response = html(request, "login.html", context, status=status)
     set_cookie(request, response, LOGIN_COOKIE, bound_to, timedelta(hours=1))

@@ -52,6 +52,19 @@ def password_hash(connection: sa.Connection, name: str) -> str | None:
     return connection.execute(query).scalar_one_or_none()
 
 
+def mailable(connection: sa.Connection, who: str) -> list[tuple[str, str]]:
+    """Return (name, mail address) of each enabled user with a password who is called ``who``, or mailed there."""
+    u = users.c
+    meant = sa.or_(u.name == who, sa.func.lower(u.email) == who.lower())
+    query = sa.select(u.name, u.email).where(meant, u.email.is_not(None), u.password_hash.is_not(None))
+    return [(row.name, row.email) for row in connection.execute(query.where(u.disabled.is_(sa.false())).limit(5))]
+
+
+def email_of(connection: sa.Connection, name: str) -> str | None:
+    """Return where a user is mailed."""
+    return connection.execute(sa.select(users.c.email).where(users.c.name == name)).scalar()
+
+
 def has_password(connection: sa.Connection, name: str) -> bool:
     """Tell whether a user has a password of ours."""
     query = sa.select(sa.true()).where(users.c.name == name, users.c.password_hash.is_not(None))

@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("token_hash"),
     )
     op.create_index(op.f("ix_account_links_user_name"), "account_links", ["user_name"], unique=False)
@@ -1053,6 +1054,7 @@ def upgrade() -> None:
         sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.Column("totp_secret", sa.Text(), nullable=True),
         sa.Column("totp_step", sa.BigInteger(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
