@@ -11,6 +11,7 @@ from device_models.profile import DeviceProfile
 from gateway.config import Config
 from gateway.people.registry import Registry
 from gateway.store import dialect, schema
+from gateway.store.statements import insert, load
 
 
 @dataclass(slots=True)
@@ -38,8 +39,8 @@ class Transaction:
 
     def get_meta(self, key: str, default: Any = None) -> Any:
         """Read a small fact of the installation."""
-        row = self.connection.execute(sa.select(schema.meta.c.value).where(schema.meta.c.key == key)).first()
-        return default if row is None else row[0]
+        row = load(self.connection, schema.meta, key)
+        return default if row is None else row["value"]
 
     def set_meta(self, key: str, value: Any) -> None:
         """Write a small fact of the installation."""
@@ -47,6 +48,5 @@ class Transaction:
 
     def audit(self, who: str, action: str, subject: str, **detail: Any) -> None:
         """Write down who changed what."""
-        self.connection.execute(
-            sa.insert(schema.audit).values(at=self.now, who=who, action=action, subject=subject, detail=detail)
-        )
+        entry = {"at": self.now, "who": who, "action": action, "subject": subject, "detail": detail}
+        insert(self.connection, schema.audit, entry)

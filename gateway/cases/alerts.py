@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from device_models.event import rfc3339
 from device_models.purpose import Purpose, Severity
 from gateway.store import dialect, schema
+from gateway.store.statements import one_of
 from gateway.transaction import Transaction
 from rules.base import BaseRule
 from rules.kinds.absent import AbsentRule
@@ -21,6 +22,14 @@ _DUE_AT_ONCE = 500
 _PART = 500
 """Devices asked for in one statement."""
 
+_a = schema.alerts
+_OF_DEVICES = sa.select(_a).where(one_of(_a.c.device_id, "devices"))
+_WITHHELD_BY = sa.select(_a).where(one_of(_a.c.withheld_key, "keys"))
+_DUE = (
+    sa.select(_a).where(_a.c.due_at <= sa.bindparam("until")).order_by(_a.c.due_at, _a.c.dedupe_key).limit(_DUE_AT_ONCE)
+)
+_NEXT = sa.select(_a.c.due_at).where(_a.c.due_at.is_not(None)).order_by(_a.c.due_at).limit(1)
+
 Alerts = dict[str, dict[str, KnownAlert]]
 
 
@@ -28,17 +37,14 @@ def load_alerts(
     tx: Transaction, rules: Mapping[str, BaseRule], transitions: Sequence[Transition], until: datetime | None
 ) -> Alerts:
     """Read what ``transitions``, and timers due by ``until``, may touch; by device and dedupe key."""
-    a = schema.alerts
     keys = sorted({transition.dedupe_key for transition in transitions})
-    conditions = [a.c.withheld_key.in_(keys)] if keys else []
+    released = _alerts(tx.connection.execute(_WITHHELD_BY, {"keys": keys})) if keys else []
     if until is not None:
-        due = sa.select(a.c.dedupe_key).where(a.c.due_at <= until).order_by(a.c.due_at, a.c.dedupe_key)
-        conditions.append(a.c.dedupe_key.in_(due.limit(_DUE_AT_ONCE)))
-    released = _read(tx.connection, sa.or_(*conditions)) if conditions else []
+        released += _alerts(tx.connection.execute(_DUE, {"until": until}))
     device_ids = {transition.device_id for transition in transitions} | {x.transition.device_id for x in released}
     if not device_ids:
         return {}
-    found = [*released, *_read(tx.connection, a.c.device_id.in_(sorted(device_ids)))]
+    found = [*released, *_of_devices(tx.connection, sorted(device_ids))]
     concerned = {t.rule for t in transitions} | {x.transition.rule for x in released}
     found += _of_sites(tx, rules, device_ids, concerned) + _behind_hubs(tx, rules, device_ids, concerned)
     alerts: Alerts = {}
@@ -51,7 +57,7 @@ def load_alerts_of(tx: Transaction, device_ids: Sequence[str]) -> Alerts:
     """Read all that is known of the alerts of some devices."""
     alerts: Alerts = {}
     for start in range(0, len(device_ids), _PART):
-        for alert in _read(tx.connection, schema.alerts.c.device_id.in_(device_ids[start : start + _PART])):
+        for alert in _of_devices(tx.connection, device_ids[start : start + _PART]):
             alerts.setdefault(alert.transition.device_id, {})[alert.transition.dedupe_key] = alert
     return alerts
 
@@ -81,10 +87,7 @@ def save_alert(tx: Transaction, alert: KnownAlert) -> None:
 
 def next_release(connection: sa.Connection) -> datetime | None:
     """Return when a withheld alert is next to be looked at, None while none waits for a time."""
-    a = schema.alerts
-    found: datetime | None = connection.execute(
-        sa.select(a.c.due_at).where(a.c.due_at.is_not(None)).order_by(a.c.due_at).limit(1)
-    ).scalar()
+    found: datetime | None = connection.execute(_NEXT).scalar()
     return found
 
 
@@ -185,9 +188,16 @@ def _of_sites(
     return _read(tx.connection, sa.and_(a.c.rule.in_(sorted(names)), a.c.device_id.in_(at_site)))
 
 
+def _of_devices(connection: sa.Connection, device_ids: Sequence[str]) -> list[KnownAlert]:
+    return _alerts(connection.execute(_OF_DEVICES, {"devices": device_ids}))
+
+
 def _read(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[KnownAlert]:
-    rows = connection.execute(sa.select(schema.alerts).where(condition)).mappings()
-    return [_alert(row) for row in rows]
+    return _alerts(connection.execute(sa.select(schema.alerts).where(condition)))
+
+
+def _alerts(result: sa.CursorResult[Any]) -> list[KnownAlert]:
+    return [_alert(row) for row in result.mappings()]
 
 
 def _alert(row: sa.RowMapping) -> KnownAlert:

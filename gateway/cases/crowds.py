@@ -11,6 +11,7 @@ from device_models.registry import Device
 from gateway.store import dialect
 from gateway.store.fleets import crowd_members, crowds, device_changes
 from gateway.store.rule_sets import rule_sets
+from gateway.store.statements import one_of
 from gateway.transaction import Transaction
 from rules.base import BaseRule
 from rules.kinds.fleet import FleetRule
@@ -25,6 +26,14 @@ from rules.transition import Transition
 
 _PART = 500
 """Keys asked for in one statement."""
+_CROWDS = sa.select(crowds).where(one_of(crowds.c.key, "keys"))
+_OF_DEVICES = sa.select(crowd_members).where(one_of(crowd_members.c.device_id, "devices"))
+_IN_INCIDENT = sa.select(crowd_members).where(
+    crowd_members.c.key == sa.bindparam("key"),
+    one_of(crowd_members.c.customer_id, "customers"),
+    crowd_members.c.incident.is_not(None),
+)
+"""Members of a crowd that are some customers' and belong to an incident."""
 
 
 def touched_crowds(
@@ -159,8 +168,7 @@ def _past(tx: Transaction, since: datetime) -> Past:
 def _crowds(tx: Transaction, keys: Sequence[str]) -> dict[str, Crowd]:
     found: dict[str, Crowd] = {}
     for start in range(0, len(keys), _PART):
-        query = sa.select(crowds).where(crowds.c.key.in_(keys[start : start + _PART]))
-        for row in tx.connection.execute(query):
+        for row in tx.connection.execute(_CROWDS, {"keys": keys[start : start + _PART]}):
             found[row.key] = Crowd.from_json(row.key, row.rule, row.alike, row.state)
     return found
 
@@ -168,7 +176,7 @@ def _crowds(tx: Transaction, keys: Sequence[str]) -> dict[str, Crowd]:
 def _members_of(tx: Transaction, devices: Sequence[str]) -> list[Member]:
     found: list[Member] = []
     for start in range(0, len(devices), _PART):
-        found += _read(tx.connection, crowd_members.c.device_id.in_(devices[start : start + _PART]))
+        found += _members(tx.connection.execute(_OF_DEVICES, {"devices": devices[start : start + _PART]}))
     return found
 
 
@@ -176,7 +184,6 @@ def _members_of_customers(
     tx: Transaction, members: Sequence[Member], keys: Iterable[str], owners: Collection[str]
 ) -> list[Member]:
     """The other devices of the customers concerned: one message tells of all, and its end comes when all are well."""
-    m = crowd_members
     wanted = {key: set(owners) for key in keys}
     for member in members:
         if member.incident is not None and member.customer_id is not None:
@@ -185,14 +192,16 @@ def _members_of_customers(
     for key, customers in wanted.items():
         of_key = sorted(customers)
         for start in range(0, len(of_key), _PART):
-            theirs = m.c.customer_id.in_(of_key[start : start + _PART])
-            condition = sa.and_(m.c.key == key, theirs, m.c.incident.is_not(None))
-            found += _read(tx.connection, condition)
+            theirs = {"key": key, "customers": of_key[start : start + _PART]}
+            found += _members(tx.connection.execute(_IN_INCIDENT, theirs))
     return found
 
 
 def _read(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Member]:
-    rows = connection.execute(sa.select(crowd_members).where(condition)).mappings()
+    return _members(connection.execute(sa.select(crowd_members).where(condition)))
+
+
+def _members(result: sa.CursorResult[Any]) -> list[Member]:
     return [
         Member(
             row["key"],
@@ -203,7 +212,7 @@ def _read(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[
             row["incident"],
             row["told"],
         )
-        for row in rows
+        for row in result.mappings()
     ]
 
 

@@ -12,6 +12,8 @@ from gateway.commands.cases import DeviceCommandSent, SendDeviceCommand
 from gateway.store.case_work import device_commands
 from gateway.transaction import Transaction
 
+_PUBLISHED = sa.select(device_commands).where(device_commands.c.state == "published")
+
 
 def send(tx: Transaction, command: SendDeviceCommand) -> int:
     """Queue a command; one of the same name that was not answered yet is refused rather than sent twice."""
@@ -71,7 +73,7 @@ def confirm(tx: Transaction, heard: Mapping[str, datetime]) -> None:
     ``heard``: by device, when its newest message arrived; retained ones were said before.
     """
     d = device_commands
-    for row in tx.connection.execute(sa.select(d).where(d.c.state == "published")).mappings().all():
+    for row in tx.connection.execute(_PUBLISHED).mappings().all():
         at = heard.get(row["device_id"])
         if at is None or at <= row["published_at"]:
             continue

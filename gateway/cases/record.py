@@ -22,6 +22,7 @@ from gateway.cases.timeline import add_entry, touch
 from gateway.outbox.outcomes import note_fixed
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
+from gateway.store.statements import insert, load, one_of
 from gateway.transaction import Transaction
 from rules.base import BaseRule
 from rules.kinds.absent import AbsentRule
@@ -48,6 +49,15 @@ from rules.transition import Transition
 _PART = 500
 """Keys asked for in one statement."""
 _TOLD = ("handed_over", "accepted", "delivered", "read", "unknown")
+_LAST_ID = sa.select(sa.func.max(schema.cases.c.id))
+_NEWEST = sa.select(schema.cases).where(
+    schema.cases.c.id.in_(
+        sa.select(sa.func.max(schema.cases.c.id))
+        .where(one_of(schema.cases.c.dedupe_key, "keys"))
+        .group_by(schema.cases.c.dedupe_key)
+    )
+)
+"""The newest case of each of some dedupe keys."""
 
 
 def load_world(
@@ -57,7 +67,6 @@ def load_world(
 
     Registry, rules and profiles are in memory already.
     """
-    cases = schema.cases
     alerts = load_alerts(tx, rules, transitions, until)
     known = {key for of_device in alerts.values() for key, alert in of_device.items() if alert.firing}
     sites = sites_of(tx, [t.device_id for t in transitions] + list(alerts))
@@ -70,7 +79,7 @@ def load_world(
     roster, crowds, counts = touched_crowds(tx, rules, [*transitions, *muted])
     customers = {hearer for t in [*transitions, *muted] for hearer in _hearers(tx, t.device_id)}
     keys = {transition.dedupe_key for transition in transitions} | known | groups | set(crowds) | set(counts)
-    last_id = tx.connection.execute(sa.select(sa.func.max(cases.c.id))).scalar()
+    last_id = tx.connection.execute(_LAST_ID).scalar()
     storm = tx.config.cases
     world = World(
         rules=rules,
@@ -112,20 +121,18 @@ def _may_count(alert: KnownAlert) -> bool:
 
 def _load_cases(tx: Transaction, keys: Iterable[str], customers: Collection[str]) -> dict[str, CaseRecord]:
     """Read the newest case of each dedupe key; ``customers``: of a fleet's thousands, who of these was told."""
-    cases, found = schema.cases, dict[str, CaseRecord]()
+    found: dict[str, CaseRecord] = {}
     of_all = sorted(keys)
     for start in range(0, len(of_all), _PART):
         part = of_all[start : start + _PART]
-        newest = sa.select(sa.func.max(cases.c.id)).where(cases.c.dedupe_key.in_(part)).group_by(cases.c.dedupe_key)
-        for row in tx.connection.execute(sa.select(cases).where(cases.c.id.in_(newest))).mappings().all():
+        for row in tx.connection.execute(_NEWEST, {"keys": part}).mappings().all():
             found[row["dedupe_key"]] = _record(row, _told_customers(tx, row, customers))
     return found
 
 
 def load_case(tx: Transaction, case_id: int) -> sa.RowMapping | None:
     """Read one case's row."""
-    query = sa.select(schema.cases).where(schema.cases.c.id == case_id)
-    return tx.connection.execute(query).mappings().first()
+    return load(tx.connection, schema.cases, case_id)
 
 
 def _told_customers(tx: Transaction, row: sa.RowMapping, customers: Collection[str]) -> frozenset[str]:
@@ -162,23 +169,22 @@ def record_transition(
     tx: Transaction, transition: Transition, case_id: int | None, withheld: Mapping[str, Any] | None = None
 ) -> None:
     """Keep a transition, and what ``withheld`` it: the evidence of a case, and the answer to "why" and "why not"."""
-    tx.connection.execute(
-        sa.insert(schema.transitions).values(
-            sequence=tx.sequence,
-            device_id=transition.device_id,
-            rule=transition.rule,
-            fault=transition.fault,
-            state=transition.state.value,
-            at=transition.at,
-            committed_at=tx.now,
-            severity=transition.severity.value,
-            purpose=transition.purpose.value,
-            on_arrival=transition.on_arrival,
-            shadow=transition.shadow,
-            case_id=case_id,
-            explanation={**transition.explanation, **({"withheld": dict(withheld)} if withheld else {})},
-        )
-    )
+    row = {
+        "sequence": tx.sequence,
+        "device_id": transition.device_id,
+        "rule": transition.rule,
+        "fault": transition.fault,
+        "state": transition.state.value,
+        "at": transition.at,
+        "committed_at": tx.now,
+        "severity": transition.severity.value,
+        "purpose": transition.purpose.value,
+        "on_arrival": transition.on_arrival,
+        "shadow": transition.shadow,
+        "case_id": case_id,
+        "explanation": {**transition.explanation, **({"withheld": dict(withheld)} if withheld else {})},
+    }
+    insert(tx.connection, schema.transitions, row)
 
 
 def apply_actions(tx: Transaction, actions: Sequence[Action]) -> int | None:
@@ -226,28 +232,27 @@ def apply_actions(tx: Transaction, actions: Sequence[Action]) -> int | None:
 
 
 def _open(tx: Transaction, case: CaseRecord, transition: Transition, previous_case_id: int | None) -> None:
-    tx.connection.execute(
-        sa.insert(schema.cases).values(
-            id=case.id,
-            dedupe_key=case.dedupe_key,
-            rule=case.rule,
-            fault=transition.fault,
-            kind=case.kind,
-            device_id=case.device_id,
-            customer_id=case.customer_id,
-            severity=case.severity.value,
-            purpose=case.purpose.value,
-            state="open",
-            on_arrival=case.on_arrival,
-            explanation=dict(transition.explanation),
-            opened_at=case.opened_at,
-            updated_at=tx.now,
-            needs_reply=False,
-            reopened=0,
-            previous_case_id=previous_case_id,
-            version=1,
-        )
-    )
+    row = {
+        "id": case.id,
+        "dedupe_key": case.dedupe_key,
+        "rule": case.rule,
+        "fault": transition.fault,
+        "kind": case.kind,
+        "device_id": case.device_id,
+        "customer_id": case.customer_id,
+        "severity": case.severity.value,
+        "purpose": case.purpose.value,
+        "state": "open",
+        "on_arrival": case.on_arrival,
+        "explanation": dict(transition.explanation),
+        "opened_at": case.opened_at,
+        "updated_at": tx.now,
+        "needs_reply": False,
+        "reopened": 0,
+        "previous_case_id": previous_case_id,
+        "version": 1,
+    }
+    insert(tx.connection, schema.cases, row)
     add_entry(tx, case.id, "opened", body=_why(transition))
 
 

@@ -15,6 +15,7 @@ from rules.response.silence import Silence, Weekly
 
 _BACKLOG = timedelta(days=7)
 """How old a fact may be and still meet the silence that was in force at its time."""
+_SILENCES = sa.select(schema.silences).where(schema.silences.c.ends_at > sa.bindparam("since"))
 LONGEST = timedelta(days=366)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -71,8 +72,7 @@ def end_silence(tx: Transaction, command: EndSilence) -> None:
 
 def load_silences(connection: sa.Connection, now: datetime) -> list[Silence]:
     """Read the silences that facts may meet."""
-    s = schema.silences
-    rows = connection.execute(sa.select(s).where(s.c.ends_at > now - _BACKLOG)).mappings()
+    rows = connection.execute(_SILENCES, {"since": now - _BACKLOG}).mappings()
     return [silence_of_row(row) for row in rows]
 
 

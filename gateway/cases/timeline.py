@@ -6,7 +6,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.store import schema
+from gateway.store.statements import insert
 from gateway.transaction import Transaction
+
+_TOUCH = (
+    sa.update(schema.cases)
+    .where(schema.cases.c.id == sa.bindparam("touched"))
+    .values(version=schema.cases.c.version + 1)
+)
 
 
 def add_entry(
@@ -19,18 +26,12 @@ def add_entry(
     notification_id: int | None = None,
 ) -> None:
     """Append a line of ``kind`` (see ``schema.timeline``) and tell open consoles that the case changed."""
-    tx.connection.execute(
-        sa.insert(schema.timeline).values(
-            case_id=case_id, at=tx.now, kind=kind, author=author, body=dict(body or {}), notification_id=notification_id
-        )
-    )
+    line = {"case_id": case_id, "at": tx.now, "kind": kind, "author": author, "body": dict(body or {})}
+    insert(tx.connection, schema.timeline, {**line, "notification_id": notification_id})
     touch(tx, case_id)
 
 
 def touch(tx: Transaction, case_id: int, **values: Any) -> None:
     """Write ``values`` to the case, with its version and time."""
-    cases = schema.cases
-    tx.connection.execute(
-        sa.update(cases).where(cases.c.id == case_id).values(updated_at=tx.now, version=cases.c.version + 1, **values)
-    )
+    tx.connection.execute(_TOUCH, {"touched": case_id, "updated_at": tx.now, **values})
     tx.changed("case", case_id)

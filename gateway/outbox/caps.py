@@ -15,6 +15,15 @@ from notifiers.choice import Choice
 _CAPPED = tuple(sorted((ASKS | {"fault_resolved"}) - {"agent_reply"}))
 """Templates that count and may wait: what the gateway says by itself. An answer to what they wrote never waits."""
 
+_n = notifications.c
+_SENT = sa.select(_n.handed_over_at, _n.purpose, _n.facts).where(
+    _n.customer_id == sa.bindparam("customer"),
+    _n.handed_over_at > sa.bindparam("since"),
+    _n.template.in_(_CAPPED),
+    _n.text.is_(None),
+    _n.key != sa.bindparam("own"),
+)
+
 
 def is_capped(template: str) -> bool:
     """Whether messages of a template count among those that a customer gets only so many of."""
@@ -30,13 +39,9 @@ def within_caps(
     bounds += [Bound(cap.at_most, cap.within) for cap in caps.total]
     if not bounds or purpose is Purpose.SAFETY:
         return choice
-    n = notifications.c
-    since = tx.now - max(bound.within for bound in bounds)
-    query = sa.select(n.handed_over_at, n.purpose, n.facts).where(
-        n.customer_id == customer.id, n.handed_over_at > since, n.template.in_(_CAPPED), n.text.is_(None), n.key != key
-    )
+    asked = {"customer": customer.id, "since": tx.now - max(bound.within for bound in bounds), "own": key}
     # A copy on the next channel is the same message, not another.
-    sent = [(row[0], Purpose(row[1])) for row in tx.connection.execute(query) if "first_key" not in row[2]]
+    sent = [(row[0], Purpose(row[1])) for row in tx.connection.execute(_SENT, asked) if "first_key" not in row[2]]
     found = room(bounds, sent, customer, purpose, severity, tx.now)
     if not found.reasons:
         return choice

@@ -46,6 +46,29 @@ _REPORTED_ON = frozenset({"handed_over", "unknown", "accepted", "delivered", "re
 """States that a receipt may move; what was buried or discarded stays so."""
 _SESSION = timedelta(hours=23, minutes=55)
 """After a customer's own message WhatsApp takes free text for 24 hours; a little less, so that none comes too late."""
+_n, _i, _r = schema.notifications.c, schema.inbound.c, schema.receipts.c
+_WROTE_SINCE = (
+    sa.select(_i.id)
+    .where(
+        _i.customer_id == sa.bindparam("customer"),
+        _i.channel == sa.bindparam("on"),
+        _i.received_at > sa.bindparam("since"),
+    )
+    .limit(1)
+)
+_RECEIPTS = sa.select(_r.state).where(
+    _r.provider == sa.bindparam("by"), _r.provider_id == sa.bindparam("of_id"), _r.received_at >= sa.bindparam("since")
+)
+_OUR_MAILS = (
+    sa.select(_n.provider_id, _n.handed_over_at)
+    .where(_n.case_id == sa.bindparam("of_case"), _n.channel == "email", _n.provider_id.is_not(None))
+    .order_by(_n.id)
+)
+_THEIR_MAILS = (
+    sa.select(_i.provider_id, _i.received_at)
+    .where(_i.case_id == sa.bindparam("of_case"), _i.provider == INBOUND_MAIL)
+    .order_by(_i.id)
+)
 _FIRST_WAIT_S = 15.0
 _LONGEST_WAIT_S = 3600.0
 
@@ -181,9 +204,8 @@ def record_sent(tx: Transaction, command: Sent) -> None:
     if state.reached:
         call_back(tx, row)
     if row["case_id"] is not None:
-        cases = schema.cases
-        answered = sa.select(cases.c.first_response_at).where(cases.c.id == row["case_id"])
-        first = {} if tx.connection.execute(answered).scalar() else {"first_response_at": tx.now}
+        case = load_case(tx, row["case_id"])
+        first = {} if case is None or case["first_response_at"] else {"first_response_at": tx.now}
         touch(tx, row["case_id"], **first)
 
 
@@ -269,11 +291,8 @@ def _shut_where_it_failed(tx: Transaction, row: sa.RowMapping, because: Because,
 
 
 def _wrote_today(tx: Transaction, customer_id: str, channel: str) -> bool:
-    i = schema.inbound
-    query = sa.select(i.c.id).where(
-        i.c.customer_id == customer_id, i.c.channel == channel, i.c.received_at > tx.now - _SESSION
-    )
-    return tx.connection.execute(query.limit(1)).first() is not None
+    asked = {"customer": customer_id, "on": channel, "since": tx.now - _SESSION}
+    return tx.connection.execute(_WROTE_SINCE, asked).first() is not None
 
 
 def mark_unknown_after_crash(tx: Transaction) -> int:
@@ -323,12 +342,9 @@ def _bury(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
 
 
 def _furthest(tx: Transaction, provider: str, provider_id: str, state: SendState, since: datetime) -> SendState:
-    r = schema.receipts
     # A mail has the same id each time it is sent: what bounced before a person sent it again says nothing of now.
-    query = sa.select(r.c.state).where(
-        r.c.provider == provider, r.c.provider_id == provider_id, r.c.received_at >= since
-    )
-    for reported in tx.connection.execute(query).scalars():
+    asked = {"by": provider, "of_id": provider_id, "since": since}
+    for reported in tx.connection.execute(_RECEIPTS, asked).scalars():
         state = advance(state, SendState(reported))
     return state
 
@@ -343,13 +359,7 @@ def _thread(tx: Transaction, row: sa.RowMapping) -> Thread | None:
     """Mails of one case hang together, ours and the customer's: each answers the last."""
     if row["case_id"] is None:
         return None
-    n, i = schema.notifications, schema.inbound
-    ours = sa.select(n.c.provider_id, n.c.handed_over_at).where(
-        n.c.case_id == row["case_id"], n.c.channel == "email", n.c.provider_id.is_not(None)
-    )
-    theirs = sa.select(i.c.provider_id, i.c.received_at).where(
-        i.c.case_id == row["case_id"], i.c.provider == INBOUND_MAIL
-    )
-    mails = [*tx.connection.execute(ours.order_by(n.c.id)), *tx.connection.execute(theirs.order_by(i.c.id))]
+    of_case = {"of_case": row["case_id"]}
+    mails = [*tx.connection.execute(_OUR_MAILS, of_case), *tx.connection.execute(_THEIR_MAILS, of_case)]
     earlier = tuple(provider_id for provider_id, _ in sorted(mails, key=lambda mail: mail[1]))
     return Thread(in_reply_to=earlier[-1], references=earlier[-10:]) if earlier else None

@@ -20,12 +20,18 @@ from gateway.commands import NoReceipt
 from gateway.config import Config
 from gateway.outbox.queue import choose_now, load_notification, set_state, why_of
 from gateway.store import dialect, schema
+from gateway.store.statements import one_of
 from gateway.transaction import Transaction
 from notifiers.choice import Choice
 
 _OLDEST = timedelta(days=2)
 """A message accepted longer ago, while the gateway stood still, is yesterday's news on every channel."""
 _WAITING = ("awaiting_approval", "queued")
+_FAMILY = (
+    sa.select(schema.notifications)
+    .where(one_of(schema.notifications.c.key, "keys"), schema.notifications.c.id != sa.bindparam("own"))
+    .order_by(schema.notifications.c.id)
+)
 
 
 def wait_for_receipt(config: Config, purpose: Purpose, severity: Severity) -> timedelta | None:
@@ -198,7 +204,6 @@ def _first_key(row: sa.RowMapping) -> str:
 
 def _family(tx: Transaction, row: sa.RowMapping) -> Sequence[Any]:
     """The other rows that say the same: named by key, so that no pattern has to be searched for."""
-    n, first = schema.notifications, _first_key(row)
+    first = _first_key(row)
     keys = [first, *(f"{first}+{number}" for number in range(2, len(tx.config.notifiers.channels) + 2))]
-    query = sa.select(n).where(n.c.key.in_(keys), n.c.id != row["id"]).order_by(n.c.id)
-    return tx.connection.execute(query).mappings().all()
+    return tx.connection.execute(_FAMILY, {"keys": keys, "own": row["id"]}).mappings().all()

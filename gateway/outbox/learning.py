@@ -10,6 +10,7 @@ from device_models.registry import Customer
 from gateway.outbox.outcomes import profile_of, scope_text
 from gateway.store import dialect
 from gateway.store.outcomes import channel_reports, outcomes, tallies
+from gateway.store.statements import one_of
 from gateway.transaction import Transaction
 from notifiers.choice import OWN_CHOICE
 from notifiers.holdout import in_holdout
@@ -20,6 +21,7 @@ from notifiers.tally import NOTHING, Tally
 EXPERIMENT = "channels"
 _MOST_SETTLED = 500
 """In one transaction; what is left is settled by the next look."""
+_OF_SCOPES = sa.select(tallies).where(one_of(tallies.c.scope, "scopes"))
 
 
 class StoredKnowledge:
@@ -27,8 +29,7 @@ class StoredKnowledge:
 
     def __init__(self, connection: sa.Connection, scopes: Iterable[Scope]) -> None:
         keys = {scope_text(*scope) for scope in scopes}
-        query = sa.select(tallies).where(tallies.c.scope.in_(sorted(keys)))
-        rows = connection.execute(query)
+        rows = connection.execute(_OF_SCOPES, {"scopes": sorted(keys)})
         self._tallies = {(row.scope, row.channel): Tally.from_json(row.counts) for row in rows}
 
     def tally(self, scope: Scope, channel: str) -> Tally:

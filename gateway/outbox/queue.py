@@ -17,11 +17,13 @@ from gateway.outbox.learning import learner_for, left_out
 from gateway.outbox.reachability import shut_channels
 from gateway.store import dialect, schema
 from gateway.store.enrolment import verified_addresses
+from gateway.store.statements import load, update
 from gateway.transaction import Transaction
 from notifiers.choice import Choice, choose
 from rules.respond import Notify
 
 _WAITING = ("awaiting_approval", "queued")
+_BY_KEY = sa.select(schema.notifications.c.id).where(schema.notifications.c.key == sa.bindparam("of_key"))
 
 _LIFETIME: Mapping[Purpose, timedelta] = {
     Purpose.SAFETY: timedelta(hours=24),
@@ -84,8 +86,7 @@ def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str |
         if notify.refresh:
             _refresh(tx, notify)
         return None
-    n = schema.notifications
-    notification_id: int = tx.connection.execute(sa.select(n.c.id).where(n.c.key == notify.key)).scalar_one()
+    notification_id: int = tx.connection.execute(_BY_KEY, {"of_key": notify.key}).scalar_one()
     if notify.case_id is not None:
         kind = "withheld" if state == "withheld" else "message_out"
         body = {"template": notify.template, "reason": reason}
@@ -113,17 +114,13 @@ def withdraw(tx: Transaction, case_id: int, reason: str, customer_id: str | None
 
 def set_state(tx: Transaction, notification_id: int, state: str, **values: Any) -> None:
     """Move a message to ``state``, with what belongs to it."""
-    n = schema.notifications
-    tx.connection.execute(
-        sa.update(n).where(n.c.id == notification_id).values(state=state, updated_at=tx.now, **values)
-    )
+    update(tx.connection, schema.notifications, notification_id, {"state": state, "updated_at": tx.now, **values})
     tx.changed("notification", notification_id)
 
 
 def load_notification(tx: Transaction, notification_id: int) -> sa.RowMapping | None:
     """Read one message's row."""
-    query = sa.select(schema.notifications).where(schema.notifications.c.id == notification_id)
-    return tx.connection.execute(query).mappings().first()
+    return load(tx.connection, schema.notifications, notification_id)
 
 
 def choose_now(
@@ -195,19 +192,14 @@ def due_notifications(connection: sa.Connection, now: datetime, limit: int = 200
     held = sa.select(schema.meta.c.value).where(schema.meta.c.key == "hold")
     if connection.execute(held).scalar():
         return []
-    n = schema.notifications
-    query = (
-        sa.select(n.c.id, n.c.customer_id, n.c.channel, n.c.purpose, n.c.severity)
-        .where(n.c.state == "queued", sa.or_(n.c.not_before.is_(None), n.c.not_before <= now))
-        .where(sa.or_(~_behind_a_retry(now), n.c.severity == Severity.CRITICAL.value))
-        .order_by(n.c.id)
-        .limit(limit)
-    )
-    return list(connection.execute(query).mappings().all())
+    return list(connection.execute(_DUE, {"now": now, "most": limit}).mappings().all())
 
 
-def _behind_a_retry(now: datetime) -> sa.Exists:
-    """Whether an earlier message of the same customer and channel waits for its next attempt: it goes first."""
+def _behind_a_retry() -> sa.Exists:
+    """Whether an earlier message of the same customer and channel waits for its next attempt: it goes first.
+
+    ``:now`` is given when the statement is run.
+    """
     n = schema.notifications
     earlier = n.alias("earlier")
     return (
@@ -218,17 +210,28 @@ def _behind_a_retry(now: datetime) -> sa.Exists:
             earlier.c.id < n.c.id,
             earlier.c.state == "queued",
             earlier.c.attempts > 0,
-            earlier.c.not_before > now,
+            earlier.c.not_before > sa.bindparam("now"),
         )
         .exists()
     )
 
 
+_n = schema.notifications
+_BEHIND_A_RETRY = sa.select(_n.c.id).where(_n.c.id == sa.bindparam("of_id"), _behind_a_retry())
+_DUE = (
+    sa.select(_n.c.id, _n.c.customer_id, _n.c.channel, _n.c.purpose, _n.c.severity)
+    .where(_n.c.state == "queued", sa.or_(_n.c.not_before.is_(None), _n.c.not_before <= sa.bindparam("now")))
+    .where(sa.or_(~_behind_a_retry(), _n.c.severity == Severity.CRITICAL.value))
+    .order_by(_n.c.id)
+    .limit(sa.bindparam("most"))
+)
+
+
 def is_behind_a_retry(tx: Transaction, row: sa.RowMapping) -> bool:
     """Whether one message has to wait for an earlier one's next attempt; what is critical never does."""
-    n = schema.notifications
-    query = sa.select(n.c.id).where(n.c.id == row["id"], _behind_a_retry(tx.now))
-    return row["severity"] != Severity.CRITICAL.value and tx.connection.execute(query).first() is not None
+    if row["severity"] == Severity.CRITICAL.value:
+        return False
+    return tx.connection.execute(_BEHIND_A_RETRY, {"of_id": row["id"], "now": tx.now}).first() is not None
 
 
 def is_urgent(row: sa.RowMapping | Mapping[str, Any]) -> bool:

@@ -15,12 +15,15 @@ from gateway.store.reachability import unreachable
 from gateway.transaction import Transaction
 from notifiers.reasons import Reason, channel_name
 
+_SHUT = (
+    sa.select(unreachable).where(unreachable.c.customer_id == sa.bindparam("customer")).order_by(unreachable.c.channel)
+)
+
 
 def shut_channels(tx: Transaction, customer: Customer) -> dict[str, Reason]:
     """Return the customer's channels that are not to be tried, each with its reason."""
-    query = sa.select(unreachable).where(unreachable.c.customer_id == customer.id).order_by(unreachable.c.channel)
     shut_ones = {}
-    for row in tx.connection.execute(query).mappings():
+    for row in tx.connection.execute(_SHUT, {"customer": customer.id}).mappings():
         if customer.address(row["channel"]) != row["address"]:
             continue
         facts = {"channel": row["channel"], "provider": row["provider"], "reason": row["code"] or row["reason"]}

@@ -30,6 +30,11 @@ from rules.state import DeviceState
 Decode = Callable[[Message], Decoded | Rejection]
 
 _PARTITION = 0
+_MOVE = sa.update(schema.positions).where(
+    schema.positions.c.partition == _PARTITION,
+    schema.positions.c.sequence == sa.bindparam("of_sequence"),
+    schema.positions.c.version == sa.bindparam("of_version"),
+)
 
 
 class StaleWriter(Exception):
@@ -168,11 +173,7 @@ class Committer:
         return Transaction(connection, now, self._registry, self._config, self.profiles, self.sequence)
 
     def _move_position(self, connection: sa.Connection, sequence: int) -> None:
-        p = schema.positions
-        moved = connection.execute(
-            sa.update(p)
-            .where(p.c.partition == _PARTITION, p.c.sequence == self.sequence, p.c.version == self._version)
-            .values(sequence=sequence, version=self._version + 1)
-        )
+        stand = {"of_sequence": self.sequence, "of_version": self._version}
+        moved = connection.execute(_MOVE, {**stand, "sequence": sequence, "version": self._version + 1})
         if moved.rowcount != 1:
             raise StaleWriter("another process has committed to this store; this one stops")

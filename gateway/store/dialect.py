@@ -1,6 +1,7 @@
 """What SQLite and PostgreSQL do differently, in one place."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -58,18 +59,31 @@ def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[st
     """Insert ``rows``, or update every other column where the primary key is there already."""
     if not rows:
         return
-    insert = _insert(connection)(table)
-    keys = [column.name for column in table.primary_key]
-    changes = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
+    connection.execute(_upsert(connection.dialect.name, table), list(rows))
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any], unique: Sequence[str]) -> bool:
     """Insert ``row`` unless one with the same ``unique`` columns is there; tell whether it was new."""
-    insert = _insert(connection)(table).values(dict(row)).on_conflict_do_nothing(index_elements=list(unique))
+    return connection.execute(_insert_new(connection.dialect.name, table, tuple(unique)), dict(row)).first() is not None
+
+
+# Built once for each table: see ``gateway.store.statements``.
+@cache
+def _upsert(dialect: str, table: sa.Table) -> sa.Insert:
+    insert = _insert(dialect)(table)
+    keys = [column.name for column in table.primary_key]
+    changes = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
+    upsert: sa.Insert = insert.on_conflict_do_update(index_elements=keys, set_=changes)
+    return upsert
+
+
+@cache
+def _insert_new(dialect: str, table: sa.Table, unique: tuple[str, ...]) -> sa.sql.dml.ReturningInsert[tuple[int]]:
+    insert = _insert(dialect)(table).on_conflict_do_nothing(index_elements=list(unique))
     # Not the row count: psycopg's is -1 for an insert that returns its key.
-    return connection.execute(insert.returning(sa.literal(1))).first() is not None
+    new: sa.sql.dml.ReturningInsert[tuple[int]] = insert.returning(sa.literal(1))
+    return new
 
 
-def _insert(connection: sa.Connection) -> Any:
-    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+def _insert(dialect: str) -> Any:
+    return sqlite.insert if dialect == "sqlite" else postgresql.insert
