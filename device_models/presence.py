@@ -1,11 +1,13 @@
 """Whether a device can be heard: one state out of what it says and of what its broker says about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
-from device_models.event import Event, EventKind, rfc3339
+from device_models.event import Event, EventKind, TimeSource, rfc3339
+from device_models.message_count import MessageCount, number_of
+from device_models.profile import SequenceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class Presence:
     """The last live message of the device itself; None: only the broker's memory of it was seen so far."""
     offline_since: datetime | None = None
     """When its LWT (or its ecosystem's word for it) came, with nothing heard after; None: not declared offline."""
+    count: MessageCount | None = None
+    """Where its own message counter stands; None: it was never heard, or its profile names none."""
 
     @property
     def online(self) -> bool | None:
@@ -38,25 +42,37 @@ class Presence:
         if event.kind is EventKind.PRESENCE and event.values.get("online") is False:
             known = (self.last_heard_at, self.offline_since)
             if event.retained:
-                return self if known != (None, None) else Presence(None, at)
+                return self if known != (None, None) else replace(self, offline_since=at)
             if self.offline_since is not None or (self.last_heard_at is not None and at < self.last_heard_at):
                 return self
-            return Presence(self.last_heard_at, at)
+            return replace(self, offline_since=at)
         if event.retained:
             return self
         if self.last_heard_at is None or at > self.last_heard_at or self.offline_since is not None:
             # An offline word that came with the same arrival time but earlier in the log is outdated as well.
-            return Presence(max(at, self.last_heard_at or at), None)
+            return Presence(max(at, self.last_heard_at or at), None, self.count)
         return self
+
+    def counted(self, event: Event, sequence: SequenceSpec) -> "Presence":
+        """Take in the number of one live message of the device itself; without one nothing changes."""
+        number = number_of(event.values, sequence.field)
+        if number is None:
+            return self
+        at = event.observed_at if event.time_source is TimeSource.DEVICE else None
+        count = MessageCount(number, latest=at) if self.count is None else self.count.after(number, at, sequence.modulo)
+        return replace(self, count=count)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON-ready form."""
-        known = (("last_heard_at", self.last_heard_at), ("offline_since", self.offline_since))
-        return {name: rfc3339(at) for name, at in known if at is not None}
+        known = zip(_TIMES, (self.last_heard_at, self.offline_since), strict=True)
+        count = {"count": self.count.to_json()} if self.count is not None else {}
+        return {name: rfc3339(at) for name, at in known if at is not None} | count
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what ``to_json`` wrote."""
-        return cls(
-            *(datetime.fromisoformat(data[n]) if n in data else None for n in ("last_heard_at", "offline_since"))
-        )
+        heard, offline = (datetime.fromisoformat(data[n]) if n in data else None for n in _TIMES)
+        return cls(heard, offline, MessageCount.from_json(data["count"]) if "count" in data else None)
+
+
+_TIMES = ("last_heard_at", "offline_since")

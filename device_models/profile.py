@@ -77,6 +77,14 @@ class CommandSpec(_Model):
     """What it does, for staff."""
 
 
+class SequenceSpec(_Model):
+    """A counter with which devices of a kind number their messages."""
+
+    field: str = "seq"
+    modulo: int | None = Field(default=None, ge=256)
+    """Where it begins again at 0, such as 65536; None: never."""
+
+
 class DeviceProfile(_Model):
     """A kind of product."""
 
@@ -99,6 +107,9 @@ class DeviceProfile(_Model):
     """The field in which a device says which firmware runs on it; what the registry knows follows."""
     model_field: str = "model"
     """Likewise its model."""
+    sequence: SequenceSpec | None = None
+    """How messages are numbered; what is missing gives ``sequence_missed`` and ``sequence_restarts``, None: they are
+    not."""
     commands: dict[str, CommandSpec] = Field(default_factory=dict)
     """What staff may send to it; empty: nothing."""
 

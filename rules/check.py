@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from device_models.message_count import MISSED, RESTARTS
 from device_models.profile import DeviceProfile, FieldSpec
 from device_models.yaml_lines import FileError, Location
 from rules.base import BaseRule, Override
@@ -78,7 +79,7 @@ def types_of(profile: DeviceProfile) -> dict[str, FieldType | None]:
     types: dict[str, FieldType | None] = dict(ALWAYS_THERE)
     for name, spec in profile.fields.items():
         types[name] = _type_of(spec)
-    return types
+    return types | dict.fromkeys((MISSED, RESTARTS) if profile.sequence is not None else (), "number")
 
 
 def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> Iterator[FileError]:

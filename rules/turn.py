@@ -1,10 +1,13 @@
 """One turn of detection: a draft of a device's state while one input is taken in."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from device_models.event import Event, EventKind, Tick, rfc3339
+from device_models.message_count import MISSED, RESTARTS
+from device_models.profile import SequenceSpec
 from device_models.purpose import Purpose, Severity
 from rules import event_time
 from rules.called import Around, windows_after
@@ -61,6 +64,8 @@ class Turn:
             draft.first_seen_at = event.received_at
         was_online = draft.presence.online
         draft.presence = draft.presence.after(event)
+        if (sequence := self._context.profile.sequence) is not None and event.kind is not EventKind.PRESENCE:
+            event = self._counted(event, sequence)
         moment: Moment | None = None
         turned = was_online is not draft.presence.online
         for evaluator in self._plan.on_arrival:
@@ -120,6 +125,16 @@ class Turn:
         values = self._plan.reader.read(event).values
         unknown = {name: value for name, value in values.items() if name not in draft.twin.values}
         draft.twin = draft.twin.after(unknown, event.observed_at)
+
+    def _counted(self, event: Event, sequence: SequenceSpec) -> Event:
+        """Count a numbered message as it arrives, however late its sample is, and let it say what is missing."""
+        draft = self._draft()
+        draft.presence = draft.presence.counted(event, sequence)
+        count = draft.presence.count
+        if count is None:
+            return event
+        derived = {MISSED: count.missed, RESTARTS: count.restarts}
+        return replace(event, values={**event.values, **derived})
 
     def _take(self, event: Event) -> None:
         """Take in what an event says, in the device's time."""

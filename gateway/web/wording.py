@@ -200,6 +200,8 @@ def _course(explanation: Mapping[str, Any], shown: Callable[[str, object], str])
     reaches, earliest, latest = (moment(explanation.get(name)) for name in ("reaches_at", "earliest", "latest"))
     if reaches and earliest and latest:
         told.append(f"reached {reaches:%-d %b} (between {earliest:%-d %b} and {latest:%-d %b})")
+    if isinstance(missed := explanation.get("missed_meanwhile"), int):
+        told.append("it restarted meanwhile" if explanation.get("restarted_meanwhile") else f"{missed} messages missed")
     if isinstance(moved_m := explanation.get("moved_m"), int | float):
         told.append(f"{moved_m:.0f} m from where it was left")
     return told

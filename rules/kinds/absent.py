@@ -62,7 +62,7 @@ class AbsentEvaluator(Evaluator):
             if moment.presence.online is not True or moment.presence.last_heard_at == alert.since:
                 return state, ()
             resolved = Alert(AlertState.RESOLVED, moment.at, moment.at)
-            fact = self._fact(moment, AlertState.RESOLVED, alert, moment.at)
+            fact = self._fact(moment, AlertState.RESOLVED, alert, moment.at, **_meanwhile(moment.presence, alert))
             return RuleState(self.fingerprint, {"": resolved}, due_at=deadline), [fact]
         if deadline is None or (state is not None and state.due_at is not None and state.due_at <= deadline):
             return state, ()
@@ -74,7 +74,9 @@ class AbsentEvaluator(Evaluator):
         if deadline is None or deadline > moment.at:
             return replace(state, due_at=deadline), ()
         heard = moment.presence.last_heard_at or moment.at
-        alert = Alert(AlertState.FIRING, heard, heard, fired_at=moment.at, facts={"reason": reason})
+        count = moment.presence.count
+        counted = {} if count is None else {"missed": count.missed, "restarts": count.restarts}
+        alert = Alert(AlertState.FIRING, heard, heard, fired_at=moment.at, facts={"reason": reason, **counted})
         fired = RuleState(self.fingerprint, {"": alert})
         return fired, [self._fact(moment, AlertState.FIRING, alert, moment.at)]
 
@@ -104,7 +106,7 @@ class AbsentEvaluator(Evaluator):
                 return offline, "offline"
         return deadline, "silent"
 
-    def _fact(self, moment: Moment, state: AlertState, alert: Alert, at: datetime) -> Fact:
+    def _fact(self, moment: Moment, state: AlertState, alert: Alert, at: datetime, **more: Any) -> Fact:
         return self.transition(
             moment,
             state,
@@ -114,4 +116,14 @@ class AbsentEvaluator(Evaluator):
             reason=alert.facts.get("reason"),
             for_s=self._silent_for.total_seconds(),
             offline_since=rfc3339(since) if (since := moment.presence.offline_since) else None,
+            **more,
         )
+
+
+def _meanwhile(presence: Presence, alert: Alert) -> dict[str, Any]:
+    """What a device that numbers its messages did while nobody heard it: it spoke on, or it restarted."""
+    count, facts = presence.count, alert.facts
+    if count is None or "missed" not in facts:
+        return {}
+    restarted = count.restarts > facts["restarts"]
+    return {"missed_meanwhile": count.missed - facts["missed"], "restarted_meanwhile": restarted}
