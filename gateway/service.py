@@ -24,6 +24,7 @@ from gateway.decoded_once import DecodedOnce
 from gateway.decoders import build_dispatcher
 from gateway.device_link import DeviceLink, Publish
 from gateway.errors import StartRefused
+from gateway.garbage import Survivors
 from gateway.help_desks.hook import HelpDeskHook
 from gateway.help_desks.opening import open_help_desks
 from gateway.history import History
@@ -232,6 +233,7 @@ class Service:
             # Last: what it takes in is committed by the parts before it, and it is the first to stop.
             inbound = mail_listener(config.notifiers.inbound_mail, self.pipeline)
             await self._stack.enter_async_context(inbound)
+        self._stack.enter_context(Survivors())
         log.info("gateway.started", console=self.web_url, mqtt=self.mqtt_url, rules=watcher.status.digest)
 
     def _make_mailbox(self) -> Mailbox | None:

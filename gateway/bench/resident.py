@@ -18,6 +18,7 @@ from device_models.registry import Device
 from gateway.bench.fleet import RULES, Fleet
 from gateway.config import Config
 from gateway.decoders import build_dispatcher
+from gateway.garbage import Survivors
 from gateway.pipeline.states import States
 from gateway.rulebook.files import load_profiles
 from rules.detect import Detector
@@ -41,10 +42,15 @@ class Resident:
 
 
 async def in_a_process(measure: Callable[[int, int], T], devices: int, count: int) -> T:
-    """Run a measurement in a fresh process, whose memory holds nothing else."""
+    """Run a measurement in a fresh process, whose memory holds nothing else and is collected as the service's is."""
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return await loop.run_in_executor(pool, measure, devices, count)
+        return await loop.run_in_executor(pool, _collected_as_live, measure, devices, count)
+
+
+def _collected_as_live(measure: Callable[[int, int], T], devices: int, count: int) -> T:
+    with Survivors():
+        return measure(devices, count)
 
 
 def measure(devices: int, count: int) -> Resident:
