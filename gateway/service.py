@@ -48,6 +48,7 @@ from gateway.outbox.audit import Auditor
 from gateway.outbox.metrics import OutboxMetrics
 from gateway.outbox.sender import Sender
 from gateway.outbox.transports import make_transports
+from gateway.outbox.trial import trial_sender
 from gateway.outbox.warm_up import warm_up
 from gateway.outbox.wording import renderer_of
 from gateway.people.registry import Registry, load_registry
@@ -63,6 +64,7 @@ from gateway.store import schema
 from gateway.store.store import Store
 from gateway.subscriptions.courier import Courier
 from gateway.subscriptions.opening import open_couriers
+from gateway.texts.desk import Send
 from gateway.web.app import create_app
 from gateway.web.deps import SimulatorControl
 from gateway.web.links import LinkSigner
@@ -226,7 +228,7 @@ class Service:
         self._spawn("status", status.run())
         self._start_scheduler(stream, profiles, transports, auditor)
         await self._stack.enter_async_context(serve_control(config.data_dir, self.pipeline))
-        await self._start_web(committer, links, keys.web, profiles, status)
+        await self._start_web(committer, links, keys.web, profiles, status, trial_sender(transports, clock))
         if mailbox is not None:
             self._spawn("mailbox", mailbox.run())
         if config.notifiers.inbound_mail is not None:
@@ -374,6 +376,7 @@ class Service:
         secret: str,
         profiles: Mapping[str, DeviceProfile],
         status: Status,
+        send_trial: Send,
     ) -> None:
         deps = open_web(
             self.config,
@@ -390,6 +393,7 @@ class Service:
             status.snapshot,
             self._translate(self.config),
             self._help_desks,
+            send_trial,
             self.metrics.registry,
             self._simulator,
         )

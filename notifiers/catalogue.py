@@ -2,7 +2,8 @@
 
 import gettext
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class Catalogue:
     def __init__(self, language: str, catalogs: Sequence[Catalog] = ()) -> None:
         """``catalogs``: earlier ones win."""
         self.language = language
+        self._own: Mapping[str, str] = {}
         self._translated: set[str] = set()
         self._translations = gettext.NullTranslations()
         for catalog in reversed(catalogs):
@@ -32,9 +34,16 @@ class Catalogue:
             self._translations = translations
             self._translated.update(_ids(catalog))
 
+    def with_words(self, words: Mapping[str, str]) -> "Catalogue":
+        """Return one that says some msgids in other words."""
+        made = copy(self)
+        made._own = {**self._own, **words}
+        return made
+
     def gettext(self, msgid: str) -> str:
         """Translate, or give the English back."""
-        return self._translations.gettext(msgid)
+        own = self._own.get(msgid)
+        return own if own is not None else self._translations.gettext(msgid)
 
     def ngettext(self, singular: str, plural: str, count: int) -> str:
         """Translate in the form that ``count`` takes in this language."""
@@ -42,7 +51,7 @@ class Catalogue:
 
     def has(self, msgid: str) -> bool:
         """Tell whether a translation is there."""
-        return self.language == SOURCE_LANGUAGE or msgid in self._translated
+        return self.language == SOURCE_LANGUAGE or msgid in self._translated or msgid in self._own
 
 
 def _ids(catalog: Catalog) -> set[str]:

@@ -8,6 +8,7 @@ given. Companies may put their own templates and translations before these.
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -16,6 +17,7 @@ from typing import Any, Literal
 
 import jinja2
 import jinja2.nodes
+from jinja2.ext import extract_from_ast
 from jinja2.sandbox import SandboxedEnvironment
 
 from device_models.purpose import Purpose, Severity
@@ -97,6 +99,17 @@ class Content:
     tone: Tone
 
 
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words of a template that are translated."""
+
+    msgid: str
+    plural: bool
+    """Whether it has forms by number; those are translated in a ``.po`` file."""
+    where: str
+    """The template or partial it stands in."""
+
+
 class Renderer:
     """Templates and catalogues, read once."""
 
@@ -110,17 +123,26 @@ class Renderer:
         """
         self._catalogues = load_catalogues(translations)
         shipped = jinja2.PackageLoader("notifiers", "templates")
-        self._environment = SandboxedEnvironment(
-            loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader([str(path) for path in templates]), shipped]),
-            undefined=jinja2.StrictUndefined,
-            autoescape=lambda name: name is not None and name.endswith(".html.j2"),
-            extensions=["jinja2.ext.i18n"],
-            keep_trailing_newline=False,
-        )
-        # One environment for all languages: the catalogue comes with the context of each render.
-        self._environment.install_gettext_callables(  # type: ignore[attr-defined] # the i18n extension adds it
-            _gettext, _ngettext, newstyle=True
-        )
+        own = jinja2.FileSystemLoader([str(path) for path in templates])
+        self._environment = _environment(jinja2.ChoiceLoader([own, shipped]))
+
+    def with_own(self, sources: Mapping[str, str], words: Mapping[str, Mapping[str, str]]) -> "Renderer":
+        """Return one that says some of it otherwise.
+
+        Args:
+            sources: of templates, by name, such as ``fault_opened``.
+            words: translations by msgid, by language.
+        """
+        made = copy(self)
+        first = jinja2.DictLoader({f"{name}.j2": source for name, source in sources.items()})
+        before = self._environment.loader
+        made._environment = _environment(jinja2.ChoiceLoader([first, *([before] if before else [])]))
+        catalogues = dict(self._catalogues)
+        for language, said in words.items():
+            base = catalogues.get(language) or catalogues[SOURCE_LANGUAGE]
+            catalogues[language] = base.with_words(said)
+        made._catalogues = catalogues
+        return made
 
     @property
     def languages(self) -> frozenset[str]:
@@ -132,6 +154,46 @@ class Renderer:
         loader = self._environment.loader
         names = self._environment.list_templates(extensions=["j2"])
         return [(name, loader.get_source(self._environment, name)[0]) for name in names] if loader else []
+
+    def source(self, template: str) -> str:
+        """Return the source of a message. Raises UnknownTemplate."""
+        if template not in TEMPLATES or (loader := self._environment.loader) is None:
+            raise UnknownTemplate(template)
+        return loader.get_source(self._environment, f"{template}.j2")[0]
+
+    def phrases(self, template: str) -> list[Phrase]:
+        """Return what of a message is translated, in the order of its lines, then that of the partials it uses.
+
+        Raises UnknownTemplate, jinja2.TemplateSyntaxError.
+        """
+        if template not in TEMPLATES:
+            raise UnknownTemplate(template)
+        found: dict[str, Phrase] = {}
+        names, read = [f"{template}.j2", "partials/footer.j2"], set[str]()
+        loader = self._environment.loader
+        while names and loader is not None:
+            name = names.pop(0)
+            if name in read:
+                continue
+            read.add(name)
+            source = loader.get_source(self._environment, name)[0]
+            tree = self._environment.parse(source)
+            for _, function, said in extract_from_ast(tree):
+                # A call with named values comes as a tuple, the msgid first.
+                msgid = said[0] if isinstance(said, tuple) else said
+                if msgid:
+                    found.setdefault(msgid, Phrase(msgid, function == "ngettext", name))
+            names += [
+                node.template.value
+                for node in tree.find_all(jinja2.nodes.Import)
+                if isinstance(node.template, jinja2.nodes.Const)
+            ]
+        return list(found.values())
+
+    def said(self, msgid: str, language: str) -> str | None:
+        """Return a phrase in a language; None where it would fall back to English."""
+        catalogue = self._catalogues.get(language)
+        return catalogue.gettext(msgid) if catalogue is not None and catalogue.has(msgid) else None
 
     def parse(self, source: str) -> jinja2.nodes.Template:
         """Parse a source as a template. Raises jinja2.TemplateSyntaxError."""
@@ -287,6 +349,21 @@ class Renderer:
     def _layout(self, name: str, content: Content, layout: Mapping[str, Any]) -> str:
         text = self._environment.get_template(name).render({**layout, "content": content})
         return _GAP.sub("\n\n", text).strip()
+
+
+def _environment(loader: jinja2.BaseLoader) -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
+        extensions=["jinja2.ext.i18n"],
+        keep_trailing_newline=False,
+    )
+    # One environment for all languages: the catalogue comes with the context of each render.
+    environment.install_gettext_callables(  # type: ignore[attr-defined] # the i18n extension adds it
+        _gettext, _ngettext, newstyle=True
+    )
+    return environment
 
 
 def _purpose(facts: Mapping[str, Any]) -> Purpose | None:

@@ -4,7 +4,7 @@ Messages never ask for a password or payment and link only to the company's own 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -58,10 +58,13 @@ class Finding:
     what: str
 
 
-def check(renderer: Renderer, brand: Brand, languages: Sequence[str] = ()) -> list[Finding]:
-    """Check every template in every language (``languages``: in these alone) and form; errors first."""
-    found = list(_unknown_names(renderer))
-    for template in sorted(TEMPLATES):
+def check(
+    renderer: Renderer, brand: Brand, languages: Sequence[str] = (), templates: Sequence[str] = ()
+) -> list[Finding]:
+    """Check every template (``templates``: these alone) in every language (``languages``: in these alone) and form;
+    errors first."""
+    found = list(_unknown_names(renderer, {f"{name}.j2" for name in templates}))
+    for template in sorted(templates or TEMPLATES):
         for language in sorted(languages or renderer.languages):
             missing: dict[str, None] = {}
             for channel in CHANNELS:
@@ -115,11 +118,13 @@ def _of_text(rendered: Rendered, where: str, brand: Brand) -> Iterator[Finding]:
         yield Finding("warning", where, f"takes {count} SMS segments; {MOST} is the most that arrives well and cheaply")
 
 
-def _unknown_names(renderer: Renderer) -> Iterator[Finding]:
+def _unknown_names(renderer: Renderer, only: Set[str] = frozenset()) -> Iterator[Finding]:
     """Names that no message has, also in branches that the samples do not reach."""
     known = {field.name for field in fields(View)}
     spoken = {field.name for field in fields(Brand)}
     for name, source in renderer.sources():
+        if only and name not in only:
+            continue
         try:
             tree = renderer.parse(source)
         except jinja2.TemplateSyntaxError as error:

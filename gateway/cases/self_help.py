@@ -21,8 +21,10 @@ from gateway.cases.timeline import add_entry
 from gateway.commands import CommandRefused, StepTried, WatchSteps
 from gateway.config import Config
 from gateway.outbox.queue import enqueue
+from gateway.people.registry import Registry
 from gateway.store import dialect, schema
 from gateway.store.self_help import tried_steps, watches
+from gateway.texts.own import NOTHING, OwnTexts
 from gateway.transaction import Transaction
 from gateway.web.twin import twin_of
 from notifiers.article import Article, Articles, first_untried, load_articles
@@ -39,12 +41,19 @@ def _loaded(directories: tuple[Any, ...], shipped: bool) -> Articles:
     return load_articles(directories, shipped=shipped)
 
 
-def articles_of(config: Config) -> Articles:
+@lru_cache(maxsize=4)
+def _with_own(directories: tuple[Any, ...], shipped: bool, texts: OwnTexts) -> Articles:
+    return Articles([*texts.articles, *_loaded(directories, shipped)])
+
+
+def articles_of(config: Config, texts: OwnTexts = NOTHING) -> Articles:
     """Return the company's articles, and those that ship here where the rules that ship here are in force.
 
     Raises ValueError for one that is wrong.
     """
-    return _loaded(config.notifiers.articles, config.rules.builtin)
+    if not texts.articles:
+        return _loaded(config.notifiers.articles, config.rules.builtin)
+    return _with_own(config.notifiers.articles, config.rules.builtin, texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +79,13 @@ class Help:
         return self.steps[index] if index is not None else None
 
 
-def help_of_case(config: Config, connection: sa.Connection, case: Any, locale: str) -> Help | None:
+def help_of_case(config: Config, registry: Registry, connection: sa.Connection, case: Any, locale: str) -> Help | None:
     """Find the article for a case and which of its steps were tried; None where there is none.
 
     ``case``: with ``id``, ``rule``, ``fault``, ``profile`` and ``explanation``.
     """
     profile, advice = case.profile or GENERIC.name, case.explanation.get("advice")
-    article = articles_of(config).find(case.rule, case.fault, profile, locale, advice)
+    article = articles_of(config, registry.texts).find(case.rule, case.fault, profile, locale, advice)
     if article is None:
         return None
     tried = set(connection.execute(sa.select(tried_steps.c.step).where(tried_steps.c.case_id == case.id)).scalars())
@@ -97,7 +106,9 @@ def step_tried(tx: Transaction, command: StepTried) -> bool:
     device = tx.registry.devices.get(case["device_id"])
     profile = device.profile if device else GENERIC.name
     advice = case["explanation"].get("advice")
-    article = articles_of(tx.config).find(case["rule"], case["fault"], profile, customer.locale, advice)
+    article = articles_of(tx.config, tx.registry.texts).find(
+        case["rule"], case["fault"], profile, customer.locale, advice
+    )
     if article is None or not 0 <= command.step < len(article.steps):
         raise CommandRefused("there is no such step")
     row = {

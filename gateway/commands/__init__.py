@@ -139,6 +139,7 @@ from gateway.commands.subscriptions import (
     SubscriptionCommand,
     SubscriptionFailed,
 )
+from gateway.commands.texts import NoteTestSend, SaveText, TextCommand
 
 __all__ = [
     "Acknowledge",
@@ -202,6 +203,7 @@ __all__ = [
     "MessageTranslated",
     "MuteByCustomer",
     "NoReceipt",
+    "NoteTestSend",
     "OfferOpened",
     "OfferSlots",
     "OpenAccountLink",
@@ -231,6 +233,7 @@ __all__ = [
     "SavePolicy",
     "SaveSession",
     "SaveSettings",
+    "SaveText",
     "SaveUser",
     "SaveView",
     "SendCheck",
@@ -290,6 +293,7 @@ Command = (
     | RuleCommand
     | StaffCommand
     | SubscriptionCommand
+    | TextCommand
 )
 
 

@@ -37,7 +37,7 @@ def note_use(tx: Transaction, template: str, locale: str, by: str) -> None:
         return
     row = {
         "template": template,
-        "version": renderer_of(tx.config).version(template),
+        "version": renderer_of(tx.config, tx.registry.texts).version(template),
         "language": _language(locale),
         "approved_by": by,
         "at": tx.now,
@@ -49,7 +49,7 @@ def _was_used(tx: Transaction, template: str, locale: str) -> bool:
     u = template_uses.c
     query = sa.select(u.template).where(
         u.template == template,
-        u.version == renderer_of(tx.config).version(template),
+        u.version == renderer_of(tx.config, tx.registry.texts).version(template),
         u.language == _language(locale),
     )
     return tx.connection.execute(query).first() is not None

@@ -180,7 +180,9 @@ def _steps(tx: Transaction, row: Mapping[str, Any], customer: Customer) -> dict[
     if case is None or device is None:
         return {}
     advice = case["explanation"].get("advice")
-    article = articles_of(tx.config).find(case["rule"], case["fault"], device.profile, customer.locale, advice)
+    article = articles_of(tx.config, tx.registry.texts).find(
+        case["rule"], case["fault"], device.profile, customer.locale, advice
+    )
     return {"advice": {article.language: "\n".join(article.steps)}} if article is not None else {}
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from gateway.config import Config
 from gateway.store import schema
+from gateway.texts.own import NOTHING, OwnTexts
 from gateway.transaction import Transaction
 from notifiers.render import Renderer, render
 
@@ -25,9 +26,17 @@ def _renderer(templates: tuple[Path, ...], translations: tuple[Path, ...]) -> Re
     return Renderer(templates, translations)
 
 
-def renderer_of(config: Config) -> Renderer:
+@lru_cache(maxsize=4)
+def _with_own(templates: tuple[Path, ...], translations: tuple[Path, ...], texts: OwnTexts) -> Renderer:
+    return _renderer(templates, translations).with_own(texts.templates, texts.words)
+
+
+def renderer_of(config: Config, texts: OwnTexts = NOTHING) -> Renderer:
     """Return the company's renderer. Raises ValueError for a catalogue that cannot be read."""
-    return _renderer(config.notifiers.templates, config.notifiers.translations)
+    section = config.notifiers
+    if not texts.templates and not texts.words:
+        return _renderer(section.templates, section.translations)
+    return _with_own(section.templates, section.translations, texts)
 
 
 def word(tx: Transaction, template: str, *given: Any) -> Any:
@@ -36,7 +45,7 @@ def word(tx: Transaction, template: str, *given: Any) -> Any:
     ``given``: as ``Renderer.render`` takes it after the template.
     """
     try:
-        rendered = renderer_of(tx.config).render(template, *given)
+        rendered = renderer_of(tx.config, tx.registry.texts).render(template, *given)
     except jinja2.TemplateError as error:
         log.error("template.broken", template=template, error=type(error).__name__)
         _count(tx, (f"template:{template}",))

@@ -16,6 +16,7 @@ from gateway.people.objections import objected_before
 from gateway.store import dialect, schema
 from gateway.store.enrolment import customer_settings
 from gateway.store.fleets import device_changes
+from gateway.texts.own import NOTHING, OwnTexts, load_texts
 from rules.opening import check_opening_hours
 from rules.response.alike import Census
 from rules.response.changed import changes_between
@@ -43,6 +44,8 @@ class Registry:
     """Who hears of a device besides its owner, by device; see ``gateway.people.ownership``."""
     no_location: set[str] = field(default_factory=set)
     """Customers who agreed to offers and not to the use of where they are."""
+    texts: OwnTexts = NOTHING
+    """What messages and articles say in the company's own words."""
     census: Census = field(init=False)
     """How many devices are alike; the writer's alone."""
 
@@ -95,6 +98,7 @@ def load_registry(connection: sa.Connection) -> Registry:
     registry.contacts = load_contacts(connection)
     s = customer_settings.c
     registry.no_location = set(connection.execute(sa.select(s.customer_id).where(s.location.is_(False))).scalars())
+    registry.texts = load_texts(connection)
     return registry
 
 

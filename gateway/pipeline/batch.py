@@ -39,6 +39,7 @@ from gateway.commands.offers import ForgetVisits, OfferOpened, RedeemOffers
 from gateway.commands.people import PeopleCommand
 from gateway.commands.staff import StaffCommand
 from gateway.commands.subscriptions import SubscriptionCommand
+from gateway.commands.texts import TextCommand
 from gateway.help_desks import record as help_desks
 from gateway.hubs import of_its_hub
 from gateway.offers.forgetting import forget_visits
@@ -61,6 +62,7 @@ from gateway.staff import clocks
 from gateway.staff import deeds as staff
 from gateway.store import schema
 from gateway.subscriptions import record as subscriptions
+from gateway.texts import own as own_texts
 from gateway.transaction import Transaction
 from rules.detect import Detector
 from rules.inputs import Input, Serviced, Snoozed, Sweep
@@ -307,6 +309,8 @@ class Batch:
                 return help_desks.run(tx, command)
             case _ if isinstance(command, SubscriptionCommand):
                 return subscriptions.run(tx, command)
+            case _ if isinstance(command, TextCommand):
+                return own_texts.run(tx, command)
             case _ if isinstance(command, AccountCommand):
                 return ways_in.run(tx, command)
             case _:

@@ -20,6 +20,7 @@ from gateway.help_desks.hook import HelpDeskHook
 from gateway.history import History
 from gateway.rulebook.desk import RuleDesk
 from gateway.settings.login import Oidc
+from gateway.texts.desk import TextDesk
 from gateway.web.links import LinkSigner
 from notifiers.callbacks import CallbackReader
 from notifiers.message import Rendered
@@ -106,6 +107,8 @@ class WebDeps:
     """The rules in force."""
     rule_desk: RuleDesk | None = None
     """Where rules are written."""
+    text_desk: TextDesk | None = None
+    """Where messages and articles are worded."""
     devices: Mapping[str, Device] = field(default_factory=dict)
     """The registered devices by id, as the writer knows them."""
     notifiers: Notifiers = field(default_factory=Notifiers)

@@ -25,6 +25,7 @@ from gateway.pipeline.explaining import explain_device
 from gateway.rulebook.desk import RuleDesk
 from gateway.rulebook.explaining import explain_past
 from gateway.store.store import Store
+from gateway.texts.desk import Send, TextDesk
 from gateway.web.deps import SimulatorControl, WebDeps
 from gateway.web.links import LinkSigner
 from notifiers.transports.twilio_callbacks import verify_signature
@@ -47,6 +48,7 @@ def open_web(
     status: Callable[[], Mapping[str, Any]],
     translate: Callable[[str, str], Awaitable[Any]] | None,
     help_desks: Mapping[str, HelpDeskHook],
+    send_trial: Send,
     metrics: CollectorRegistry,
     simulator: SimulatorControl | None,
 ) -> WebDeps:
@@ -84,13 +86,14 @@ def open_web(
         explain_at=partial(explain_past, store, history, registry, config, profiles),
         opening=opening,
         detector=lambda: committer.detector,
+        text_desk=TextDesk(config, registry, lambda: committer.detector.ruleset, send_trial),
         rule_desk=RuleDesk(
             config, store, commands, clock, registry, profiles, lambda: committer.detector, committer.context
         ),
         devices=registry.devices,
         status=status,
         notifiers=config.notifiers,
-        helps=partial(help_of_case, config),
+        helps=partial(help_of_case, config, registry),
         translate=translate,
         brand=config.brand.name,
         mode=config.notifiers.mode,

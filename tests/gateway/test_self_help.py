@@ -88,7 +88,7 @@ def test_the_next_step_is_the_first_that_nobody_tried_in_the_customers_language(
     warm.submit(c.StepTried(case_id(warm), "ana", 0))
     with warm.store.read() as connection:
         line = cases.one(connection, case_id(warm))
-        found = help_of_case(warm.committer._config, connection, line, "pt-BR")
+        found = help_of_case(warm.committer._config, warm.committer._registry, connection, line, "pt-BR")
 
     assert found is not None
     assert found.next_step is not None

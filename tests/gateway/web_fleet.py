@@ -50,10 +50,12 @@ from gateway.rulebook.explaining import explain_past
 from gateway.rulebook.files import load_profiles, load_rules
 from gateway.store import schema
 from gateway.store.store import Store
+from gateway.texts.desk import TextDesk
 from gateway.web.app import create_app
 from gateway.web.auth import hash_password, token_hash
 from gateway.web.deps import BreakOption, WebDeps
 from gateway.web.links import LinkSigner
+from notifiers.errors import TryLater
 from notifiers.message import Rendered
 from rules.detect import Detector
 from rules.spatial_index import ShopIndex
@@ -93,6 +95,8 @@ class Town:
     broken: list[tuple[str, str]] = field(default_factory=list)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """There is one writer, and it does one thing after the other."""
+    sent: list[tuple[str, str, Rendered]] = field(default_factory=list)
+    """Texts that somebody sent to themselves: (channel, address, message)."""
 
     def app(self) -> web.Application:
         """Make the application."""
@@ -266,6 +270,11 @@ async def town(
         with store.read() as connection:
             return opening_line(connection, case_id, registry, profiles, settings, clock.now())
 
+    async def send_trial(channel: str, address: str, rendered: Rendered) -> None:
+        if address == "nowhere@example.org":
+            raise TryLater("smtp", "connection_refused", "the mail server does not answer; it is tried again")
+        made.sent.append((channel, address, rendered))
+
     class Submitting:
         async def submit(self, command: Command) -> Any:
             return await made.submit(command)
@@ -284,8 +293,9 @@ async def town(
         explain=explain,
         explain_at=partial(explain_past, store, history, registry, settings, profiles),
         opening=opening,
-        helps=partial(help_of_case, settings),
+        helps=partial(help_of_case, settings, registry),
         detector=lambda: committer.detector,
+        text_desk=TextDesk(settings, registry, lambda: committer.detector.ruleset, send_trial),
         rule_desk=RuleDesk(
             settings, store, Submitting(), clock, registry, profiles, lambda: committer.detector, committer.context
         ),

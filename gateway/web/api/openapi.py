@@ -26,6 +26,16 @@ _OBJECTS: Schema = {"type": "array", "items": {"type": "object"}}
 _IDS: Schema = {"type": "array", "items": {"type": "string"}}
 _OR_NULL: Schema = {"type": ["string", "null"]}
 _ROLE: Schema = {"enum": [role.value for role in Role]}
+_WHICH_TEXT: Mapping[str, tuple[Schema, bool]] = {
+    "kind": ({"enum": ["template", "words", "article"]}, True),
+    "name": (_TEXT, False),
+    "language": (_TEXT, False),
+}
+_TRIED: Mapping[str, tuple[Schema, bool]] = {
+    "template": (_TEXT, False),
+    "channel": ({"enum": ["email", "sms", "whatsapp"], "default": "email"}, False),
+    "rule": (_TEXT, False),
+}
 
 FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/cases/{id}/assign": {"assignee": (_OR_NULL, False)},
@@ -55,6 +65,9 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/would-be/{id}/verdict": {"verdict": ({"enum": ["real", "false_alarm", None]}, True)},
     "/api/devices/{id}/command": {"name": (_TEXT, True), "case_id": ({"type": "integer"}, False)},
     "/api/macros": {"name": (_TEXT, True), "text": (_OR_NULL, False), "sends": (_FLAG, False)},
+    "/api/texts": {**_WHICH_TEXT, "text": (_OR_NULL, False)},
+    "/api/texts/preview": {**_WHICH_TEXT, "text": (_OR_NULL, False), **_TRIED},
+    "/api/texts/test": {**_TRIED, "template": (_TEXT, True), "language": (_TEXT, False), "address": (_TEXT, True)},
     "/api/rules/check": {"text": (_TEXT, True), "replaces": (_IDS, False)},
     "/api/drafts": {"text": (_TEXT, True), "replaces": (_IDS, False)},
     "/api/drafts/{id}": {"text": (_TEXT, True), "seen": ({"type": ["integer", "null"]}, False)},
@@ -142,6 +155,7 @@ QUERY: Mapping[str, Mapping[str, Schema]] = {
     "/api/messages": {**_PAGE, "state": _TEXT, "case_id": {"type": "integer"}, "customer_id": _TEXT},
     "/api/offers/decisions": {**_PAGE, "made": {"enum": ["0", "1"]}},
     "/api/rejections": _PAGE,
+    "/api/texts/versions": dict.fromkeys(("kind", "name", "language"), _TEXT),
     "/api/reports/{name}": _SPAN,
 }
 """What narrows a GET."""

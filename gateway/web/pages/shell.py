@@ -28,6 +28,7 @@ SECTIONS = (
     ("offers", "/offers", "Offers", None),
     ("arrival", "/arrival", "Found on arrival", "arrival"),
     ("rules", "/rules", "Rules", None),
+    ("texts", "/texts", "Texts", None),
     ("macros", "/macros", "Answers", None),
     ("silences", "/silences", "Silences", None),
     ("sla", "/sla", "Service levels", None),
