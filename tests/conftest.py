@@ -1,15 +1,34 @@
 """What every test shares."""
 
 import logging
+import os
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 import structlog
 from hypothesis import settings
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("gateway", deadline=None)
 settings.load_profile("gateway")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many workers again as there are processors: a good part of them waits, for a timer or a disk."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors + (processors + 1) // 2
+
+
+@sa.event.listens_for(sa.Engine, "engine_connect")
+def _without_fsync(connection: sa.Connection) -> None:
+    """No test in this process cuts the power, and what a killed process wrote the system still has."""
+    if connection.dialect.name == "sqlite":
+        # Past SQLAlchemy, which would begin a transaction, in which this cannot be changed.
+        sqlite: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+        if not sqlite.in_transaction:
+            sqlite.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture(autouse=True)

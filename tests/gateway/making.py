@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
@@ -113,6 +115,7 @@ def gateway(
     """Open a committer on the store at ``url``; an ``auto`` gateway that mails, unless ``config`` says otherwise."""
     notifiers = {"mode": "auto", "email": {"url": "smtp://127.0.0.1:1", "sender": "help@acme.example"}}
     settings = Config.model_validate({"data_dir": tmp_path, "notifiers": notifiers, **config})
+    _make_tables(url)
     store = Store(url)
     with store.read() as connection:
         registry = load_registry(connection)
@@ -129,3 +132,18 @@ def gateway(
         yield made
     finally:
         store.close()
+
+
+def _make_tables(url: str) -> None:
+    """Put a migrated database where there is none yet: migrating takes longer than most tests."""
+    database = sa.make_url(url).database
+    if url.startswith("sqlite") and database and not Path(database).exists():
+        Path(database).write_bytes(_migrated())
+
+
+@cache
+def _migrated() -> bytes:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "gateway.sqlite"
+        Store(f"sqlite:///{file}").close()
+        return file.read_bytes()

@@ -166,7 +166,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(STEPS)
 @example(["sent", "look", "failed", "hand over"])
 @example(["sent", "look", "hand over", "failed", "sent", "look", "hand over"])

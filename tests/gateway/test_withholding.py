@@ -76,7 +76,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS, st.integers(1, 5), st.integers(0, 120))
 def test_any_size_of_batch_and_a_restart_between_all_of_them_give_the_same(
     steps: list[Step], size: int, rest: int
