@@ -125,6 +125,8 @@ class Web(_Section):
     """Whether passwords of ours let anybody in."""
     break_glass: tuple[str, ...] = ()
     """Users whose password lets them in all the same, for the day on which the provider is down."""
+    require_if_match: bool = False
+    """Whether programs must send If-Match with what they change (428 without)."""
     map_tiles: str | None = None
     """Tile URL template such as ``https://tiles.example.com/{z}/{x}/{y}.png``; None: a map without a base."""
 

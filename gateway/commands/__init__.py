@@ -4,6 +4,7 @@ The web, the outbox and the scheduler submit commands and wait for the commit; t
 ``by`` is the user's name, ``customer`` for the customer's own page, or the part of the gateway that acts.
 """
 
+from datetime import datetime
 from typing import Any, Protocol
 
 from gateway.commands.accounts import (
@@ -49,6 +50,7 @@ from gateway.commands.cases import (
     WaitForCustomer,
     WakeCases,
 )
+from gateway.commands.conditional import Unchanged
 from gateway.commands.desk import (
     AnswerSurvey,
     AskForCall,
@@ -250,6 +252,7 @@ __all__ = [
     "SettleTask",
     "Snooze",
     "SplitCase",
+    "Stale",
     "StartClaim",
     "StepTried",
     "SubscriptionFailed",
@@ -259,6 +262,7 @@ __all__ = [
     "TicketRead",
     "TicketStatusSet",
     "TransferDevice",
+    "Unchanged",
     "UnmergeCase",
     "UnmuteByCustomer",
     "Upsert",
@@ -274,6 +278,16 @@ __all__ = [
 
 class CommandRefused(Exception):
     """Nothing was changed; the message says why and what to do instead. Its catcher shows it (409)."""
+
+
+class Stale(CommandRefused):
+    """Somebody changed the thing since its editor saw it; nothing was done (412)."""
+
+    def __init__(self, thing: str, by: str | None, at: datetime | None, what: str | None) -> None:
+        """Keep who changed it when, and what they did, as far as that is known."""
+        said = f"{by} changed this meanwhile ({(what or '').replace('_', ' ')})" if by else "this was changed meanwhile"
+        super().__init__(f"{said}; look at it again, then decide")
+        self.thing, self.by, self.at, self.what = thing, by, at, what
 
 
 Command = (
@@ -294,6 +308,7 @@ Command = (
     | StaffCommand
     | SubscriptionCommand
     | TextCommand
+    | Unchanged
 )
 
 

@@ -64,6 +64,7 @@ from gateway.store import schema
 from gateway.subscriptions import record as subscriptions
 from gateway.texts import own as own_texts
 from gateway.transaction import Transaction
+from gateway.unchanged import check
 from rules.detect import Detector
 from rules.inputs import Input, Serviced, Snoozed, Sweep
 from rules.migration import Migration
@@ -187,6 +188,9 @@ class Batch:
 
     def _dispatch(self, command: c.Command) -> Any:
         tx = self._tx
+        if isinstance(command, c.Unchanged):
+            check(tx.connection, command)
+            command = command.command
         if isinstance(command, PeopleCommand):
             return owners.run(tx, self, command)
         if isinstance(command, EnrolmentCommand):
@@ -299,6 +303,8 @@ class Batch:
                 return save_session(tx, command)
             case c.SaveApiToken():
                 return save_api_token(tx, command)
+            case c.Unchanged():
+                raise TypeError("a condition within a condition")
             case c.SetMeta():
                 return tx.set_meta(command.key, command.value)
             case _ if isinstance(command, DraftCommand):
@@ -354,6 +360,8 @@ class Batch:
         if command.kind == "shops":
             self._look_for_shops()
         self._tx.audit(command.by, "import", command.kind, created=created, updated=updated)
+        if len(command.records) == 1:
+            self._tx.audit(command.by, f"{command.kind.removesuffix('s')}.save", str(command.records[0].get("id")))
         return created, updated
 
     def _look_for_shops(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import orjson
@@ -11,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from yarl import URL
 
+from gateway.web import preconditions
 from gateway.web.auth import SESSION_COOKIE, Identity, Role, csrf_matches, csrf_token, token_hash
 from gateway.web.deps import DEPS
 from gateway.web.queries import people
@@ -67,9 +69,26 @@ def guarded(route: Route) -> Handler:
         if request.method not in SAFE and identity.session_hash is not None:
             await _check_csrf(request, identity.session_hash)
         request[IDENTITY] = identity
-        return await route.handler(request)
+        if request.method not in SAFE:
+            preconditions.put(await _condition(request, route.path, identity.name))
+            return await route.handler(request)
+        tag = await read(request, partial(preconditions.tag_here, request, route.path)) if is_api(request) else None
+        response = await route.handler(request)
+        return preconditions.answered(request, response, tag) if is_api(request) else response
 
     return door
+
+
+async def _condition(request: web.Request, path: str, by: str) -> preconditions.Condition | None:
+    """Read what a change wants to find. Raises HTTPPreconditionRequired where it must say so and does not."""
+    if preconditions.about(path) is None:
+        return None
+    named = "If-Match" in request.headers or request.headers.get("If-None-Match") == "*"
+    if not named and preconditions.must_have_condition(request, path):
+        raise web.HTTPPreconditionRequired(text="Send If-Match with the ETag of what you read, or * for any.")
+    if not named and request.content_type == "application/json":
+        return None
+    return preconditions.wanted(request, path, await fields(request), by)
 
 
 def must_set_second_factor(request: web.Request, identity: Identity) -> bool:

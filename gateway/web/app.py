@@ -1,5 +1,6 @@
 """The web application: console, customer's page, API, webhooks and health, put together."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +24,7 @@ from gateway.web.pages.forgotten import (
 )
 from gateway.web.pages.login import SEALER, THROTTLE
 from gateway.web.pages.provider import FLOW_SEALER, PROVIDER
+from gateway.web.preconditions import Conditional
 from gateway.web.presence import PRESENCE, Presence
 from gateway.web.render import ENVIRONMENT, create_environment
 from gateway.web.routes import ROUTES
@@ -41,6 +43,7 @@ GUESSING_WINDOW = timedelta(minutes=15)
 def create_app(deps: WebDeps) -> web.Application:
     """Put the web together; whoever calls runs it (``web.AppRunner``) and stops it."""
     app = web.Application(middlewares=[watch, refusals], client_max_size=LARGEST_BODY)
+    deps = replace(deps, commands=Conditional(deps.commands))
     app[DEPS] = deps
     app[ENVIRONMENT] = create_environment(deps)
     app[HUB] = Hub(deps.live)

@@ -127,6 +127,8 @@ class WebDeps:
     tiles_attribution: str = ""
     second_factor_for: Collection[str] = ()
     """Roles to whom nothing but their account opens before an authenticator is set up."""
+    require_if_match: bool = False
+    """Whether programs must say what they saw (If-Match) before they change it."""
     oidc: Oidc | None = None
     """The identity provider at which staff may log in."""
     local_login: bool = True

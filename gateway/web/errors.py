@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway.commands import CommandRefused
+from gateway.commands import CommandRefused, Stale
 from gateway.web.access import IDENTITY, wants_json
 from gateway.web.customer.session import gone
 from gateway.web.render import html
@@ -28,6 +28,10 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
     """Turn what handlers refuse into answers; anything unforeseen stays an exception and is logged as one."""
     try:
         return await handler(request)
+    except Stale as stale:
+        told = {"changed_by": stale.by, "changed_at": stale.at, "change": stale.what}
+        said = f"{str(stale)[:1].upper()}{str(stale)[1:]}."
+        return answer(request, HTTPStatus.PRECONDITION_FAILED, said, told)
     except CommandRefused as refused:
         return answer(request, HTTPStatus.CONFLICT, str(refused))
     except FieldError as error:
@@ -50,7 +54,7 @@ def answer(
         return gone(request, status)
     if wants_json(request):
         problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-        body = orjson.dumps({**problem, **(more or {})})
+        body = orjson.dumps({**problem, **(more or {})}, option=orjson.OPT_UTC_Z)
         return web.Response(body=body, status=status, content_type="application/problem+json")
     # The framework's own words ("404: Not Found") say nothing that the heading does not.
     said = "" if detail.startswith(f"{status.value}:") else detail

@@ -99,6 +99,7 @@ def open_web(
         mode=config.notifiers.mode,
         tiles_url=config.web.map_tiles,
         second_factor_for=config.web.second_factor_for,
+        require_if_match=config.web.require_if_match,
         oidc=config.web.oidc,
         local_login=config.web.local_login,
         break_glass=config.web.break_glass,

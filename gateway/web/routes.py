@@ -291,6 +291,7 @@ API = (
     Route("POST", "/api/tokens", admin.save_token, _ADMIN),
     Route("POST", "/api/tokens/end", admin.end_token, _ADMIN),
     Route("POST", "/api/import/{kind}", writes.upsert, _LEAD),
+    Route("GET", "/api/customers/{id}", customer_data.show, _VIEWER),
     Route("GET", "/api/customers/{id}/export", customer_data.export, _ADMIN),
     Route("POST", "/api/customers/{id}/erase", customer_data.erase, _ADMIN),
     Route("POST", "/api/devices/learn", device_deeds.learn, _LEAD),

@@ -1,17 +1,32 @@
 """Under /api/customers: all that is held about one person, and its end."""
 
+from dataclasses import asdict
+
 from aiohttp import web
 
 from gateway.commands.people import EraseCustomer
 from gateway.history import HistoryUnavailable
 from gateway.people.export import NoSuchCustomer, as_json, as_zip, gather, gather_history, view_of_past
 from gateway.web.access import IDENTITY, read
+from gateway.web.api.present import answer
 from gateway.web.deps import DEPS
+from gateway.web.queries import people
 
 
 async def export(request: web.Request) -> web.StreamResponse:
     """GET /api/customers/{id}/export: JSON, or with ``format=zip`` a zip."""
     return await exported(request, request.match_info["id"], zipped=request.query.get("format") == "zip")
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """GET /api/customers/{id}: who they are and what they agreed to; their addresses stay out, as on every page."""
+    card = await read(request, people.customer, request.match_info["id"])
+    if card is None:
+        raise web.HTTPNotFound(text="There is no such customer.")
+    shown = asdict(card)
+    reached = [*(["email"] if shown.pop("email") else []), *(["phone"] if shown.pop("phone") else [])]
+    reached.extend(shown.pop("addresses"))
+    return answer({**shown, "reached_by": reached})
 
 
 async def erase(request: web.Request) -> web.StreamResponse:

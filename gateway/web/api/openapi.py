@@ -16,6 +16,7 @@ from gateway.web.access import Route
 from gateway.web.api.present import answer
 from gateway.web.auth import Role
 from gateway.web.deps import DEPS
+from gateway.web.preconditions import about
 
 Schema = Mapping[str, Any]
 
@@ -168,7 +169,9 @@ _PROBLEMS: Mapping[int, str] = {
     403: "The role is not enough",
     404: "There is no such thing",
     409: "It cannot be done as things stand; nothing was changed",
+    412: "It was changed since it was read; `changed_by`, `changed_at` and `change` say how",
     422: "A value cannot be used; `field` names it",
+    428: "This gateway wants If-Match (`web.require_if_match`)",
 }
 
 
@@ -209,7 +212,11 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
         "tags": [path.split("/")[2]],
         "summary": _summary(route),
         "description": f"Needs the role {role}.",
-        "parameters": [*_path_parameters(route.path), *_query_parameters(path if route.method == "GET" else "")],
+        "parameters": [
+            *_path_parameters(route.path),
+            *_query_parameters(path if route.method == "GET" else ""),
+            *_header_parameters(route),
+        ],
         "responses": _responses(route, path),
     }
     if route.method != "GET":
@@ -221,10 +228,21 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
     return operation
 
 
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    """If-None-Match of what is read, If-Match of what is changed."""
+    if route.method == "GET":
+        known = "The ETag of an earlier answer: 304 if this would be the same"
+        return [{"name": "If-None-Match", "in": "header", "schema": _TEXT, "description": known}]
+    if about(route.path) is None:
+        return []
+    told = "The ETag of what was read, or *: 412 if it was changed since"
+    return [{"name": "If-Match", "in": "header", "schema": _TEXT, "description": told}]
+
+
 def _responses(route: Route, path: str) -> dict[str, Any]:
     happens = {401, 403}
     if route.method != "GET":
-        happens |= {400, 409, 422}
+        happens |= {400, 409, 422} | ({412, 428} if about(route.path) else set())
     elif path in QUERY:
         happens.add(422)
     if "{" in path:
@@ -233,6 +251,7 @@ def _responses(route: Route, path: str) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         **({"204": {"description": "Done"}} if path in _SILENT else {"200": done}),
+        **({"304": {"description": "As it was"}} if route.method == "GET" else {}),
         **{str(status): {"description": _PROBLEMS[status], "content": problem} for status in sorted(happens)},
     }
 
@@ -270,5 +289,6 @@ _PROBLEM: Schema = {
         "status": {"type": "integer"},
         "detail": _TEXT,
         "field": {**_TEXT, "description": "What was sent that cannot be used, such as records.1.latitude"},
+        **dict.fromkeys(("changed_by", "changed_at", "change"), _OR_NULL),
     },
 }

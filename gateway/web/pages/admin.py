@@ -18,11 +18,13 @@ from gateway.commands.accounts import (
 )
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
+from gateway.web.api.present import answer, plain
 from gateway.web.auth import SHORTEST_PASSWORD, Role, hash_password, new_token, token_hash
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show
+from gateway.web.preconditions import with_etags
 from gateway.web.queries import people
 from gateway.web.staff_mail import STAFF_MAIL, email_in, invitation_mail, tell
 
@@ -111,7 +113,8 @@ async def end_token(request: web.Request) -> web.StreamResponse:
 async def list_users(request: web.Request) -> web.StreamResponse:
     """GET /api/users."""
     users = await read(request, people.all_users)
-    return web.json_response({"items": [{**u, "created_at": rfc3339(u["created_at"])} for u in users], "next": None})
+    items = [{**plain(u), "created_at": rfc3339(u["created_at"])} for u in users]
+    return answer({"items": await read(request, with_etags, "user", items, "name"), "next": None})
 
 
 async def _open_link(

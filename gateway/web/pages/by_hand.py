@@ -13,6 +13,7 @@ from gateway.web.case_forms import number_of, open_case_of
 from gateway.web.deps import DEPS
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show
+from gateway.web.preconditions import with_etags
 from gateway.web.queries import cases, devices, people
 from gateway.web.queries.case_work import all_macros
 from gateway.web.queries.find import find as find_words
@@ -77,13 +78,17 @@ async def send_command(request: web.Request) -> web.StreamResponse:
 
 async def show_macros(request: web.Request) -> web.StreamResponse:
     """GET /macros: answers that staff give often."""
-    return await show(request, "macros.html", "macros", macros=await read(request, all_macros))
+    return await show(request, "macros.html", "macros", macros=await _macros(request))
 
 
 async def list_macros(request: web.Request) -> web.StreamResponse:
     """GET /api/macros: ``name``, ``text``, ``sends``."""
+    return present.answer({"items": await _macros(request), "next": None})
+
+
+async def _macros(request: web.Request) -> list[dict[str, Any]]:
     rows = await read(request, all_macros)
-    return present.answer({"items": [present.plain(row) for row in rows], "next": None})
+    return await read(request, with_etags, "macro", [present.plain(row) for row in rows], "name")
 
 
 async def save_macro(request: web.Request) -> web.StreamResponse:

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from gateway.cases.verdicts import verdict_of
+from gateway.unchanged import seen_by_staff
 from gateway.web.access import IDENTITY, csrf_of, fields, is_api, read, wants_json
 from gateway.web.api import present
 from gateway.web.auth import Role
@@ -55,6 +56,8 @@ class CaseFacts:
     """See ``verdict_of``."""
     agents: list[str]
     work: CaseWork
+    seen: str
+    """Up to where its timeline was read, as If-Match takes it; see ``gateway.unchanged``."""
 
 
 def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
@@ -76,6 +79,7 @@ def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
         verdict=verdict_of(connection, case_id),
         agents=people.agents(connection),
         work=work_on(connection, case),
+        seen=seen_by_staff(connection, case_id),
     )
 
 

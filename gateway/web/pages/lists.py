@@ -7,9 +7,11 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from gateway.web.access import IDENTITY, read
+from gateway.web.api.present import plain
 from gateway.web.auth import Role
 from gateway.web.deps import DEPS
 from gateway.web.pages.shell import show
+from gateway.web.preconditions import with_etags
 from gateway.web.queries import devices, messages, people, subscriptions, visits
 from gateway.web.staff_mail import STAFF_MAIL
 
@@ -98,7 +100,7 @@ def _admin(connection: sa.Connection, is_admin: bool, now: datetime) -> dict[str
         return {**counts, "users": [], "invitations": [], "tokens": [], "deeds": []}
     return {
         **counts,
-        "users": people.all_users(connection),
+        "users": with_etags(connection, "user", [plain(row) for row in people.all_users(connection)], "name"),
         "invitations": people.open_invitations(connection, now),
         "tokens": people.all_tokens(connection),
         "deeds": people.last_deeds(connection),

@@ -23,6 +23,7 @@ from gateway.web.errors import FieldError
 from gateway.web.forms import Sent, optional_text, text_of
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show, viewer_zone
+from gateway.web.preconditions import with_etags
 
 KINDS = ("condition", "absent", "change", "error_code", "maintenance", "forecast", "anomaly", "sequence", "incident")
 _OF_PEOPLE = "reported"
@@ -65,7 +66,13 @@ async def list_levels(request: web.Request) -> web.StreamResponse:
     """GET /api/sla: ``policies`` in the order in which they are tried, and ``hours``."""
     levels = await read(request, load)
     policies = [_policy(policy, levels) for policy in levels.policies]
-    return present.answer({"policies": policies, "hours": [present.plain(row) for row in levels.hours]})
+    hours = [present.plain(row) for row in levels.hours]
+    return present.answer(
+        {
+            "policies": await read(request, with_etags, "policy", policies, "name"),
+            "hours": await read(request, with_etags, "hours", hours, "name"),
+        }
+    )
 
 
 async def save_hours(request: web.Request) -> web.StreamResponse:

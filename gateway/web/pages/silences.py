@@ -16,6 +16,7 @@ from gateway.web.errors import FieldError
 from gateway.web.forms import Sent, flag_of, optional_text, text_of
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show, viewer_zone
+from gateway.web.preconditions import with_etags
 from gateway.web.queries import devices, silences
 from gateway.web.queries.silences import SilenceLine, WithheldLine
 from gateway.web.why import withheld_sentence
@@ -49,7 +50,7 @@ async def list_silences(request: web.Request) -> web.StreamResponse:
     """GET /api/silences: ``items``, those in force first, and ``withheld``: what fires without a case of its own."""
     now = request.app[DEPS].clock.now()
     lines, withheld, _ = await read(request, _page, now)
-    items = [_present(line, now) for line in lines]
+    items = await read(request, with_etags, "silence", [_present(line, now) for line in lines])
     kept = [{"device_id": w.device_id, "rule": w.rule, "since": w.since, "withheld": w.withheld} for w in withheld]
     return present.answer({"items": items, "withheld": kept, "next": None})
 

@@ -13,6 +13,7 @@ from gateway.web.errors import FieldError
 from gateway.web.forms import optional_text
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show
+from gateway.web.preconditions import with_etags
 from gateway.web.queries import tasks
 from gateway.web.queries.tasks import BookingLine, TaskLine
 
@@ -45,7 +46,8 @@ async def list_tasks(request: web.Request) -> web.StreamResponse:
         {"id": b.id, "team": b.team, "case_id": b.case_id, "starts_at": b.starts_at, "ends_at": b.ends_at}
         for b in coming
     ]
-    return present.answer({"items": items, "dates": dates, "next": None})
+    tagged = await read(request, with_etags, "task", items)
+    return present.answer({"items": tagged, "dates": dates, "next": None})
 
 
 async def settle(request: web.Request) -> web.StreamResponse:

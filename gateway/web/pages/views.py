@@ -10,6 +10,7 @@ from gateway.web.auth import Role
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.pages.case import done, id_of
+from gateway.web.preconditions import with_etags
 from gateway.web.presence import PRESENCE
 from gateway.web.queries.views import views_of
 
@@ -40,7 +41,8 @@ async def drop_view(request: web.Request) -> web.StreamResponse:
 async def list_views(request: web.Request) -> web.StreamResponse:
     """GET /api/views: everybody's, then one's own."""
     rows = await read(request, views_of, request[IDENTITY].name)
-    return present.answer({"items": [present.plain(row) for row in rows], "next": None})
+    items = await read(request, with_etags, "view", [present.plain(row) for row in rows])
+    return present.answer({"items": items, "next": None})
 
 
 async def here(request: web.Request) -> web.StreamResponse:

@@ -3,16 +3,20 @@ import { toast } from "./toast.js";
 
 const csrf = () => document.querySelector('meta[name="csrf"]').content;
 const DELAY_MS = 6000;
+const ADDS = /\/(note|reply|here|translate|step|command)$/;
 
 /** POST to one of our own addresses. Returns {ok, detail}; never throws for a refusal or a lost connection. */
 export async function post(action, body = new URLSearchParams(), keepalive = false) {
   try {
-    const answer = await fetch(action, {
-      method: "POST", body, keepalive, headers: { Accept: "application/json", "X-CSRF-Token": csrf() }, redirect: "manual",
-    });
+    const headers = { Accept: "application/json", "X-CSRF-Token": csrf() };
+    // What is changed must still be as this page shows it; a colleague's deed meanwhile refuses ours, and says whose it was.
+    const path = new URL(action, location.href).pathname;
+    const thing = [...document.querySelectorAll("[data-thing]")].find((one) => path.startsWith(one.dataset.thing) && !ADDS.test(path));
+    if (thing) headers["If-Match"] = thing.dataset.etag;
+    const answer = await fetch(action, { method: "POST", body, keepalive, headers, redirect: "manual" });
     const data = await answer.json().catch(() => ({}));
     if (answer.status === 401) return { ok: false, detail: "You were logged out. Log in again in another tab, then retry." };
-    return { ok: answer.ok, detail: data.detail || "That did not work.", data };
+    return { ok: answer.ok, stale: answer.status === 412, detail: data.detail || "That did not work.", data };
   } catch {
     return { ok: false, detail: "No connection. Nothing was changed." };
   }
@@ -32,6 +36,14 @@ async function send(form, submitter) {
   buttons.forEach((button) => { button.disabled = true; });
   const result = await post(submitter?.hasAttribute("formaction") ? submitter.formAction : form.action, body);
   buttons.forEach((button) => { button.disabled = false; });
+  if (result.stale) {
+    // The page is drawn anew, which an open menu would keep from happening.
+    form.closest("details.menu")?.removeAttribute("open");
+    if (form.contains(document.activeElement)) document.activeElement.blur();
+    toast(result.detail);
+    changed();
+    return;
+  }
   if (!result.ok) {
     if (error) error.textContent = result.detail; else toast(result.detail);
     return;
