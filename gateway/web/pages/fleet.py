@@ -164,7 +164,7 @@ async def list_children(request: web.Request) -> web.StreamResponse:
 async def list_changes(request: web.Request) -> web.StreamResponse:
     """GET /api/devices/{id}/changes: what changed about a device, the newest first."""
     rows = await read(request, fleet.changes_of, request.match_info["id"])
-    return answer({"items": [plain(row) for row in rows]})
+    return answer({"items": [plain(row) for row in rows], "next": None})
 
 
 def by_of(request: web.Request) -> fleet.By:
