@@ -32,6 +32,8 @@ def configure_logs(level: str, log_format: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
         )
     )
+    # Whoever read the log went away (a closed pipe): requests and messages go on, and a traceback would have no reader.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

@@ -23,6 +23,7 @@ from gateway.commands.drafts import BeginDraft
 from gateway.commands.enrolment import MakeClaimCodes
 from gateway.commands.staff import SaveHours, SavePolicy
 from gateway.config import Config
+from gateway.logs import configure_logs
 from gateway.rulebook.files import file_text, rule_paths
 from gateway.staff.sla import Policy, Target
 from gateway.store import schema
@@ -214,6 +215,7 @@ async def take(browser: Browser, base: str, wanted: Mapping[str, Shot]) -> list[
 
 async def main(names: Sequence[str]) -> None:
     """Fill a store, serve it, look at it."""
+    configure_logs("warning", "text")
     chromium = require("chromium", "chromium")
     with tempfile.TemporaryDirectory() as folder:
         async with town(Path(folder), demo=True) as made, TestServer(made.app()) as server:

@@ -1,7 +1,7 @@
 """Live updates: one subscription to the feed, fanned out to every open page as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import orjson
 import structlog
@@ -94,12 +94,22 @@ async def close_hub(app: web.Application) -> None:
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """GET /live: ``change`` events, each ``{kind: [id, …]}``; ``["*"]`` means look at all of that kind again."""
+    return await tell(request, orjson.dumps, retry_ms=2000)
+
+
+async def tell(
+    request: web.Request, words: Callable[[Mapping[str, list[str]]], bytes | None], retry_ms: int
+) -> web.StreamResponse:
+    """Stream to one open page until it goes or we do: ``words`` of what changed, or None where it is not for it.
+
+    A page that lost us asks again after ``retry_ms``. Source: WHATWG HTML, server-sent events.
+    """
     hub = request.app[HUB]
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     await response.prepare(request)
     listener = hub.join()
     try:
-        await response.write(b"retry: 2000\n\n")
+        await response.write(b"retry: %d\n\n" % retry_ms)
         while not hub.closing:
             try:
                 await asyncio.wait_for(listener.wake.wait(), PING_S)
@@ -107,7 +117,9 @@ async def stream(request: web.Request) -> web.StreamResponse:
                 await response.write(b": still here\n\n")
                 continue
             await asyncio.sleep(COALESCE_S)
-            await response.write(b"event: change\ndata: " + orjson.dumps(listener.take()) + b"\n\n")
+            data = words(listener.take())
+            if data is not None:
+                await response.write(b"event: change\ndata: " + data + b"\n\n")
     except ConnectionResetError:
         log.debug("live.page_left")
     finally:

@@ -1,20 +1,17 @@
 """The customer's page as an app on their phone: manifest, service worker, live changes, and push to this browser."""
 
-import asyncio
+from collections.abc import Mapping
 from importlib.resources import files
 
 import orjson
-import structlog
 from aiohttp import web
 
 from gateway.commands.enrolment import LinkAddress, MakeLinkCode
 from gateway.web.customer.session import base_of, open_link
 from gateway.web.deps import DEPS
-from gateway.web.sse import COALESCE_S, HUB, PING_S
+from gateway.web.sse import tell
 
 LARGEST_SUBSCRIPTION = 4096
-
-log = structlog.get_logger()
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
@@ -45,35 +42,21 @@ async def service_worker(request: web.Request) -> web.StreamResponse:
 
 async def live(request: web.Request) -> web.StreamResponse:
     """GET /p/{token}/live: an event ``change`` whenever something on this page may be new; it carries no data."""
-    opened, hub = await open_link(request), request.app[HUB]
+    opened = await open_link(request)
     case, device = opened.facts.case, opened.facts.device
     mine = {
         "case": {str(case.id)} if case else set(),
         "device": {device.id} if device else set(),
         "customer": {opened.customer_id},
     }
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    await response.prepare(request)
-    listener = hub.join()
-    try:
-        await response.write(b"retry: 5000\n\n")
-        while not hub.closing:
-            try:
-                await asyncio.wait_for(listener.wake.wait(), PING_S)
-            except TimeoutError:
-                await response.write(b": still here\n\n")
-                continue
-            await asyncio.sleep(COALESCE_S)
-            changed = listener.take()
-            if any(
-                "*" in changed.get(kind, ()) or not ids.isdisjoint(changed.get(kind, ())) for kind, ids in mine.items()
-            ):
-                await response.write(b"event: change\ndata: 1\n\n")
-    except ConnectionResetError:
-        log.debug("live.page_left")
-    finally:
-        hub.leave(listener)
-    return response
+
+    def words(changed: Mapping[str, list[str]]) -> bytes | None:
+        new = any(
+            "*" in changed.get(kind, ()) or not ids.isdisjoint(changed.get(kind, ())) for kind, ids in mine.items()
+        )
+        return b"1" if new else None
+
+    return await tell(request, words, retry_ms=5000)
 
 
 async def subscribe(request: web.Request) -> web.StreamResponse:
