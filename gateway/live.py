@@ -1,31 +1,36 @@
 """The live feed: what was committed, pushed to whoever watches."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-_MOST_WAITING = 1000
+Change = Mapping[str, Any]
+"""``{"kind": "case", "id": 7}``."""
+
+_MOST_WAITING = 100
+_RELOAD: Sequence[Change] = ({"kind": "reload", "id": "*"},)
 
 
 class LiveFeed:
     """Fans changes out to subscribers in this process. A subscriber that falls behind is told to reload instead."""
 
     def __init__(self) -> None:
-        self._subscribers: set[asyncio.Queue[Mapping[str, Any]]] = set()
+        self._subscribers: set[asyncio.Queue[Sequence[Change]]] = set()
 
-    def publish(self, changes: Iterable[Mapping[str, Any]]) -> None:
-        """Tell everybody; called on the event loop after a commit."""
-        for change in changes:
-            for queue in self._subscribers:
-                if queue.qsize() >= _MOST_WAITING:
-                    while not queue.empty():
-                        queue.get_nowait()
-                    queue.put_nowait({"kind": "reload", "id": None})
-                queue.put_nowait(change)
+    def publish(self, changes: Sequence[Change]) -> None:
+        """Tell everybody what one commit changed; called on the event loop, after it."""
+        if not changes:
+            return
+        for queue in self._subscribers:
+            if queue.qsize() >= _MOST_WAITING:
+                while not queue.empty():
+                    queue.get_nowait()
+                queue.put_nowait(_RELOAD)
+            queue.put_nowait(changes)
 
-    async def subscribe(self) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield one mapping a change, ``{"kind": …, "id": …}``, until the caller stops."""
-        queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+    async def subscribe(self) -> AsyncIterator[Sequence[Change]]:
+        """Yield the changes of each commit until the caller stops."""
+        queue: asyncio.Queue[Sequence[Change]] = asyncio.Queue()
         self._subscribers.add(queue)
         try:
             while True:

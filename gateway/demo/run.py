@@ -156,8 +156,8 @@ class Demo:
         """Let customers act on what reached them, as people do: they close the door, put the plug back."""
         told: set[int] = set()
         n = schema.notifications
-        async for change in self._service.live.subscribe():
-            if change["kind"] not in ("notification", "reload"):
+        async for changes in self._service.live.subscribe():
+            if not any(change["kind"] in ("notification", "reload") for change in changes):
                 continue
             kind = sa.select(schema.cases.c.kind).where(schema.cases.c.id == n.c.case_id).scalar_subquery()
             query = sa.select(n.c.id, n.c.customer_id, n.c.device_id, n.c.accepted_at, kind.label("kind")).where(

@@ -40,10 +40,10 @@ class ReadStore(Protocol):
 class Live(Protocol):
     """The feed of committed changes."""
 
-    def subscribe(self) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield one mapping a change: ``kind`` (case | device | notification | offer | rejection | hold | rules)
+    def subscribe(self) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        """Yield what each commit changed: ``kind`` (case | device | notification | offer | rejection | hold | rules)
 
-        and the ``id`` of what changed.
+        and the ``id`` of each.
         """
         ...
 

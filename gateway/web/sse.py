@@ -1,7 +1,11 @@
-"""Live updates: one subscription to the feed, fanned out to every open page as server-sent events."""
+"""Live updates: one subscription to the feed, fanned out to every open page as server-sent events.
+
+Thousands of devices may change in a second and hundreds of pages be open. So changes are gathered here, once for all
+pages, and a page hears only of what it asked for.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping, Set
 
 import orjson
 import structlog
@@ -16,32 +20,47 @@ PING_S = 15.0
 LISTED_AT_MOST = 200
 """Beyond so many changes at once a page is told to look at everything again."""
 
+Changes = Mapping[str, Set[str]]
+"""Ids that changed, by kind; ``*``: any of them may have."""
+
 log = structlog.get_logger()
 
 
 class Listener:
-    """What one open page has not been told yet."""
+    """One open page: what it wants to hear of, and what it has not been told yet."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.changed: dict[str, set[str]] = {}
+    def __init__(self, wants: Changes, *, everything_else: bool) -> None:
+        """``wants``: the ids that matter to it, by kind; of kinds not named it hears all, or nothing."""
+        self._wants = wants
+        self._everything_else = everything_else
+        self._changed: dict[str, set[str]] = {}
         self.wake = asyncio.Event()
+
+    def hear(self, changes: Changes) -> None:
+        """Keep what matters to it until it is told."""
+        for kind, ids in changes.items():
+            wanted = self._wants.get(kind)
+            mine = ids if "*" in ids or (wanted is None and self._everything_else) else ids & (wanted or frozenset())
+            if mine:
+                self._changed.setdefault(kind, set()).update(mine)
+                self.wake.set()
 
     def take(self) -> dict[str, list[str]]:
         """Return the ids that changed, by kind, and forget them."""
-        taken = {kind: sorted(ids) if len(ids) <= LISTED_AT_MOST else ["*"] for kind, ids in self.changed.items()}
-        self.changed.clear()
+        taken = {kind: sorted(ids) if len(ids) <= LISTED_AT_MOST else ["*"] for kind, ids in self._changed.items()}
+        self._changed.clear()
         self.wake.clear()
         return taken
 
 
 class Hub:
-    """Reads the feed once and tells every listener."""
+    """Reads the feed once, gathers what comes within a moment, and tells every listener."""
 
     def __init__(self, live: Live) -> None:
         """Fan ``live`` out."""
         self._live = live
         self._listeners: set[Listener] = set()
+        self._gathered: dict[str, set[str]] = {}
         self.closing = False
 
     @property
@@ -51,15 +70,21 @@ class Hub:
 
     async def run(self) -> None:
         """Read the feed until cancelled."""
-        async for change in self._live.subscribe():
-            kind, changed = str(change.get("kind", "")), str(change.get("id", ""))
-            for listener in self._listeners:
-                listener.changed.setdefault(kind, set()).add(changed)
-                listener.wake.set()
+        loop = asyncio.get_running_loop()
+        async for changes in self._live.subscribe():
+            if not self._gathered:
+                loop.call_later(COALESCE_S, self._tell)
+            for change in changes:
+                self._gathered.setdefault(str(change.get("kind", "")), set()).add(str(change.get("id", "")))
 
-    def join(self) -> Listener:
-        """Begin listening."""
-        listener = Listener()
+    def _tell(self) -> None:
+        gathered, self._gathered = self._gathered, {}
+        for listener in self._listeners:
+            listener.hear(gathered)
+
+    def join(self, wants: Changes, *, everything_else: bool) -> Listener:
+        """Begin listening; see ``Listener``."""
+        listener = Listener(wants, everything_else=everything_else)
         self._listeners.add(listener)
         return listener
 
@@ -93,33 +118,40 @@ async def close_hub(app: web.Application) -> None:
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """GET /live: ``change`` events, each ``{kind: [id, …]}``; ``["*"]`` means look at all of that kind again."""
-    return await tell(request, orjson.dumps, retry_ms=2000)
+    """GET /live: ``change`` events, each ``{kind: [id, …]}``; ``["*"]`` means look at all of that kind again.
+
+    Devices change with every message, so a page hears of those alone that it names: ``?device=ID``, repeatable.
+    """
+    return await serve(request, {"device": frozenset(request.query.getall("device", ()))}, everything_else=True)
 
 
-async def tell(
-    request: web.Request, words: Callable[[Mapping[str, list[str]]], bytes | None], retry_ms: int
+async def serve(
+    request: web.Request, wants: Changes, *, everything_else: bool, retry_ms: int = 2000, named: bool = True
 ) -> web.StreamResponse:
-    """Stream to one open page until it goes or we do: ``words`` of what changed, or None where it is not for it.
+    """Stream what a page wants to hear of, until it leaves or the gateway stops.
 
-    A page that lost us asks again after ``retry_ms``. Source: WHATWG HTML, server-sent events.
+    Args:
+        request: The page's.
+        wants: See ``Listener``.
+        everything_else: Likewise.
+        retry_ms: After how long a browser that lost the stream comes back.
+        named: Whether the page is told what changed, or only that something did.
     """
     hub = request.app[HUB]
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     await response.prepare(request)
-    listener = hub.join()
+    listener = hub.join(wants, everything_else=everything_else)
     try:
-        await response.write(b"retry: %d\n\n" % retry_ms)
+        await response.write(f"retry: {retry_ms}\n\n".encode())
         while not hub.closing:
             try:
                 await asyncio.wait_for(listener.wake.wait(), PING_S)
             except TimeoutError:
                 await response.write(b": still here\n\n")
                 continue
-            await asyncio.sleep(COALESCE_S)
-            data = words(listener.take())
-            if data is not None:
-                await response.write(b"event: change\ndata: " + data + b"\n\n")
+            changed = listener.take()
+            if changed:
+                await response.write(b"event: change\ndata: " + (orjson.dumps(changed) if named else b"1") + b"\n\n")
     except ConnectionResetError:
         log.debug("live.page_left")
     finally:

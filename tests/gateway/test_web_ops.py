@@ -29,9 +29,9 @@ async def event_of(stream: ClientResponse) -> dict[str, Any]:
                 return data
 
 
-async def listening(web: Visit) -> ClientResponse:
+async def listening(web: Visit, path: str = "/live") -> ClientResponse:
     """Open the stream as a page does; its first line says that the page is heard from now on."""
-    stream = await web.get("/live")
+    stream = await web.get(path)
     async with asyncio.timeout(10):
         assert await stream.content.readline() == b"retry: 2000\n"
     return stream
@@ -134,7 +134,7 @@ async def test_a_change_reaches_every_open_page(tmp_path: Path) -> None:
 
 async def test_a_device_that_speaks_is_told_of_once_however_often_it_spoke(tmp_path: Path) -> None:
     async with visit(tmp_path) as web:
-        stream = await listening(web)
+        stream = await listening(web, "/live?device=f-ruiz&device=f-lumen")
         for celsius in (-18.1, -18.2, -18.3):
             await web.town.publish("devices/f-ruiz/status", {"temperature": celsius})
         told: list[str] = []
@@ -153,11 +153,23 @@ async def test_a_shutdown_does_not_wait_for_open_pages(tmp_path: Path) -> None:
 
 
 def test_a_page_that_missed_much_is_told_to_look_at_everything() -> None:
-    listener = Listener()
-    listener.changed["device"] = {str(n) for n in range(LISTED_AT_MOST + 1)}
-    listener.changed["case"] = {"2", "1"}
-    assert listener.take() == {"device": ["*"], "case": ["1", "2"]}
+    listener = Listener({}, everything_else=True)
+    listener.hear({"notification": {str(n) for n in range(LISTED_AT_MOST)}, "case": {"1"}})
+    listener.hear({"notification": {"another"}, "case": {"2"}})
+    assert listener.take() == {"notification": ["*"], "case": ["1", "2"]}
     assert listener.take() == {}
+
+
+def test_a_page_hears_of_what_it_asked_for_and_is_not_woken_by_the_rest() -> None:
+    one_device = Listener({"device": {"f-1"}}, everything_else=True)
+    customers = Listener({"device": {"f-1"}, "case": {"7"}}, everything_else=False)
+    for listener in (one_device, customers):
+        listener.hear({"device": {"f-2", "f-3"}})
+        assert not listener.wake.is_set()
+        listener.hear({"device": {"f-1", "f-2"}, "case": {"7", "8"}, "rules": {"r"}, "reload": {"*"}})
+        assert listener.wake.is_set()
+    assert one_device.take() == {"device": ["f-1"], "case": ["7", "8"], "rules": ["r"], "reload": ["*"]}
+    assert customers.take() == {"device": ["f-1"], "case": ["7"], "reload": ["*"]}
 
 
 async def test_the_demos_panel_exists_only_in_the_demo(tmp_path: Path) -> None:

@@ -261,3 +261,15 @@ async def test_every_console_page_fits_a_phone_and_names_its_controls(tmp_path: 
                     .map(e => e.outerHTML.slice(0, 120))"""
             )
             assert unnamed == [], path
+
+
+async def test_what_a_device_says_stands_on_its_open_pages_at_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        of_case, of_device = await at.open(), await at.open()
+        await of_case.goto(f"{at.base}/cases/{at.town.case_of('f-yusuf')['id']}")
+        await of_device.goto(f"{at.base}/devices/f-yusuf")
+        for page in (of_case, of_device):
+            await expect(page.locator("html[data-live=on]")).to_be_attached()
+        await at.town.publish("devices/f-yusuf/status", {"temperature": -3.7})
+        for page in (of_case, of_device):
+            await expect(page.locator("dl.twin")).to_contain_text("3.7", timeout=15_000)

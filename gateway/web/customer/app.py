@@ -1,17 +1,19 @@
 """The customer's page as an app on their phone: manifest, service worker, live changes, and push to this browser."""
 
-from collections.abc import Mapping
 from importlib.resources import files
 
 import orjson
+import structlog
 from aiohttp import web
 
 from gateway.commands.enrolment import LinkAddress, MakeLinkCode
 from gateway.web.customer.session import base_of, open_link
 from gateway.web.deps import DEPS
-from gateway.web.sse import tell
+from gateway.web.sse import Changes, serve
 
 LARGEST_SUBSCRIPTION = 4096
+
+log = structlog.get_logger()
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
@@ -44,19 +46,12 @@ async def live(request: web.Request) -> web.StreamResponse:
     """GET /p/{token}/live: an event ``change`` whenever something on this page may be new; it carries no data."""
     opened = await open_link(request)
     case, device = opened.facts.case, opened.facts.device
-    mine = {
+    mine: Changes = {
         "case": {str(case.id)} if case else set(),
         "device": {device.id} if device else set(),
         "customer": {opened.customer_id},
     }
-
-    def words(changed: Mapping[str, list[str]]) -> bytes | None:
-        new = any(
-            "*" in changed.get(kind, ()) or not ids.isdisjoint(changed.get(kind, ())) for kind, ids in mine.items()
-        )
-        return b"1" if new else None
-
-    return await tell(request, words, retry_ms=5000)
+    return await serve(request, mine, everything_else=False, retry_ms=5000, named=False)
 
 
 async def subscribe(request: web.Request) -> web.StreamResponse:

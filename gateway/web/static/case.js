@@ -26,7 +26,7 @@ export function startCase() {
   }, 1000);
 
   document.addEventListener("live", (event) => {
-    if (event.detail.own || concerns(event.detail, ["case"], page.dataset.case) || concerns(event.detail, ["notification"])) refresh();
+    if (event.detail.own || concerns(event.detail, ["case"], page.dataset.case) || concerns(event.detail, ["notification", "device"])) refresh();
   });
 
   page.addEventListener("click", async (event) => {

@@ -3,7 +3,9 @@ export function startLive() {
   const notice = document.querySelector("[data-offline]");
   let lost = 0;
   let timer = 0;
-  const source = new EventSource("/live");
+  // Devices change with every message, so the stream tells of the one that the page is about.
+  const watched = document.body.dataset.watch;
+  const source = new EventSource(watched ? `/live?device=${encodeURIComponent(watched)}` : "/live");
   source.addEventListener("change", (event) => {
     document.dispatchEvent(new CustomEvent("live", { detail: JSON.parse(event.data) }));
   });

@@ -8,11 +8,11 @@ export function startRefresh() {
     const answer = await fetch(location.href).catch(() => null);
     if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const list of lists) {
-      if (list.querySelector("details[open], [data-editor]:not([hidden]), [data-draft][hidden]") || (list.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"))) continue;
-      const fresh = page.querySelector(`[data-refresh="${list.dataset.refresh}"]`);
-      if (fresh && fresh.innerHTML !== list.innerHTML) list.innerHTML = fresh.innerHTML;
-    }
+    lists.forEach((list, index) => {
+      if (list.querySelector("details[open], [data-editor]:not([hidden]), [data-draft][hidden]") || (list.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"))) return;
+      const fresh = page.querySelectorAll("[data-refresh]")[index];
+      if (fresh?.dataset.refresh === list.dataset.refresh && fresh.innerHTML !== list.innerHTML) list.innerHTML = fresh.innerHTML;
+    });
   }, 2000);
   const retell = paced(async () => {
     for (const story of stories) {
