@@ -82,6 +82,11 @@ async def test_a_checker_finds_nothing_on_the_consoles_pages(tmp_path: Path, sch
             "/devices/f-souza",
             "/silences",
             "/rules",
+            "/drafts/new?rule=freezer-door-open",
+            "/versions",
+            "/texts",
+            "/texts/messages/fault_opened?language=ar&channel=sms",
+            "/texts/articles/freezer-door-open?language=de",
             "/admin",
         ):
             await page.goto(at.base + path)

@@ -250,7 +250,14 @@ async def test_every_console_page_fits_a_phone_and_names_its_controls(tmp_path: 
         page = await at.open("Ada", width=390)
         case = at.town.case_of("f-souza")["id"]
         paths = ["/", f"/cases/{case}", "/messages", "/devices", "/devices/f-souza", "/offers", "/rejected", "/rules"]
-        for path in [*paths, "/admin", "/arrival", "/demo"]:
+        paths += [
+            "/drafts/new?rule=freezer-door-open",
+            "/versions",
+            "/texts",
+            "/texts/messages/fault_opened?language=ar",
+        ]
+        paths += ["/texts/articles/freezer-door-open?language=ja", "/admin", "/arrival", "/demo"]
+        for path in paths:
             await page.goto(at.base + path)
             wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert await page.evaluate(wide) <= 0, path

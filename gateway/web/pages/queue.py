@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import sqlalchemy as sa
 from aiohttp import web
 
+from device_models.localized import in_language
 from gateway.commands import CommandRefused
 from gateway.web.access import IDENTITY, fields, read
 from gateway.web.case_forms import CASE_COMMANDS
@@ -17,6 +18,7 @@ from gateway.web.errors import FieldError
 from gateway.web.pages import case as case_page
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, people, queue
+from gateway.web.queries.find import find
 from gateway.web.queries.queue import QueueFilter, View
 from gateway.web.queries.views import views_of
 from gateway.web.render import html
@@ -109,11 +111,31 @@ async def bulk(request: web.Request) -> web.StreamResponse:
 
 
 async def suggest(request: web.Request) -> web.StreamResponse:
-    """GET /suggest?q=: up to eight cases for the command palette."""
-    wanted = QueueFilter(View.OPEN, words=request.query.get("q", "")[:200])
-    page = await read(request, queue.load, wanted, request.app[DEPS].clock.now())
+    """GET /suggest?q=: for the command palette up to eight cases, then devices and rules."""
+    words = request.query.get("q", "").replace("\0", "")[:200]
+    page = await read(request, queue.load, QueueFilter(View.OPEN, words=words), request.app[DEPS].clock.now())
     found = [_suggestion(row.case) for row in page.rows[:8]]
-    return web.json_response({"items": found})
+    of_devices = [one for one in await read(request, find, words) if one.device_id is not None] if words.strip() else []
+    found += [
+        {
+            "href": f"/devices/{quote(one.device_id or '', safe='')}",
+            "label": f"{one.device_label} · {one.customer_name or 'no owner'}",
+            "hint": "device",
+        }
+        for one in of_devices[:4]
+    ]
+    return web.json_response({"items": found + _rules_named(request, words)[:4]})
+
+
+def _rules_named(request: web.Request, words: str) -> list[dict[str, str]]:
+    detector, wanted = request.app[DEPS].detector, words.lower().split()
+    rules = detector().ruleset.rules if detector is not None and wanted else ()
+    named = [(rule.id, in_language(rule.title, "en") or rule.id) for rule in rules]
+    return [
+        {"href": f"/rules/{rule_id}", "label": title, "hint": "rule"}
+        for rule_id, title in named
+        if all(word in f"{rule_id} {title}".lower() for word in wanted)
+    ]
 
 
 def _suggestion(case: cases.CaseLine) -> dict[str, str]:

@@ -33,6 +33,9 @@ async function send(form, submitter) {
   const error = form.querySelector(".error");
   const buttons = [...form.querySelectorAll("button")];
   if (error) error.textContent = "";
+  // What is pressed looks pressed at once; it is taken back, with the reason, where the gateway says no.
+  const pressed = submitter?.getAttribute("aria-pressed");
+  if (pressed) submitter.setAttribute("aria-pressed", String(pressed !== "true"));
   buttons.forEach((button) => { button.disabled = true; });
   const result = await post(submitter?.hasAttribute("formaction") ? submitter.formAction : form.action, body);
   buttons.forEach((button) => { button.disabled = false; });
@@ -45,6 +48,7 @@ async function send(form, submitter) {
     return;
   }
   if (!result.ok) {
+    if (pressed) submitter.setAttribute("aria-pressed", pressed);
     if (error) error.textContent = result.detail; else toast(result.detail);
     return;
   }

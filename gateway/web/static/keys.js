@@ -8,8 +8,19 @@ export function pressKey(key, scope = document) {
   if (open && pressKey(key, open)) return true;
   const control = [...scope.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((node) => node.checkVisibility() && !node.disabled);
   if (!control) return false;
-  if (control.matches("textarea")) { control.scrollIntoView({ block: "center" }); control.focus(); } else control.click();
+  if (control.matches("textarea, input:not([type=submit])")) { control.scrollIntoView({ block: "center" }); control.focus(); } else control.click();
   return true;
+}
+
+// In a list that is no queue j and k walk from row to row: to what each row leads to first.
+function walk(by) {
+  const rows = [...document.querySelectorAll("main tbody tr, main .lines-list li, main .versions > section")].filter((row) => row.checkVisibility());
+  const stops = rows.map((row) => row.querySelector("a[href], summary, button:not([disabled]), input:not([type=hidden])")).filter(Boolean);
+  const at = stops.findIndex((stop) => stop.closest("tr, li, section").contains(document.activeElement));
+  const next = stops[at < 0 ? (by > 0 ? 0 : stops.length - 1) : Math.max(0, Math.min(stops.length - 1, at + by))];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
+  return Boolean(next);
 }
 
 export function startKeys() {
@@ -26,6 +37,7 @@ export function startKeys() {
     if (event.key === "/" && search) { event.preventDefault(); search.focus(); search.select(); return; }
     if (event.key === "u" && !document.querySelector("[data-queue]")) { event.preventDefault(); location.href = "/"; return; }
     if (/^[a-z1-9]$/.test(event.key) && !document.querySelector("[data-queue]")) {
+      if ((event.key === "j" || event.key === "k") && walk(event.key === "j" ? 1 : -1)) { event.preventDefault(); return; }
       if (event.key === "n") showComposer("note");
       if (event.key === "r") showComposer("reply");
       if (pressKey(event.key)) event.preventDefault();
