@@ -18,7 +18,7 @@ from gateway.commands.desk import OfferSlots
 from gateway.commands.enrolment import ForgetChecks
 from gateway.commands.offers import ForgetVisits
 from gateway.commands.people import HistoryForgot
-from gateway.commands.staff import WatchSla
+from gateway.commands.staff import Reroute, WatchSla
 from gateway.config import Config
 from gateway.date_feeds import FeedError, read_feed
 from gateway.history import History
@@ -32,6 +32,7 @@ from gateway.scheduler import Scheduler
 from gateway.staff.clocks import due_now
 from gateway.store import schema
 from gateway.store.erasure import history_erasures
+from gateway.store.staff import teams
 from gateway.store.store import Store
 from notifiers.receipts import SendState
 from notifiers.transports import Transport
@@ -78,6 +79,7 @@ class Jobs:
         scheduler.every(timedelta(seconds=30), "ladder", self.climb)
         scheduler.every(timedelta(seconds=20), "wake", self.wake)
         scheduler.every(timedelta(seconds=20), "sla", self.watch_sla)
+        scheduler.every(timedelta(minutes=1), "reroute", self.reroute)
         scheduler.every(timedelta(seconds=30), "watch_steps", self.watch_steps)
         scheduler.every(timedelta(minutes=1), "settle", self.settle)
         scheduler.every(timedelta(minutes=5), "forget", self.forget)
@@ -113,6 +115,12 @@ class Jobs:
         if await self._read(lambda c, now: c.execute(due_now(now).limit(1)).first()):
             told = await self._commands.submit(WatchSla())
             log.info("sla.watched", **told)
+
+    async def reroute(self) -> None:
+        """Find somebody for cases that wait where nobody is on duty."""
+        has_teams = await self._read(lambda c, _: c.execute(sa.select(teams.c.name).limit(1)).first() is not None)
+        if has_teams and (moved := await self._commands.submit(Reroute())):
+            log.info("cases.rerouted", cases=moved)
 
     async def watch_steps(self) -> None:
         """Tell customers whose device gets better after a step they took."""

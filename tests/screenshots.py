@@ -21,7 +21,7 @@ from gateway.commands.cases import SaveMacro
 from gateway.commands.desk import AskForCall, ConfirmBooking, HoldSlot, OfferSlots
 from gateway.commands.drafts import BeginDraft
 from gateway.commands.enrolment import MakeClaimCodes
-from gateway.commands.staff import SaveHours, SavePolicy
+from gateway.commands.staff import SaveHours, SavePolicy, SaveTeam, SetAway, SetScope, TeamMember
 from gateway.config import Config
 from gateway.logs import configure_logs
 from gateway.rulebook.files import file_text, rule_paths
@@ -119,6 +119,14 @@ def shots(made: Town) -> Mapping[str, Shot]:
     times = {Target.FIRST_RESPONSE: timedelta(hours=2), Target.NEXT_RESPONSE: timedelta(hours=4)}
     made.do(SavePolicy(gold, 1, "Lea"))
     made.do(SavePolicy(Policy("Everybody", times, "Berlin"), 2, "Lea"))
+    made.do(SaveTeam("Lisbon", 3, "Lea", (TeamMember("Ben", ("pt", "en")),)))
+    germans = (TeamMember("Mia", ("de", "en"), 12), TeamMember("Lea", ("de",)))
+    made.do(
+        SaveTeam("Berlin", 1, "Lea", germans, "Berlin", regions=("AT", "CH", "DE"), assigns=True, fallback="Lisbon")
+    )
+    made.do(SaveTeam("Heating", 2, "Lea", (TeamMember("Lea"),), profiles=("heating",)))
+    made.do(SetAway("Lea", made.now + timedelta(days=2), "Lea"))
+    made.do(SetScope("Ben", ("Lisbon",), ("BR", "PT"), "Ada"))
     incident = roll_out(made)
     return {
         "login": Shot("/login", "form"),
@@ -130,6 +138,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "device": Shot("/devices/f-souza", ".chart"),
         "offers": Shot("/offers", "table"),
         "silences": Shot("/silences?device_id=f-yusuf", "table", whole=True),
+        "teams": Shot("/teams?team=Berlin", "table", whole=True),
         "sla": Shot("/sla?policy=Gold", "table", whole=True),
         "rejected": Shot("/rejected", "table"),
         "rules": Shot("/rules", "table"),

@@ -13,6 +13,7 @@ from gateway.commands import CommandRefused
 from gateway.commands import cases as c
 from gateway.store import schema
 from gateway.store.case_work import case_steps
+from gateway.store.staff import teams
 from gateway.transaction import Transaction
 
 LONGEST_REST = timedelta(days=90)
@@ -21,6 +22,8 @@ LONGEST_REST = timedelta(days=90)
 def run(tx: Transaction, command: c.CaseCommand) -> Any:
     """Carry out one command. Raises CommandRefused."""
     match command:
+        case c.RouteCase():
+            return route_by_hand(tx, command)
         case c.Snooze():
             return snooze(tx, command)
         case c.WaitForCustomer():
@@ -55,6 +58,18 @@ def run(tx: Transaction, command: c.CaseCommand) -> Any:
             return views.drop_view(tx, command)
         case _:
             assert_never(command)
+
+
+def route_by_hand(tx: Transaction, command: c.RouteCase) -> None:
+    """Hand a case to a team."""
+    case = case_of(tx, command.case_id)
+    if tx.connection.execute(sa.select(teams.c.name).where(teams.c.name == command.team)).first() is None:
+        raise CommandRefused(f"there is no team '{command.team}'")
+    if case["team"] == command.team:
+        return
+    touch(tx, case["id"], team=command.team, assignee=None, routed_to=None)
+    add_entry(tx, case["id"], "routed", command.by, body={"team": command.team, "before": case["team"]})
+    tx.audit(command.by, "case.route", str(case["id"]), team=command.team)
 
 
 def snooze(tx: Transaction, command: c.Snooze) -> None:

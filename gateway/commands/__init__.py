@@ -132,7 +132,7 @@ from gateway.commands.rules import (
     RuleCommand,
     Sweep,
 )
-from gateway.commands.staff import DropHours, DropPolicy, SaveHours, SavePolicy, StaffCommand, WatchSla
+from gateway.commands.staff import StaffCommand
 from gateway.commands.subscriptions import (
     AdvanceSubscription,
     OpenSubscription,
@@ -169,8 +169,6 @@ __all__ = [
     "DropAddress",
     "DropApiToken",
     "DropDraft",
-    "DropHours",
-    "DropPolicy",
     "DropSecondFactor",
     "DropView",
     "EndContact",
@@ -230,9 +228,7 @@ __all__ = [
     "SaveApiToken",
     "SaveContact",
     "SaveDraft",
-    "SaveHours",
     "SaveMacro",
-    "SavePolicy",
     "SaveSession",
     "SaveSettings",
     "SaveText",
@@ -270,7 +266,6 @@ __all__ = [
     "UseSecondFactor",
     "WaitForCustomer",
     "WakeCases",
-    "WatchSla",
     "WatchSteps",
     "WishDate",
 ]

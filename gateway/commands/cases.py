@@ -26,6 +26,15 @@ class Assign:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteCase:
+    """Hand the case to a team; whoever has it lets go of it."""
+
+    case_id: int
+    team: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddNote:
     """An internal note, never shown to the customer."""
 
@@ -227,7 +236,8 @@ class DropView:
 
 AgentCommand = Acknowledge | Assign | AddNote | Resolve | Reopen | GiveVerdict
 CaseCommand = (
-    Snooze
+    RouteCase
+    | Snooze
     | WaitForCustomer
     | WakeCases
     | MergeCase

@@ -1,6 +1,7 @@
 """Commands about who of the staff does what, by when; see ``gateway.commands``."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.staff.sla import Policy
 
@@ -52,4 +53,70 @@ class WatchSla:
     """Say of cases that they are about to breach, or did. Its result counts them: ``{"warned": 1, "breached": 0}``."""
 
 
-StaffCommand = SaveHours | DropHours | SavePolicy | DropPolicy | WatchSla
+@dataclass(frozen=True, slots=True)
+class TeamMember:
+    """Somebody of a team."""
+
+    name: str
+    languages: tuple[str, ...] = ()
+    """Those they answer in; none: whichever."""
+    at_most: int | None = None
+    """Open cases that they are given; None: no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTeam:
+    """Keep a team, in place of the one of its name. Cases that have none are looked at again."""
+
+    name: str
+    position: int
+    """Of several that a case fits, the lowest takes it."""
+    by: str
+    members: tuple[TeamMember, ...] = ()
+    hours: str | None = None
+    """Working hours by name; None: around the clock."""
+    rules: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    """Countries of the customers."""
+    assigns: bool = False
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropTeam:
+    """Dissolve a team; its open cases go to the next that is for them."""
+
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAway:
+    """Be away until a time, or (None) back on duty."""
+
+    user_name: str
+    until: datetime | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetScope:
+    """Bound what somebody sees and acts on to teams and regions; without either they see all."""
+
+    who: str
+    """A user's name, or ``token:`` and a token's."""
+    teams: tuple[str, ...]
+    regions: tuple[str, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reroute:
+    """Find somebody for cases that wait where nobody is on duty. Its result is how many went on."""
+
+
+StaffCommand = (
+    SaveHours | DropHours | SavePolicy | DropPolicy | WatchSla | SaveTeam | DropTeam | SetAway | SetScope | Reroute
+)

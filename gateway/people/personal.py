@@ -105,8 +105,8 @@ HELD: Mapping[str, Held] = {
         Owned.BY_CUSTOMER,
         keep="id dedupe_key rule fault kind device_id severity purpose state on_arrival explanation opened_at "
         "updated_at response_due_at sla_policy sla_hours sla_target sla_since sla_warn_at sla_due_at sla_paused "
-        "waiting_since first_response_at acknowledged_at assignee needs_reply resolved_at resolved_by "
-        "reopened previous_case_id version snoozed_until merged_into escalated_at cause",
+        "waiting_since first_response_at acknowledged_at assignee team routed_to region needs_reply resolved_at "
+        "resolved_by reopened previous_case_id version snoozed_until merged_into escalated_at cause",
         pseudonym="customer_id",
         empty="resolution field_task fix",
     ),
@@ -193,6 +193,11 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "working_hours": "name hours zone place closed_on",
         "sla_policies": "name position within hours severities kinds segments tiers pauses warn_before_s",
         "sla_clocks": "case_id target round runs stopped_at due_at warn_at warned_at breached_at",
+        # Who of the staff works together, and is bounded to what.
+        "teams": "name position hours rules profiles languages regions assigns fallback",
+        "team_members": "team user_name languages at_most",
+        "away": "user_name until",
+        "scopes": "who teams regions",
         "case_links": "case_id other_id",
         "case_steps": "case_id step done_by done_at",
         "device_commands": "id device_id case_id name payload state reason sent_by asked_at published_at confirmed_at",

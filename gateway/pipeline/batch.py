@@ -58,7 +58,7 @@ from gateway.pipeline.states import without_timers
 from gateway.rulebook import drafts as rule_drafts
 from gateway.rulebook import versions as rule_versions
 from gateway.rulebook.shadow import with_trials
-from gateway.staff import clocks
+from gateway.staff import clocks, teams
 from gateway.staff import deeds as staff
 from gateway.store import schema
 from gateway.subscriptions import record as subscriptions
@@ -164,7 +164,9 @@ class Batch:
 
     def follow_up(self) -> None:
         """Let what depends on how cases stand at the end of the commit follow."""
-        clocks.follow(self._tx, {change["id"] for change in self._tx.changes if change["kind"] == "case"})
+        # Teams first: a level may count by the hours of the team that a case has come to.
+        for follow in (teams.follow, clocks.follow):
+            follow(self._tx, {change["id"] for change in self._tx.changes if change["kind"] == "case"})
 
     def run_command(self, command: c.Command) -> Any:
         """Run one command in a savepoint of its own: refused or failed, it leaves no trace and the others go on."""

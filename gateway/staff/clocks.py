@@ -5,6 +5,7 @@ how the case stands at the end of the transaction.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ import sqlalchemy as sa
 from device_models.purpose import Severity
 from gateway.cases.timeline import add_entry
 from gateway.staff.records import load_hours, load_policies
-from gateway.staff.sla import CaseFacts, Clock, Pause, Policy, Target, advance, due_at, pause_of, policy_of
+from gateway.staff.sla import OF_TEAM, CaseFacts, Clock, Pause, Policy, Target, advance, due_at, pause_of, policy_of
+from gateway.staff.teams import hours_of_teams
 from gateway.staff.working_hours import ALWAYS, WorkingHours
 from gateway.store import dialect
 from gateway.store.schema import cases
@@ -27,12 +29,23 @@ _UNLESS_SAID = "usual"
 """Name of the policy of cases that no policy is about: ``cases.respond_within``."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    by_name: Mapping[str | None, WorkingHours]
+    of_teams: Mapping[str, str | None]
+
+    def of(self, policy: Policy, team: str | None) -> str | None:
+        """Name whose hours count; None: around the clock."""
+        return self.of_teams.get(team or "") if policy.hours == OF_TEAM else policy.hours
+
+
 def follow(tx: Transaction, case_ids: Collection[int]) -> None:
     """Set the clocks of cases by how they stand now."""
     ids = sorted(case_ids)
     if not ids:
         return
-    policies, hours = load_policies(tx.connection), load_hours(tx.connection)
+    policies = load_policies(tx.connection)
+    hours = _Hours(load_hours(tx.connection), hours_of_teams(tx.connection))
     for start in range(0, len(ids), _PART):
         _follow(tx, ids[start : start + _PART], policies, hours)
 
@@ -78,7 +91,7 @@ def due_now(now: datetime) -> sa.Select[Any]:
     )
 
 
-def _follow(tx: Transaction, ids: list[int], policies: list[Policy], hours: Mapping[str | None, WorkingHours]) -> None:
+def _follow(tx: Transaction, ids: list[int], policies: list[Policy], hours: _Hours) -> None:
     rows = tx.connection.execute(
         sa.select(cases).where(cases.c.id.in_(ids), cases.c.on_arrival.is_(sa.false()))
     ).mappings()
@@ -89,9 +102,10 @@ def _follow(tx: Transaction, ids: list[int], policies: list[Policy], hours: Mapp
     for row in rows.all():
         facts = _facts(tx, row)
         policy = policy_of(policies, facts) or _usual(tx, facts)
-        of_case = _advance(tx, row, facts, policy, hours.get(policy.hours, ALWAYS), known.get(row["id"], {}))
+        whose = hours.of(policy, row["team"])
+        of_case = _advance(tx, row, facts, policy, hours.by_name.get(whose, ALWAYS), known.get(row["id"], {}))
         kept += [clock for clock in of_case if clock not in map(dict, known.get(row["id"], {}).values())]
-        _show(tx, row, policy, pause_of(facts, policy), of_case)
+        _show(tx, row, policy.name, whose, pause_of(facts, policy), of_case)
     dialect.upsert(tx.connection, sla_clocks, kept)
 
 
@@ -165,12 +179,17 @@ def _warn_at(clock: Clock, budget: timedelta, hours: WorkingHours, before: timed
 
 
 def _show(
-    tx: Transaction, row: sa.RowMapping, policy: Policy, pause: Pause | None, of_case: list[dict[str, Any]]
+    tx: Transaction,
+    row: sa.RowMapping,
+    policy: str,
+    hours: str | None,
+    pause: Pause | None,
+    of_case: list[dict[str, Any]],
 ) -> None:
     """Write the clock that is due first on the case, where queue, page and API read it."""
     going = [clock for clock in of_case if clock["stopped_at"] is None]
     running = [clock for clock in going if clock["due_at"] is not None]
-    shown = _STANDING | {"sla_policy": policy.name if going else None, "sla_hours": policy.hours if going else None}
+    shown = _STANDING | {"sla_policy": policy if going else None, "sla_hours": hours if going else None}
     if running:
         first = min(running, key=lambda clock: clock["due_at"])
         since = datetime.fromisoformat(first["runs"][0][0])

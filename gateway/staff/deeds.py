@@ -7,15 +7,30 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import sqlalchemy as sa
 
 from gateway.commands import CommandRefused
-from gateway.commands.staff import DropHours, DropPolicy, SaveHours, SavePolicy, StaffCommand, WatchSla
+from gateway.commands.staff import (
+    DropHours,
+    DropPolicy,
+    DropTeam,
+    Reroute,
+    SaveHours,
+    SavePolicy,
+    SaveTeam,
+    SetAway,
+    SetScope,
+    StaffCommand,
+    WatchSla,
+)
+from gateway.staff import team_deeds
 from gateway.staff.clocks import follow_all, watch
+from gateway.staff.names import checked_name, forget_named
+from gateway.staff.sla import OF_TEAM
+from gateway.staff.teams import reroute
 from gateway.staff.working_hours import parse_hours
 from gateway.store import dialect
-from gateway.store.staff import sla_policies, working_hours
+from gateway.store.staff import sla_policies, teams, working_hours
 from gateway.transaction import Transaction
 from notifiers.public_holidays import has_calendar
 
-_LONGEST_NAME = 60
 _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(days=365)
 
@@ -33,13 +48,23 @@ def run(tx: Transaction, command: StaffCommand) -> Any:
             return drop_policy(tx, command)
         case WatchSla():
             return watch(tx)
+        case SaveTeam():
+            return team_deeds.save_team(tx, command)
+        case DropTeam():
+            return team_deeds.drop_team(tx, command)
+        case SetAway():
+            return team_deeds.set_away(tx, command)
+        case SetScope():
+            return team_deeds.set_scope(tx, command)
+        case Reroute():
+            return reroute(tx)
         case _:
             assert_never(command)
 
 
 def save_hours(tx: Transaction, command: SaveHours) -> None:
     """Keep working hours; open cases follow them at once."""
-    name = _name(command.name)
+    name = checked_name(command.name)
     try:
         parse_hours(command.hours)
         ZoneInfo(command.zone)
@@ -63,16 +88,17 @@ def save_hours(tx: Transaction, command: SaveHours) -> None:
 
 def drop_hours(tx: Transaction, command: DropHours) -> None:
     """Forget working hours that no policy counts by."""
-    used = sa.select(sla_policies.c.name).where(sla_policies.c.hours == command.name)
-    if user := tx.connection.execute(used).scalar():
-        raise CommandRefused(f"the service level '{user}' counts by these hours; change it first")
-    _drop(tx, working_hours, command.name, "working hours")
+    for table, what in ((sla_policies, "service level"), (teams, "team")):
+        used = sa.select(table.c.name).where(table.c.hours == command.name)
+        if user := tx.connection.execute(used).scalar():
+            raise CommandRefused(f"the {what} '{user}' has these hours; change it first")
+    forget_named(tx, working_hours, command.name, "working hours")
     _changed(tx, command.by, "hours.drop", command.name)
 
 
 def save_policy(tx: Transaction, command: SavePolicy) -> None:
     """Keep a service level; open cases follow it at once."""
-    policy, name = command.policy, _name(command.policy.name)
+    policy, name = command.policy, checked_name(command.policy.name)
     if not policy.within:
         raise CommandRefused("give at least one time: for the first response, the next one, or the solution")
     for target, within in policy.within.items():
@@ -80,7 +106,7 @@ def save_policy(tx: Transaction, command: SavePolicy) -> None:
             words = target.value.replace("_", " ")
             raise CommandRefused(f"{words}: between one minute and {_LONGEST.days} days of business time")
     known = sa.select(working_hours.c.name).where(working_hours.c.name == policy.hours)
-    if policy.hours is not None and tx.connection.execute(known).scalar() is None:
+    if policy.hours not in (None, OF_TEAM) and tx.connection.execute(known).scalar() is None:
         raise CommandRefused(f"there are no working hours '{policy.hours}'; save them first")
     row = {
         "name": name,
@@ -100,22 +126,8 @@ def save_policy(tx: Transaction, command: SavePolicy) -> None:
 
 def drop_policy(tx: Transaction, command: DropPolicy) -> None:
     """Forget a service level; the cases it was about follow the next one that fits."""
-    _drop(tx, sla_policies, command.name, "service level")
+    forget_named(tx, sla_policies, command.name, "service level")
     _changed(tx, command.by, "sla.drop", command.name)
-
-
-def _name(text: str) -> str:
-    name = text.strip()
-    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise CommandRefused(f"give it a name of at most {_LONGEST_NAME} printable characters")
-    return name
-
-
-def _drop(tx: Transaction, table: sa.Table, name: str, what: str) -> None:
-    found = tx.connection.execute(sa.select(table.c.name).where(table.c.name == name)).first()
-    if found is None:
-        raise CommandRefused(f"there is no {what} '{name}'")
-    tx.connection.execute(sa.delete(table).where(table.c.name == name))
 
 
 def _changed(tx: Transaction, by: str, action: str, name: str) -> None:

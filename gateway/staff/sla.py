@@ -29,6 +29,10 @@ class Pause(StrEnum):
     SNOOZED = "snoozed"
 
 
+OF_TEAM = "@team"
+"""``Policy.hours``: those of whichever team has the case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Times for the cases it is about. Each condition that is given must hold; an empty one always does."""
@@ -37,7 +41,7 @@ class Policy:
     within: Mapping[Target, timedelta]
     """In business time of ``hours``."""
     hours: str | None = None
-    """Working hours by name; None: around the clock."""
+    """Working hours by name, or ``OF_TEAM``; None: around the clock."""
     severities: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
     """Kinds of rules; ``reported`` for cases opened by hand."""

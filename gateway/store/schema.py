@@ -265,6 +265,9 @@ cases = Table(
     Column("first_response_at", UtcTime),
     Column("acknowledged_at", UtcTime),
     Column("assignee", sa.Text),
+    Column("team", sa.Text),
+    Column("routed_to", sa.Text),
+    Column("region", sa.Text),
     Column("needs_reply", sa.Boolean, nullable=False),
     Column("resolved_at", UtcTime),
     Column("resolved_by", sa.Text),
@@ -294,6 +297,7 @@ cases = Table(
         postgresql_where=sa.text("kind = 'incident'"),
     ),
     Index("ix_cases_opened_at", "opened_at"),
+    Index("ix_cases_team_state_updated_at", "team", "state", "updated_at"),
     Index("ix_cases_assignee_state_updated_at", "assignee", "state", "updated_at"),
     # The console's queue: what it sorts and counts by, of the few cases that are open, so that the rest is never read.
     Index(
@@ -325,6 +329,7 @@ cases = Table(
 worked on within that case. ``field_task``: what somebody was sent to do there.
 
 ``sla_*``: the clock that is due first, see ``staff.clocks``; ``response_due_at`` is that of the first answer.
+``routed_to``: the agent that routing chose, while nobody else was. ``region``: the customer's country.
 ``waiting_since``: since when it is the customer's turn.
 """
 
@@ -342,7 +347,7 @@ timeline = Table(
 """One line each. ``kind``: opened reopened firing recovered resolved acknowledged assigned note message_out message_in
 withheld verdict snoozed woken merged unmerged split linked unlinked escalated deescalated field_service
 field_called_back step reported command command_published command_failed command_confirmed waits waits_no_more
-sla_warning sla_breached.
+sla_warning sla_breached routed.
 ``author``: ``gateway``, ``customer`` or a user's name."""
 
 notifications = Table(

@@ -51,3 +51,49 @@ sla_clocks = Table(
 """``target``: first_response | next_response | resolve. ``runs``: [[from, until or null], …], see ``staff.sla.Clock``.
 
 ``due_at`` and ``warn_at`` are NULL while it stands or has stopped."""
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("name", sa.Text, primary_key=True),
+    Column("position", sa.Integer, nullable=False),
+    Column("hours", sa.Text),
+    Column("rules", sa.JSON, nullable=False),
+    Column("profiles", sa.JSON, nullable=False),
+    Column("languages", sa.JSON, nullable=False),
+    Column("regions", sa.JSON, nullable=False),
+    Column("assigns", sa.Boolean, nullable=False),
+    Column("fallback", sa.Text),
+)
+"""The first by ``position`` whose conditions hold takes a case.
+
+``assigns``: it goes to the least loaded member at once.
+``fallback``: the team that takes over while nobody here is on duty."""
+
+team_members = Table(
+    "team_members",
+    metadata,
+    Column("team", sa.Text, primary_key=True),
+    Column("user_name", sa.Text, primary_key=True, index=True),
+    Column("languages", sa.JSON, nullable=False),
+    Column("at_most", sa.Integer),
+)
+"""``languages``: those a member answers in; none: any. ``at_most``: open cases that they are given; NULL: no bound."""
+
+away = Table(
+    "away",
+    metadata,
+    Column("user_name", sa.Text, primary_key=True),
+    Column("until", UtcTime, nullable=False),
+)
+"""Who is not on duty although their team is."""
+
+scopes = Table(
+    "scopes",
+    metadata,
+    Column("who", sa.Text, primary_key=True),
+    Column("teams", sa.JSON, nullable=False),
+    Column("regions", sa.JSON, nullable=False),
+)
+"""What somebody's role is bounded to: ``who`` is a user's name, or ``token:`` and a token's. An empty list is no bound;
+who has no row sees all."""

@@ -16,6 +16,7 @@ from gateway.web import preconditions
 from gateway.web.auth import SESSION_COOKIE, Identity, Role, csrf_matches, csrf_token, token_hash
 from gateway.web.deps import DEPS
 from gateway.web.queries import people
+from gateway.web.scope import Scope, exists, narrow, subjects
 
 IDENTITY = web.RequestKey("identity", Identity)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -40,11 +41,13 @@ class Route:
 async def read(
     request: web.Request, query: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Run a query in a thread, on a connection of its own."""
-    store = request.app[DEPS].store
+    """Run a query in a thread, on a connection of its own that sees what whoever asks may see."""
+    store, identity = request.app[DEPS].store, request.get(IDENTITY)
 
     def run() -> T:
         with store.read() as connection:
+            if identity is not None:
+                narrow(connection, identity.scope)
             return query(connection, *args, **kwargs)
 
     return await asyncio.to_thread(run)
@@ -69,6 +72,8 @@ def guarded(route: Route) -> Handler:
         if request.method not in SAFE and identity.session_hash is not None:
             await _check_csrf(request, identity.session_hash)
         request[IDENTITY] = identity
+        if identity.scope.bounded:
+            await keep_within(request, route, identity.scope)
         if request.method not in SAFE:
             preconditions.put(await _condition(request, route.path, identity.name))
             return await route.handler(request)
@@ -89,6 +94,23 @@ async def _condition(request: web.Request, path: str, by: str) -> preconditions.
     if not named and request.content_type == "application/json":
         return None
     return preconditions.wanted(request, path, await fields(request), by)
+
+
+async def keep_within(request: web.Request, route: Route, scope: Scope) -> None:
+    """Let somebody whose role is bounded do nothing to what they do not see, nor to what is everybody's."""
+    changes = request.method not in SAFE
+    if changes and route.role is not None and route.role.covers(Role.LEAD):
+        raise web.HTTPForbidden(text=f"This changes things for everybody; you see {scope.words()}.")
+    named = subjects(route.path, request.match_info.get("id"), await fields(request) if changes else {})
+    store = request.app[DEPS].store
+
+    def outside() -> bool:
+        with store.read() as everything, store.read() as within:
+            narrow(within, scope)
+            return any(exists(everything, *one) and not exists(within, *one) for one in named)
+
+    if await asyncio.to_thread(outside):
+        raise web.HTTPForbidden(text=f"This is not yours to see: you see {scope.words()}.")
 
 
 def must_set_second_factor(request: web.Request, identity: Identity) -> bool:

@@ -4,12 +4,14 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from gateway.web.scope import Scope
 
 SESSION_COOKIE = "session"
 SESSION_LIFE = timedelta(hours=12)
@@ -45,6 +47,8 @@ class Identity:
     """Whether an authenticator's code was asked for."""
     by_provider: bool = False
     """Whether the identity provider let them in, whose business their second factor is then."""
+    scope: Scope = field(default_factory=Scope)
+    """What of the cases and customers they see."""
 
 
 def hash_password(password: str) -> str:

@@ -11,6 +11,7 @@ from gateway.commands.cases import (
     LinkCases,
     MergeCase,
     OpenCase,
+    RouteCase,
     Snooze,
     SplitCase,
     TickStep,
@@ -66,6 +67,10 @@ def _snooze(case_id: int, by: str, sent: Sent) -> Command:
     return Snooze(case_id, moment_of(sent, "until"), by)
 
 
+def _route(case_id: int, by: str, sent: Sent) -> Command:
+    return RouteCase(case_id, text_of(sent, "team", what="which team"), by)
+
+
 def _wait(case_id: int, by: str, sent: Sent) -> Command:
     return WaitForCustomer(case_id, by, flag_of(sent, "waiting", default=True))
 
@@ -102,6 +107,7 @@ CASE_COMMANDS: Mapping[str, Builder] = {
     **forms.CASE_COMMANDS,
     "snooze": _snooze,
     "wait": _wait,
+    "route": _route,
     "merge": _merge,
     "unmerge": _unmerge,
     "split": _split,

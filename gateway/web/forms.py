@@ -45,6 +45,23 @@ def optional_text(sent: Sent, field: str) -> str:
     return text
 
 
+def words_of(sent: Sent, field: str, *, commas: bool = False) -> list[str]:
+    """Return a list: JSON's own, or words with spaces or commas between (``commas``: alone). Raises FieldError."""
+    value = sent.get(field)
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return value
+    text = optional_text(sent, field)
+    return [word.strip() for word in text.split(",") if word.strip()] if commas else text.replace(",", " ").split()
+
+
+def whole_number(sent: Sent, field: str, default: int, most: int) -> int:
+    """Return a whole number from 1 to ``most``. Raises FieldError."""
+    text = str(sent.get(field) or default).strip()
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise FieldError(field, f"{field}: a whole number from 1 to {most}")
+    return int(text)
+
+
 def flag_of(sent: Sent, field: str, default: bool = False) -> bool:
     """Read a checkbox or a JSON truth value."""
     value = sent.get(field, default)

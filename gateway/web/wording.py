@@ -159,6 +159,26 @@ def sla_text(case: Any, now: datetime) -> str:
     return f"{_TARGETS[case.sla_target]} {due}{whose}"
 
 
+_WHY = {"rule": "rule {}", "profile": "{}", "language": "language {}", "region": "customer in {}"}
+
+
+def routed_text(author: str, body: Mapping[str, Any]) -> str:
+    """Say to whom a case went and what decided."""
+    if author != "gateway":
+        return f"{author} handed it to team {body.get('team')}"
+    why: Mapping[str, Any] = body.get("why") or {}
+    reasons = [form.format(why[name]) for name, form in _WHY.items() if why.get(name)]
+    if own := why.get("instead_of"):
+        reasons.append(f"nobody of team {own} is on duty")
+    said = f"Went to team {body.get('team')}"
+    if agent := body.get("agent"):
+        load = why.get("load")
+        said += f" and {agent}" + (f", who has {load} open" if load is not None else "")
+    elif nobody := why.get("nobody"):
+        reasons.append("nobody is on duty" if nobody == "off duty" else "everybody has as many as they can take")
+    return f"{said}: {', '.join(reasons)}" if reasons else said
+
+
 def past_sentence(explanation: Mapping[str, Any], rule: str, resolved_at: datetime) -> str:
     """Say of a fault that is over what it was and how long it lasted."""
     since = moment(explanation.get("since"))

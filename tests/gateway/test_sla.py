@@ -243,7 +243,7 @@ def test_without_a_level_the_first_answer_is_due_as_the_configuration_says(store
         (SaveHours("x", "24/7", "UTC", "lea", "XX"), "no public holidays are known of 'XX'"),
         (SaveHours("x", "24/7", "UTC", "lea", closed_on=("Monday",)), "Invalid isoformat"),
         (SaveHours(" ", "24/7", "UTC", "lea"), "a name"),
-        (DropHours("Berlin", "lea"), "'gold' counts by these hours"),
+        (DropHours("Berlin", "lea"), "'gold' has these hours"),
         (DropHours("Rome", "lea"), "no working hours 'Rome'"),
         (SavePolicy(Policy("x", {}), 1, "lea"), "at least one time"),
         (SavePolicy(Policy("x", {Target.RESOLVE: timedelta(0)}), 1, "lea"), "resolve: between one minute"),

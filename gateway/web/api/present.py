@@ -59,6 +59,8 @@ def case(line: CaseLine) -> dict[str, Any]:
         "first_response_at": line.first_response_at,
         "acknowledged_at": line.acknowledged_at,
         "assignee": line.assignee,
+        "team": line.team,
+        "region": line.region,
         "needs_reply": line.needs_reply,
         "waiting_for_approval": line.waiting,
         "told_at": line.told_at,

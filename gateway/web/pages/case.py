@@ -58,6 +58,7 @@ class CaseFacts:
     work: CaseWork
     seen: str
     """Up to where its timeline was read, as If-Match takes it; see ``gateway.unchanged``."""
+    teams: list[str]
 
 
 def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
@@ -80,6 +81,7 @@ def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
         agents=people.agents(connection),
         work=work_on(connection, case),
         seen=seen_by_staff(connection, case_id),
+        teams=people.team_names(connection),
     )
 
 

@@ -93,6 +93,8 @@ def _rejected(
 def _admin(connection: sa.Connection, is_admin: bool, now: datetime) -> dict[str, Any]:
     counts: dict[str, Any] = {
         "subscriptions": subscriptions.all_standing(connection),
+        "scopes": people.all_scopes(connection) if is_admin else [],
+        "teams": people.team_names(connection),
         "outbox": messages.count_by_state(connection),
         "device_count": devices.count(connection),
     }

@@ -29,7 +29,7 @@ LAST_PAGE = 200
 PREVIEW_WIDTH = 380
 """Of its chart, in pixels."""
 BULK_AT_MOST = 100
-BULK = ("acknowledge", "assign", "snooze", "verdict", "resolve")
+BULK = ("acknowledge", "assign", "route", "snooze", "verdict", "resolve")
 _TITLES = {
     View.NEEDS_YOU: "Needs you",
     View.MINE: "Mine",
@@ -53,9 +53,16 @@ async def show_queue(request: web.Request) -> web.StreamResponse:
     if request.query.get("fragment") == "rows":
         return html(request, "_rows.html", {**context, "zone": viewer_zone(request)})
     section = {View.NEEDS_YOU: "queue", View.MINE: "mine", View.ARRIVAL: "arrival"}.get(wanted.view, "open")
-    saved, agents = await read(request, _saved, request[IDENTITY].name)
+    saved, agents, teams = await read(request, _saved, request[IDENTITY].name)
+    section = "team" if wanted.team == "mine" and wanted.view is View.NEEDS_YOU else section
     detector = request.app[DEPS].detector
-    narrowing = {"severity": wanted.severity, "owner": wanted.owner, "rule": wanted.rule, "site": wanted.site}
+    narrowing = {
+        "severity": wanted.severity,
+        "owner": wanted.owner,
+        "rule": wanted.rule,
+        "site": wanted.site,
+        "team": wanted.team,
+    }
     asked = {"view": wanted.view.value, "q": wanted.words, **narrowing}
     kept = {name: said for name, said in asked.items() if said}
     return await show(
@@ -65,6 +72,7 @@ async def show_queue(request: web.Request) -> web.StreamResponse:
         severities=SEVERITIES,
         saved=saved,
         agents=agents,
+        teams=teams,
         rules=sorted(rule.id for rule in detector().ruleset.rules) if detector is not None else [],
         asked=kept,
         query=urlencode(kept),
@@ -73,8 +81,8 @@ async def show_queue(request: web.Request) -> web.StreamResponse:
     )
 
 
-def _saved(connection: sa.Connection, user: str) -> tuple[Sequence[sa.RowMapping], list[str]]:
-    return views_of(connection, user), people.agents(connection)
+def _saved(connection: sa.Connection, user: str) -> tuple[Sequence[sa.RowMapping], list[str], list[str]]:
+    return views_of(connection, user), people.agents(connection), people.team_names(connection)
 
 
 async def show_arrival(request: web.Request) -> web.StreamResponse:
@@ -159,6 +167,7 @@ def _wanted(request: web.Request) -> QueueFilter:
         owner=request.query.get("owner", "")[:100],
         rule=request.query.get("rule", "")[:100],
         site=request.query.get("site", "")[:100],
+        team=request.query.get("team", "")[:100],
     )
 
 

@@ -20,7 +20,7 @@ from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api import present
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
-from gateway.web.forms import Sent, optional_text, text_of
+from gateway.web.forms import Sent, optional_text, text_of, whole_number, words_of
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.preconditions import with_etags
@@ -84,7 +84,7 @@ async def save_hours(request: web.Request) -> web.StreamResponse:
         text_of(sent, "zone", what="the time zone"),
         request[IDENTITY].name,
         optional_text(sent, "place") or None,
-        tuple(_words(sent, "closed_on")),
+        tuple(words_of(sent, "closed_on")),
     )
     await request.app[DEPS].commands.submit(command)
     return done(request, "/sla")
@@ -100,10 +100,7 @@ async def drop_hours(request: web.Request) -> web.StreamResponse:
 async def save_policy(request: web.Request) -> web.StreamResponse:
     """POST /sla/policy and /api/sla/policy."""
     sent = await fields(request)
-    position = str(sent.get("position") or "1")
-    if not position.isdecimal() or int(position) > _MOST:
-        raise FieldError("position", f"position: a whole number up to {_MOST}; the lowest is tried first")
-    command = SavePolicy(policy_of(sent), int(position), request[IDENTITY].name)
+    command = SavePolicy(policy_of(sent), whole_number(sent, "position", 1, _MOST), request[IDENTITY].name)
     await request.app[DEPS].commands.submit(command)
     return done(request, "/sla")
 
@@ -135,8 +132,8 @@ def policy_of(sent: Sent) -> Policy:
         optional_text(sent, "hours") or None,
         severities,
         _chosen(sent, "kinds", frozenset((*KINDS, _OF_PEOPLE))),
-        frozenset(_words(sent, "segments")),
-        frozenset(_words(sent, "tiers")),
+        frozenset(words_of(sent, "segments")),
+        frozenset(words_of(sent, "tiers")),
         frozenset(Pause(pause) for pause in pauses),
         timedelta(minutes=15) if warn_before is None else warn_before,
     )
@@ -198,16 +195,9 @@ def _span(sent: Sent, field: str) -> timedelta | None:
         raise FieldError(field, f"{field}: {error}") from None
 
 
-def _words(sent: Sent, field: str) -> list[str]:
-    value = sent.get(field)
-    if isinstance(value, list) and all(isinstance(word, str) for word in value):
-        return value
-    return optional_text(sent, field).replace(",", " ").split()
-
-
 def _chosen(sent: Sent, field: str, allowed: frozenset[str]) -> frozenset[str]:
     """Read words of a list, or a form's boxes: ``field.word`` each."""
-    words = {*_words(sent, field), *(word for word in allowed if sent.get(f"{field}.{word}"))}
+    words = {*words_of(sent, field), *(word for word in allowed if sent.get(f"{field}.{word}"))}
     if unknown := sorted(words - {str(word) for word in allowed}):
         raise FieldError(field, f"{field}: '{unknown[0]}' is none of {', '.join(sorted(allowed))}")
     return frozenset(str(word) for word in words)

@@ -18,6 +18,7 @@ ZONE_COOKIE = "tz"
 SECTIONS = (
     ("queue", "/", "Needs you", "needs_you"),
     ("mine", "/?view=mine", "Mine", "mine"),
+    ("team", "/?team=mine", "My team", "team"),
     ("open", "/?view=open", "All open", None),
     ("new", "/new", "New case", None),
     ("messages", "/messages", "Messages", "messages"),
@@ -32,6 +33,7 @@ SECTIONS = (
     ("macros", "/macros", "Answers", None),
     ("silences", "/silences", "Silences", None),
     ("sla", "/sla", "Service levels", None),
+    ("teams", "/teams", "Teams", None),
     ("rejected", "/rejected", "Rejected", None),
     ("reports", "/reports", "Reports", None),
     ("admin", "/admin", "Operation", None),

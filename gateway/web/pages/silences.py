@@ -59,6 +59,9 @@ async def create(request: web.Request) -> web.StreamResponse:
     """POST /silences and /api/silences: mute from now on, for a time."""
     now, zone = request.app[DEPS].clock.now(), viewer_zone(request)
     command = command_of(await fields(request), request[IDENTITY].name, now, zone)
+    scope = request[IDENTITY].scope
+    if scope.bounded and not (command.device_id or command.customer_id):
+        raise FieldError("device_id", f"Name a device or a customer: you see {scope.words()}.")
     number = await request.app[DEPS].commands.submit(command)
     if wants_json(request) or is_api(request):
         return web.json_response({"ok": True, "id": number})

@@ -38,6 +38,9 @@ class CaseLine:
     first_response_at: datetime | None
     acknowledged_at: datetime | None
     assignee: str | None
+    team: str | None
+    routed_to: str | None
+    region: str | None
     needs_reply: bool
     resolved_at: datetime | None
     resolved_by: str | None

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from gateway.people.ways_in import SESSION_ID_LENGTH
 from gateway.store.schema import api_tokens, audit, consent_log, customers, meta, sessions, users
+from gateway.store.staff import scopes, teams
 from gateway.store.ways_in import account_links, outside_identities, recovery_codes
 from gateway.web.auth import Identity, Role
+from gateway.web.scope import scope_of
 
 LISTED = 200
 
@@ -126,7 +128,14 @@ def identity_of_session(connection: sa.Connection, token_hash: str, now: datetim
     )
     row = connection.execute(query).first()
     return (
-        Identity(row.name, Role(row.role), token_hash, row.totp_secret is not None, row.way == "provider")
+        Identity(
+            row.name,
+            Role(row.role),
+            token_hash,
+            row.totp_secret is not None,
+            row.way == "provider",
+            scope_of(connection, row.name),
+        )
         if row
         else None
     )
@@ -136,7 +145,10 @@ def identity_of_token(connection: sa.Connection, token_hash: str) -> Identity | 
     """Tell what an API token may do."""
     query = sa.select(api_tokens.c.name, api_tokens.c.role).where(api_tokens.c.token_hash == token_hash)
     row = connection.execute(query).first()
-    return Identity(f"token:{row.name}", Role(row.role)) if row else None
+    if row is None:
+        return None
+    name = f"token:{row.name}"
+    return Identity(name, Role(row.role), scope=scope_of(connection, name))
 
 
 def all_users(connection: sa.Connection) -> list[sa.RowMapping]:
@@ -154,6 +166,16 @@ def agents(connection: sa.Connection) -> list[str]:
     able = (Role.AGENT, Role.LEAD, Role.ADMIN)
     query = sa.select(users.c.name).where(users.c.role.in_(able), users.c.disabled.is_(sa.false()))
     return list(connection.execute(query.order_by(users.c.name).limit(LISTED)).scalars())
+
+
+def all_scopes(connection: sa.Connection) -> list[sa.RowMapping]:
+    """List whose role is bounded: ``who``, ``teams``, ``regions``."""
+    return list(connection.execute(sa.select(scopes).order_by(scopes.c.who).limit(LISTED)).mappings())
+
+
+def team_names(connection: sa.Connection) -> list[str]:
+    """List the teams, in the order in which cases are tried on them."""
+    return list(connection.execute(sa.select(teams.c.name).order_by(teams.c.position, teams.c.name)).scalars())
 
 
 def all_tokens(connection: sa.Connection) -> list[sa.RowMapping]:

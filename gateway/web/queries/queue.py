@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from gateway.staff.sla import Target
 from gateway.store.readings import unjoined
 from gateway.store.schema import cases, devices, notifications
+from gateway.store.staff import team_members
 from gateway.web.queries import cases as case_queries
 from gateway.web.queries import search
 from gateway.web.queries.cases import CaseLine
@@ -58,11 +59,13 @@ class QueueFilter:
     """A user's name; ``me``; ``nobody``; empty: any."""
     rule: str = ""
     site: str = ""
+    team: str = ""
+    """A team's name; ``mine``: those that the user is of; empty: any."""
 
     @property
     def narrowed(self) -> bool:
         """Whether anything but the view was asked for."""
-        return bool(self.severity or self.words or self.owner or self.rule or self.site)
+        return bool(self.severity or self.words or self.owner or self.rule or self.site or self.team)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def load(connection: sa.Connection, wanted: QueueFilter, now: datetime) -> Queue
 def count(connection: sa.Connection, user: str, now: datetime) -> Mapping[str, int]:
     """Count what the navigation shows at ``now``, each up to COUNTED_TO.
 
-    By name: ``needs_you``, ``mine``, ``messages``, ``arrival``, ``unjoined``.
+    By name: ``needs_you``, ``mine``, ``messages``, ``arrival``, ``team``, ``unjoined``.
     """
     needing = sa.union(
         sa.select(cases.c.id).where(*_due(now)).limit(COUNTED_TO).subquery().select(),
@@ -130,6 +133,7 @@ def count(connection: sa.Connection, user: str, now: datetime) -> Mapping[str, i
         "mine": mine,
         "messages": messages,
         "arrival": arrival,
+        "team": sa.select(cases.c.id).where(_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.team.in_(_own_teams(user))),
         "unjoined": sa.select(unjoined.c.inbound_id).where(unjoined.c.state == sa.literal_column("'open'")),
     }
     return {name: _size(connection, query) for name, query in counted.items()}
@@ -158,6 +162,10 @@ def _due(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     c = cases.c
     near = sa.or_(c.first_response_at.is_(None), c.sla_warn_at <= now, c.sla_due_at <= now)
     return (_OPEN, _AWAKE, _NOT_ARRIVAL, c.sla_due_at.is_not(None), near)
+
+
+def _own_teams(user: str) -> sa.Select[tuple[str]]:
+    return sa.select(team_members.c.team).where(team_members.c.user_name == user)
 
 
 def _mine(user: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -222,6 +230,10 @@ def _narrow(connection: sa.Connection, wanted: QueueFilter) -> list[sa.ColumnEle
     if wanted.site:
         of_site = sa.select(devices.c.id).where(devices.c.site == wanted.site)
         conditions.append(cases.c.device_id.in_(of_site))
+    if wanted.team == "mine":
+        conditions.append(cases.c.team.in_(_own_teams(wanted.user)))
+    elif wanted.team:
+        conditions.append(cases.c.team == wanted.team)
     if wanted.words:
         conditions.append(cases.c.id.in_(search.case_ids(connection, wanted.words)))
     return conditions

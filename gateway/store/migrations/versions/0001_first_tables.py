@@ -24,6 +24,8 @@ TABLES = (
     "timeline",
     "tickets",
     "template_uses",
+    "teams",
+    "team_members",
     "tasks",
     "tallies",
     "survey_answers",
@@ -34,6 +36,7 @@ TABLES = (
     "shops",
     "sessions",
     "service_slots",
+    "scopes",
     "saved_views",
     "rule_sets",
     "rule_drafts",
@@ -73,6 +76,7 @@ TABLES = (
     "case_steps",
     "case_links",
     "bookings",
+    "away",
     "audit",
     "api_tokens",
     "alerts",
@@ -162,6 +166,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "away",
+        sa.Column("user_name", sa.Text(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("user_name"),
+    )
+    op.create_table(
         "bookings",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("slot_id", sa.Text(), nullable=False),
@@ -227,6 +237,9 @@ def upgrade() -> None:
         sa.Column("first_response_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("assignee", sa.Text(), nullable=True),
+        sa.Column("team", sa.Text(), nullable=True),
+        sa.Column("routed_to", sa.Text(), nullable=True),
+        sa.Column("region", sa.Text(), nullable=True),
         sa.Column("needs_reply", sa.Boolean(), nullable=False),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolved_by", sa.Text(), nullable=True),
@@ -283,6 +296,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_cases_opened_at", "cases", ["opened_at"], unique=False)
     op.create_index("ix_cases_rule", "cases", ["rule"], unique=False)
+    op.create_index("ix_cases_team_state_updated_at", "cases", ["team", "state", "updated_at"], unique=False)
     op.create_index(
         "ix_cases_snoozed_until",
         "cases",
@@ -814,6 +828,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_saved_views_owner"), "saved_views", ["owner"], unique=False)
     op.create_table(
+        "scopes",
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("teams", sa.JSON(), nullable=False),
+        sa.Column("regions", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("who"),
+    )
+    op.create_table(
         "service_slots",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("team", sa.Text(), nullable=False),
@@ -957,6 +978,28 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_tasks_customer_id"), "tasks", ["customer_id"], unique=False)
     op.create_index(op.f("ix_tasks_state"), "tasks", ["state"], unique=False)
+    op.create_table(
+        "teams",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("hours", sa.Text(), nullable=True),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.Column("profiles", sa.JSON(), nullable=False),
+        sa.Column("languages", sa.JSON(), nullable=False),
+        sa.Column("regions", sa.JSON(), nullable=False),
+        sa.Column("assigns", sa.Boolean(), nullable=False),
+        sa.Column("fallback", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "team_members",
+        sa.Column("team", sa.Text(), nullable=False),
+        sa.Column("user_name", sa.Text(), nullable=False),
+        sa.Column("languages", sa.JSON(), nullable=False),
+        sa.Column("at_most", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("team", "user_name"),
+    )
+    op.create_index(op.f("ix_team_members_user_name"), "team_members", ["user_name"], unique=False)
     op.create_table(
         "template_uses",
         sa.Column("template", sa.Text(), nullable=False),
