@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from gateway.bench import backtest, commits, parts, resident
+from gateway.bench.consoles import measure_consoles
 from gateway.bench.rows import Row
 from gateway.bench.size import Size, Tell
 from gateway.bench.whole import measure_whole
@@ -66,6 +67,7 @@ PARTS: Mapping[str, Part] = {
     "devices": _devices,
     "places": _places,
     "backtest": _backtest,
+    "console": measure_consoles,
 }
 """By name, as ``--only`` takes them."""
 

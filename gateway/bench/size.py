@@ -30,6 +30,14 @@ class Size:
     """Devices in the store, for commits."""
     samples: int
     """Rows of the backtest's file."""
+    cases: int
+    """Cases in the console's store."""
+    consoles: int
+    """Open pages."""
+    changes_per_s: float
+    """Messages a second of devices while they are open."""
+    watched_s: float
+    """For so long."""
 
 
 FULL = Size(
@@ -43,6 +51,10 @@ FULL = Size(
     resident=(1_000, 100_000, 1_000_000),
     stored=(1_000, 100_000),
     samples=300_000,
+    cases=100_000,
+    consoles=200,
+    changes_per_s=5_000.0,
+    watched_s=10.0,
 )
 QUICK = Size(
     devices=50,
@@ -55,4 +67,8 @@ QUICK = Size(
     resident=(5_000,),
     stored=(100,),
     samples=5_000,
+    cases=1_000,
+    consoles=5,
+    changes_per_s=200.0,
+    watched_s=1.0,
 )

@@ -78,6 +78,11 @@ class Subject:
         (folder / "rules.yaml").write_text(bench_fleet.RULES, encoding="utf-8")
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def web_url(self) -> str:
+        """Where its console is."""
+        return f"http://127.0.0.1:{self._web_port}"
+
     async def start(self, fleet: Fleet) -> None:
         """Start it and register the fleet. Raises RuntimeError where it does not start."""
         for records in fleet.records():
@@ -95,7 +100,7 @@ class Subject:
 
     async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
         try:
-            async with session.get(f"http://127.0.0.1:{self._web_port}/readyz") as answer:
+            async with session.get(f"{self.web_url}/readyz") as answer:
                 return answer.status == 200
         except aiohttp.ClientError:
             return False
