@@ -7,13 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
 from gateway.errors import StartRefused
 from gateway.help_desks.settings import HelpDesk
 from gateway.settings.contact import Caps, Learning, Offers, QuietHours
+from gateway.settings.in_force import Origin, Setting, lines_in, settings_in_force
 from gateway.settings.login import Oidc
 from gateway.settings.providers import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
 from gateway.settings.section import Section as _Section
@@ -333,6 +343,12 @@ class Config(_Section):
     help_desks: tuple[HelpDesk, ...] = ()
     dates: tuple[Dates, ...] = ()
     log: Log = Field(default_factory=Log)
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def in_force(self) -> list[Setting]:
+        """Every setting with its source, secrets hidden."""
+        return settings_in_force(self, self._origin)
 
     @property
     def public_url(self) -> str:
@@ -363,12 +379,15 @@ def load_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> C
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
+    lines = dict(lines_in(data, lambda loc: _line_of(text, loc)))
     overlaid = _overlay(data, environ)
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
         raise ConfigError("\n".join(_describe(e, path, text, overlaid) for e in error.errors())) from error
-    return _beside(config, path.parent) if path else config
+    read = _beside(config, path.parent) if path else config
+    read._origin = Origin(path.name if path else "", lines, overlaid)
+    return read
 
 
 def _overlay(data: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:

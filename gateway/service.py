@@ -220,7 +220,7 @@ class Service:
         self.pipeline.timers_held = lambda: any(relay.catching_up for relay in relays)
         mailbox = self._make_mailbox()
         auditor = Auditor(self.store, self.pipeline, clock, outbox_metrics)
-        parts = {"providers": sender.providers, "audit": auditor.status}
+        parts = {"intake": self.metrics.intake, "providers": sender.providers, "audit": auditor.status}
         if mailbox is not None:
             parts["mailbox"] = lambda: dict(mailbox.status)
         status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher, parts)

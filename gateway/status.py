@@ -1,6 +1,7 @@
 """How the parts are doing, for the console's operator page, ``/readyz`` and ``gateway doctor``."""
 
 import asyncio
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,10 +16,12 @@ from gateway.ingest.stream import Stream
 from gateway.outbox.wording import fall_backs
 from gateway.pipeline.pipeline import Pipeline
 from gateway.rulebook.files import RuleWatcher
-from gateway.store import schema
+from gateway.store import dialect, schema
 from gateway.store.store import Store
 
 _EVERY_S = 2.0
+_LEAST_FREE = 500_000_000
+"""Free bytes on the disk of ``data_dir`` below which it is said: the log and the database write ahead of their size."""
 
 
 class Status:
@@ -49,12 +52,14 @@ class Status:
         self._outbox: Mapping[str, Any] = {"ok": True, "detail": "starting"}
         self._history_now: Mapping[str, Any] = {"ok": True, "detail": "starting"}
         self._fell_back: Mapping[str, int] = {}
+        self._storage: Mapping[str, Any] = {"ok": True, "detail": "starting"}
 
     async def run(self) -> None:
         """Refresh until cancelled."""
         while True:
             self._outbox = await asyncio.to_thread(self._count_outbox)
             self._history_now = await self._ask_history()
+            self._storage = await asyncio.to_thread(self._measure_storage)
             await asyncio.sleep(_EVERY_S)
 
     def count_fall_backs(self) -> int:
@@ -78,6 +83,7 @@ class Status:
             "outbox": dict(self._outbox),
             "wording": self._wording(),
             "history": dict(self._history_now),
+            "storage": dict(self._storage),
             **{name: dict(say()) for name, say in self._parts.items()},
             "rules": self._watcher.status.as_dict(),
         }
@@ -115,6 +121,21 @@ class Status:
             self._fell_back = fall_backs(connection)
         detail = "held" if held else f"{counts['queued']} queued, {counts['awaiting_approval']} wait for approval"
         return {"ok": not counts["dead"] and not counts["unknown"], "detail": detail, "held": held, **counts}
+
+    def _measure_storage(self) -> dict[str, Any]:
+        free = shutil.disk_usage(self._config.data_dir).free
+        with self._store.read() as connection:
+            database = dialect.size_bytes(connection)
+        enough = free > _LEAST_FREE
+        usage = self._stream.usage
+        return {
+            "ok": enough,
+            "detail": "room enough" if enough else "the disk of data_dir is nearly full",
+            "database_bytes": database,
+            "log_bytes": usage.bytes if usage else 0,
+            "log_limit_bytes": usage.max_bytes if usage else 0,
+            "free_bytes": free,
+        }
 
     def _wording(self) -> dict[str, Any]:
         """What messages had to fall back on: a translation that is missing, a template of the company's that broke."""

@@ -161,6 +161,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "incident": Shot(f"/fleet/incidents/{incident}", "table", whole=True),
         "fault-report": Shot("/fleet/faults/core-temperature-high", "table", whole=True),
         "admin": Shot("/admin", ".cards", whole=True),
+        "configuration": Shot("/admin/configuration?all=1", "table"),
         "account": Shot("/me", "table", whole=True),
         "second-factor": Shot("/me/second-factor", ".qr svg"),
         "arrival": Shot("/arrival", ".case-row"),

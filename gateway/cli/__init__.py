@@ -5,6 +5,7 @@ import typer
 from gateway.cli import (
     accounts,
     bench,
+    config,
     customers,
     decode,
     demo,
@@ -50,6 +51,7 @@ app.add_typer(devices.app, name="devices")
 app.add_typer(replies.app, name="replies")
 app.add_typer(offers.app, name="offers")
 app.add_typer(templates.app, name="templates")
+app.add_typer(config.app, name="config")
 
 
 def main() -> None:

@@ -1,11 +1,27 @@
 """What the pipeline counts, for ``/metrics`` and for its status on the console."""
 
+import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.pipeline.commit import Outcome, Work
+
+_REMEMBERED_S = 60
+
+
+@dataclass(slots=True)
+class _Second:
+    """What was committed within one second."""
+
+    at: int
+    events: int = 0
+    rejected: int = 0
+    lag_s: float = 0.0
 
 
 class Metrics:
@@ -15,6 +31,7 @@ class Metrics:
         self.registry = registry or CollectorRegistry()
         self.events = 0
         self.rejected = 0
+        self._seconds: deque[_Second] = deque(maxlen=_REMEMBERED_S)
         self._events = Counter("gateway_events", "Events decoded.", registry=self.registry)
         self._rejected = Counter(
             "gateway_rejected_messages", "Messages that could not be used.", registry=self.registry
@@ -44,8 +61,36 @@ class Metrics:
         self._commits.inc()
         if work.last_sequence:
             self._sequence.set(work.last_sequence)
+        lag_s = max(0.0, (now - work.messages[0].received_at).total_seconds()) if work.messages else 0.0
         if work.messages:
-            self._lag.observe(max(0.0, (now - work.messages[0].received_at).total_seconds()))
+            self._lag.observe(lag_s)
+            self._remember(outcome, lag_s)
+
+    def intake(self) -> dict[str, Any]:
+        """Say what came in over the last minute, for people."""
+        begin = time.monotonic() - _REMEMBERED_S
+        recent = [second for second in self._seconds if second.at >= begin]
+        events, rejected = sum(one.events for one in recent), sum(one.rejected for one in recent)
+        slowest = max((one.lag_s for one in recent), default=0.0)
+        rate = (
+            f"{events / _REMEMBERED_S:,.1f} events/s over the last minute" if recent else "nothing in the last minute"
+        )
+        return {
+            "ok": True,
+            "detail": rate,
+            "events_per_second": round(events / _REMEMBERED_S, 2),
+            "rejected_per_second": round(rejected / _REMEMBERED_S, 2),
+            "slowest_commit_s": round(slowest, 3),
+        }
+
+    def _remember(self, outcome: Outcome, lag_s: float) -> None:
+        now = int(time.monotonic())
+        if not self._seconds or self._seconds[-1].at != now:
+            self._seconds.append(_Second(now))
+        second = self._seconds[-1]
+        second.events += outcome.events
+        second.rejected += outcome.rejected
+        second.lag_s = max(second.lag_s, lag_s)
 
     def count_fall_backs(self, count: Callable[[], int]) -> None:
         """Show how many texts of messages fell back to English or to the template that ships."""

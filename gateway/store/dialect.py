@@ -22,6 +22,16 @@ def create_writer(url: str) -> Engine:
     return sa.create_engine(_psycopg(parsed), pool_size=1, max_overflow=0)
 
 
+def size_bytes(connection: sa.Connection) -> int:
+    """Return how large the database is."""
+    if connection.dialect.name == "sqlite":
+        pages = connection.execute(
+            sa.text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+        )
+        return int(pages.scalar() or 0)
+    return int(connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar() or 0)
+
+
 def create_reader(url: str) -> Engine:
     """Create the engine that everybody else reads through."""
     parsed = make_url(url)

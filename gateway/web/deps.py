@@ -19,6 +19,7 @@ from gateway.config import Notifiers
 from gateway.help_desks.hook import HelpDeskHook
 from gateway.history import History
 from gateway.rulebook.desk import RuleDesk
+from gateway.settings.in_force import Setting
 from gateway.settings.login import Oidc
 from gateway.texts.desk import TextDesk
 from gateway.web.links import LinkSigner
@@ -119,6 +120,8 @@ class WebDeps:
     """(connection, case, locale) → the self-help article for a case, with the steps that were tried."""
     translate: Callable[[str, str], Awaitable[Translation]] | None = None
     """(text, language) → it in that language; None without a translator. Raises TryLater, Undeliverable."""
+    configuration: Callable[[], Sequence[Setting]] = tuple
+    """What is configured, and who says so; secrets hidden."""
     brand: str = "Proactive Support"
     mode: str = "approve"
     """off | approve | auto: what becomes of messages by default."""

@@ -95,6 +95,7 @@ def open_web(
         notifiers=config.notifiers,
         helps=partial(help_of_case, config, registry),
         translate=translate,
+        configuration=lambda: config.in_force,
         brand=config.brand.name,
         mode=config.notifiers.mode,
         tiles_url=config.web.map_tiles,

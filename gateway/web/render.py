@@ -71,6 +71,7 @@ def create_environment(deps: WebDeps) -> Environment:
         "printable": _printable,
         "masked": without_links,
         "editable": lambda text: words_to_edit(text, deps.brand),
+        "bytes": bytes_text,
         "count": lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
     }
     environment.globals |= {"brand": deps.brand, "simulated": deps.simulator is not None, "mode": deps.mode}
@@ -81,6 +82,15 @@ def html(request: web.Request, template: str, context: Mapping[str, Any], status
     """Render a template to a page."""
     text = request.app[ENVIRONMENT].get_template(template).render(now=request.app[DEPS].clock.now(), **context)
     return web.Response(text=text, content_type="text/html", charset="utf-8", status=status)
+
+
+def bytes_text(size: float) -> str:
+    """A size as people read it: 3.1 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
 
 
 def _since(span: timedelta) -> str:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from gateway.web.access import IDENTITY, read
+from gateway.web.api import present
 from gateway.web.api.present import plain
 from gateway.web.auth import Role
 from gateway.web.deps import DEPS
@@ -75,6 +76,20 @@ async def show_admin(request: web.Request) -> web.StreamResponse:
         mail=STAFF_MAIL in request.app,
         **facts,
     )
+
+
+async def show_configuration(request: web.Request) -> web.StreamResponse:
+    """GET /admin/configuration?all=1: what is configured and who says so; by itself only what somebody set."""
+    everything = bool(request.query.get("all"))
+    found = request.app[DEPS].configuration()
+    shown = [setting for setting in found if everything or setting.source != "default"]
+    return await show(request, "configuration.html", "admin", settings=shown, everything=everything, count=len(found))
+
+
+async def get_configuration(request: web.Request) -> web.StreamResponse:
+    """GET /api/configuration: each setting with ``source`` (file, environment, default) and ``where``."""
+    items = [setting.as_dict() for setting in request.app[DEPS].configuration()]
+    return present.answer({"items": items, "next": None})
 
 
 def _before(request: web.Request) -> int | None:
