@@ -38,7 +38,8 @@ def unit_text(ucum: str | None) -> str:
 
 def number_text(value: float, decimals: int = 1) -> str:
     """Write a number with a real minus sign and thin thousands: −1 234.5."""
-    return f"{value:,.{decimals}f}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
+    # z: what rounds to nothing has no sign.
+    return f"{value:z,.{decimals}f}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
 
 
 def value_text(value: object, unit: str = "", decimals: int = 1) -> str:
@@ -137,6 +138,9 @@ def staff_sentence(
         explanation = {**explanation, "values": {name: latest.get(name, value) for name, value in values.items()}}
     title = staff_title(explanation, rule)
     proof = ", ".join(part for part in _proofs(explanation, profile, at) if part)
+    if proof.startswith("for "):
+        # That it lasts is all there is to say: "Freezer's door is open for 22 min."
+        return f"{title} {proof}."
     return f"{title}: {proof}." if proof else f"{title}."
 
 
@@ -255,8 +259,8 @@ def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: d
 
     if code := explanation.get("code"):
         proofs.append(f"code {code}")
-    if isinstance(name, str) and isinstance(values.get(name), bool):
-        # "The door is open: door open yes" says it twice.
+    if isinstance(name, str) and (isinstance(values.get(name), bool) or (code and str(values.get(name)) == str(code))):
+        # "The door is open: door open yes", "code E11, error code E11" say it twice.
         pass
     elif isinstance(name, str) and name in values:
         proofs.append(f"{text_in(field_spec(profile, name).title).lower()} {shown(name, values[name])}")

@@ -34,6 +34,18 @@ PUMP = DeviceProfile(
             "Fault: water pressure 1.10 bar, down 0.50 bar in 2 h, for 2 h.",
         ),
         (
+            {"kind": "error_code", "code": "E11", "field": "code", "values": {"code": "E11"}},
+            "Fault: code E11.",
+        ),
+        (
+            {"kind": "condition", "field": "lid", "values": {"lid": True}, "since": "2026-03-14T11:38:00Z"},
+            "Fault for 22 min.",
+        ),
+        (
+            {"kind": "condition", "field": "pressure", "values": {"pressure": -0.001}},
+            "Fault: water pressure 0.00 bar.",
+        ),
+        (
             {"kind": "change", "count": 6, "within_s": 3600.0, "values": {}, "since": "2026-03-14T11:30:00Z"},
             "Fault: 6 times in 1 h, for 30 min.",
         ),
