@@ -73,6 +73,8 @@ class View:
     direction_word: str
     """``above``, ``below`` or empty."""
     is_temperature: bool
+    is_sole: bool
+    """Whether the value is all that the rule looks at; one of several says little by itself."""
     moved: str
     """By how much the value changed, without a sign; empty where the fault is no change."""
     moved_up: bool
@@ -150,6 +152,7 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
         limit=limit,
         direction_word=_one_of(facts.get("direction"), ["above", "below"]),
         is_temperature=unit in TEMPERATURES,
+        is_sole=len(read.part(facts, "values")) == 1,
         moved=moved,
         moved_up=(read.number(facts.get("change")) or 0.0) > 0,
         times=_count(facts.get("count")),

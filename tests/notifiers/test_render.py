@@ -36,6 +36,15 @@ def test_the_sentence_comes_first_with_name_value_limit_and_time() -> None:
     assert "ارتفعت حرارة جهازك «\u2068Garage freezer\u2069» (المجمّد) إلى" in _sentence("fault_opened", FREEZER, YUSUF)
 
 
+def test_what_is_well_again_is_told_by_a_figure_only_if_it_says_so_by_itself() -> None:
+    current = {"field": "current", "units": {"current": "A"}, "values": {"current": 0.0}}
+    of_two = current | {"values": {"current": 0.0, "temperature": -18.4}}
+    assert _sentence("fault_resolved", FREEZER | current).endswith(f"is back to normal: 0{NBSP}A now.")
+    assert _sentence("fault_resolved", FREEZER | of_two).endswith("is back to normal.")
+    warm = {"values": {"temperature": -18.4, "door_open": False}}
+    assert _sentence("fault_resolved", FREEZER | warm).endswith(f"is back to normal: −18.4{NBSP}°C now.")
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
