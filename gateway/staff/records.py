@@ -12,10 +12,13 @@ from gateway.staff.working_hours import ALWAYS, WorkingHours, parse_hours
 from gateway.store.staff import sla_policies, working_hours
 from notifiers.public_holidays import public_holiday
 
+_HOURS = sa.select(working_hours)
+_POLICIES = sa.select(sla_policies).order_by(sla_policies.c.position, sla_policies.c.name)
+
 
 def load_hours(connection: sa.Connection) -> dict[str | None, WorkingHours]:
     """Read all working hours by name; around the clock under None."""
-    rows = connection.execute(sa.select(working_hours)).mappings()
+    rows = connection.execute(_HOURS).mappings()
     return {None: ALWAYS} | {
         row["name"]: hours_of(row["name"], row["hours"], row["zone"], row["place"], tuple(row["closed_on"]))
         for row in rows
@@ -35,8 +38,7 @@ def hours_of(name: str, hours: str, zone: str, place: str | None, closed_on: tup
 
 def load_policies(connection: sa.Connection) -> list[Policy]:
     """Read the service levels, in the order in which they are tried."""
-    query = sa.select(sla_policies).order_by(sla_policies.c.position, sla_policies.c.name)
-    return [_policy(row) for row in connection.execute(query).mappings()]
+    return [_policy(row) for row in connection.execute(_POLICIES).mappings()]
 
 
 def _policy(row: sa.RowMapping) -> Policy:

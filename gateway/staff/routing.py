@@ -1,7 +1,7 @@
 """Which team, and who of it, a case goes to: by what they know and speak, where it is, and how much they have. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -86,6 +86,17 @@ def route(teams: Sequence[Team], need: Need) -> Route | None:
     elif team.assigns:
         why["nobody"] = "full" if team.on_duty else "off duty"
     return Route(team.name, agent.name if agent else None, why)
+
+
+def with_one_more(teams: Sequence[Team], agent: str) -> list[Team]:
+    """Return the teams as they are once ``agent``, of whichever of them, has been given another case."""
+    return [
+        replace(
+            team,
+            members=tuple(replace(m, load=m.load + 1) if m.name == agent else m for m in team.members),
+        )
+        for team in teams
+    ]
 
 
 def _fits(team: Team, need: Need) -> bool:

@@ -8,27 +8,48 @@ import sqlalchemy as sa
 
 from gateway.cases.timeline import add_entry, touch
 from gateway.staff.records import load_hours
-from gateway.staff.routing import Member, Need, Route, Team, route
+from gateway.staff.routing import Member, Need, Route, Team, route, with_one_more
 from gateway.store.schema import cases, users
 from gateway.store.staff import away, team_members, teams
+from gateway.store.statements import one_of, update
 from gateway.transaction import Transaction
 
 _PART = 500
+_TEAMS = sa.select(teams).order_by(teams.c.position, teams.c.name)
+_MEMBERS = (
+    sa.select(team_members)
+    .select_from(team_members.join(users, users.c.name == team_members.c.user_name))
+    .where(users.c.disabled.is_(sa.false()))
+    .order_by(team_members.c.user_name)
+)
+_ABSENT = sa.select(away.c.user_name).where(away.c.until > sa.bindparam("now"))
+_LOAD = (
+    sa.select(cases.c.assignee, sa.func.count().label("n"))
+    .where(cases.c.state == "open", cases.c.assignee.is_not(None), cases.c.snoozed_until.is_(None))
+    .group_by(cases.c.assignee)
+)
+"""What each agent has to do."""
+_UNROUTED = sa.select(cases).where(
+    one_of(cases.c.id, "ids"),
+    cases.c.state == "open",
+    cases.c.on_arrival.is_(sa.false()),
+    cases.c.team.is_(None),
+)
 
 
 def load_teams(connection: sa.Connection, now: datetime) -> list[Team]:
     """Read the teams in the order in which they are tried, with who is on duty ``now`` and what each has to do."""
+    in_order = connection.execute(_TEAMS).mappings().all()
+    if not in_order:
+        return []
     hours = load_hours(connection)
-    absent = set(connection.execute(sa.select(away.c.user_name).where(away.c.until > now)).scalars())
-    load = _load(connection)
-    m = team_members
-    able = m.join(users, users.c.name == m.c.user_name)
-    query = sa.select(m).select_from(able).where(users.c.disabled.is_(sa.false())).order_by(m.c.user_name)
+    absent = set(connection.execute(_ABSENT, {"now": now}).scalars())
+    load = {row.assignee: row.n for row in connection.execute(_LOAD)}
     members: dict[str, list[sa.RowMapping]] = {}
-    for row in connection.execute(query).mappings():
+    for row in connection.execute(_MEMBERS).mappings():
         members.setdefault(row["team"], []).append(row)
     found: list[Team] = []
-    for row in connection.execute(sa.select(teams).order_by(teams.c.position, teams.c.name)).mappings():
+    for row in in_order:
         at_work = hours[row["hours"]].working(now) if row["hours"] in hours else True
         people = tuple(
             Member(
@@ -47,27 +68,21 @@ def load_teams(connection: sa.Connection, now: datetime) -> list[Team]:
 
 def hours_of_teams(connection: sa.Connection) -> dict[str, str | None]:
     """Read whose hours each team works."""
-    return {row.name: row.hours for row in connection.execute(sa.select(teams.c.name, teams.c.hours))}
+    return {row["name"]: row["hours"] for row in connection.execute(_TEAMS).mappings()}
 
 
 def follow(tx: Transaction, case_ids: Collection[int]) -> None:
     """Route those cases that have no team yet, and note where their customers are."""
     ids, known = sorted(case_ids), None
     for start in range(0, len(ids), _PART):
-        query = sa.select(cases).where(
-            cases.c.id.in_(ids[start : start + _PART]),
-            cases.c.state == "open",
-            cases.c.on_arrival.is_(sa.false()),
-            cases.c.team.is_(None),
-        )
-        for row in tx.connection.execute(query).mappings().all():
+        for row in tx.connection.execute(_UNROUTED, {"ids": ids[start : start + _PART]}).mappings().all():
             _note_region(tx, row)
             known = load_teams(tx.connection, tx.now) if known is None else known
             chosen = route(known, need_of(tx, row))
             if chosen is not None:
                 _send(tx, row, chosen)
                 # The next of this commit sees that this one has a case more.
-                known = load_teams(tx.connection, tx.now) if chosen.agent else known
+                known = with_one_more(known, chosen.agent) if chosen.agent else known
 
 
 def reroute(tx: Transaction) -> int:
@@ -122,7 +137,7 @@ def need_of(tx: Transaction, row: sa.RowMapping) -> Need:
 def _note_region(tx: Transaction, row: sa.RowMapping) -> None:
     customer = tx.registry.customers.get(row["customer_id"]) if row["customer_id"] else None
     if customer is not None and customer.country != row["region"]:
-        tx.connection.execute(sa.update(cases).where(cases.c.id == row["id"]).values(region=customer.country))
+        update(tx.connection, cases, row["id"], {"region": customer.country})
 
 
 def _send(tx: Transaction, row: sa.RowMapping, chosen: Route) -> None:
@@ -137,12 +152,3 @@ def _send(tx: Transaction, row: sa.RowMapping, chosen: Route) -> None:
         "why": dict(chosen.why),
     }
     add_entry(tx, row["id"], "routed", body=body)
-
-
-def _load(connection: sa.Connection) -> dict[str, int]:
-    query = (
-        sa.select(cases.c.assignee, sa.func.count().label("n"))
-        .where(cases.c.state == "open", cases.c.assignee.is_not(None), cases.c.snoozed_until.is_(None))
-        .group_by(cases.c.assignee)
-    )
-    return {row.assignee: row.n for row in connection.execute(query)}

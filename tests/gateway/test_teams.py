@@ -21,7 +21,7 @@ from gateway.commands.staff import (
     SetScope,
     TeamMember,
 )
-from gateway.staff.routing import Member, Need, Team, route
+from gateway.staff.routing import Member, Need, Team, route, with_one_more
 from gateway.staff.sla import OF_TEAM, Policy, Target
 from gateway.store import schema
 from gateway.web.wording import routed_text
@@ -281,3 +281,9 @@ async def test_a_lead_makes_teams_and_an_agent_sees_theirs(tmp_path: Path) -> No
         assert (await web.post("/teams/away", {"until": "2026-03-02T18:00:00Z"})).status == 303
         assert "away until" in await web.page("/teams")
         assert (await web.post("/teams/away", {"name": "Ben"})).status == 403
+
+
+def test_whoever_was_given_a_case_has_one_more_in_each_of_their_teams() -> None:
+    before = [Team("a", members=(member("mia", 2), member("ben", 1))), Team("b", members=(member("mia", 2),))]
+    after = with_one_more(before, "mia")
+    assert [[m.load for m in team.members] for team in after] == [[3, 1], [3]]
