@@ -19,9 +19,11 @@ from gateway.backtest.runner import Backtests, Running
 from gateway.clock import Clock
 from gateway.commands import CommandRefused, Commands
 from gateway.config import Config
+from gateway.history import History
 from gateway.people.registry import Registry
 from gateway.rulebook.drafts import Draft, texts_gone_live
 from gateway.rulebook.editing import Look, look_at
+from gateway.rulebook.explaining import standing_under
 from gateway.rulebook.files import file_text, rule_paths
 from gateway.rulebook.migrating import migration_of
 from gateway.rulebook.versions import last_written_down, rules_as_written
@@ -33,6 +35,9 @@ from rules.schema import RuleSet
 from rules.spatial_index import ShopIndex
 
 T = TypeVar("T")
+
+WHY_BACK = timedelta(hours=24)
+"""How much of a device's history is run to tell why a draft would or would not fire on it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class RuleDesk:
         clock: Clock,
         registry: Registry,
         profiles: Mapping[str, DeviceProfile],
+        history: History,
         running: Callable[[], Detector],
         context_of: Callable[[Device], DeviceContext],
     ) -> None:
@@ -63,6 +69,7 @@ class RuleDesk:
         self._clock = clock
         self._registry = registry
         self._profiles = profiles
+        self._history = history
         self._running = running
         self._context_of = context_of
         self.backtests = Backtests(commands)
@@ -96,6 +103,21 @@ class RuleDesk:
             return migration_of(connection, before, detector, devices, self._context_of, now)
 
         return await self._read(compare)
+
+    async def why(self, look: Look, device_id: str) -> list[dict[str, Any]]:
+        """Tell where the rules of a text would stand on a device now, had they been in force for ``WHY_BACK``.
+
+        Raises LookupError for an unknown device, HistoryError.
+        """
+        if look.in_force is None:
+            return []
+        detector = Detector(look.in_force, self._profiles, ShopIndex(self._registry.shops.values()))
+        now = self._clock.now()
+        standing, _ = await standing_under(
+            detector, self._history, self._registry, self._profiles, device_id, now, WHY_BACK
+        )
+        own = {rule.id for rule in look.rules.rules}
+        return [rule for rule in standing if rule["rule"] in own]
 
     async def try_on_history(self, draft: Draft, span: timedelta, by: str, zone: str) -> Running:
         """Begin a backtest over what the gateway recorded. Raises CommandRefused."""

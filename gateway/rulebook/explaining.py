@@ -46,20 +46,10 @@ async def explain_past(
 
     Raises LookupError for an unknown device, HistoryError, and InvalidFileError where the rules cannot be read.
     """
-    device = registry.devices.get(device_id)
-    if device is None:
+    if device_id not in registry.devices:
         raise LookupError(f"there is no device {device_id}")
     detector = await asyncio.to_thread(_detector_at, store, config, profiles, registry, at)
-    profile = profiles.get(device.profile, GENERIC)
-    zone = registry.zone(device_id)
-    run, first = Backtest(detector, profile, {device_id: device}, zone=zone), None
-    # What was observed at that very moment was known then.
-    async for event in replay(history, device_id, at - LOOK_BACK, at + timedelta(microseconds=1)):
-        first = first or event.observed_at
-        run.feed(event)
-    reached = run.state(device_id, at)
-    context = DeviceContext(device, profile, registry.may_use_location(device_id), zone=registry.zone(device_id))
-    standing = explain(detector, context, reached[1] if reached else DeviceState(), at)
+    standing, first = await standing_under(detector, history, registry, profiles, device_id, at)
     outcomes = await asyncio.to_thread(outcomes_of, store, device_id, at)
     withheld = await asyncio.to_thread(_withheld_at, store, device_id, at)
     told = {"replayed_since": rfc3339(first) if first else None, "rules_version": detector.ruleset.version}
@@ -69,6 +59,35 @@ async def explain_past(
         else {**rule, **told, **outcomes.get(rule["rule"], {})}
         for rule in standing
     ]
+
+
+async def standing_under(
+    detector: Detector,
+    history: History,
+    registry: Registry,
+    profiles: Mapping[str, DeviceProfile],
+    device_id: str,
+    at: datetime,
+    look_back: timedelta = LOOK_BACK,
+) -> tuple[list[dict[str, Any]], datetime | None]:
+    """Run a device's history under some rules, be they in force or not; tell where each stands at ``at``.
+
+    Returns ``rules.explain``'s mappings, and since when something was recorded (None: nothing was).
+    Raises LookupError for an unknown device, HistoryError.
+    """
+    device = registry.devices.get(device_id)
+    if device is None:
+        raise LookupError(f"there is no device {device_id}")
+    profile = profiles.get(device.profile, GENERIC)
+    zone = registry.zone(device_id)
+    run, first = Backtest(detector, profile, {device_id: device}, zone=zone), None
+    # What was observed at that very moment was known then.
+    async for event in replay(history, device_id, at - look_back, at + timedelta(microseconds=1)):
+        first = first or event.observed_at
+        run.feed(event)
+    reached = run.state(device_id, at)
+    context = DeviceContext(device, profile, registry.may_use_location(device_id), zone=zone)
+    return explain(detector, context, reached[1] if reached else DeviceState(), at), first
 
 
 def outcomes_of(store: Store, device_id: str, at: datetime) -> dict[str, dict[str, Any]]:

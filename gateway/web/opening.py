@@ -88,7 +88,7 @@ def open_web(
         detector=lambda: committer.detector,
         text_desk=TextDesk(config, registry, lambda: committer.detector.ruleset, send_trial),
         rule_desk=RuleDesk(
-            config, store, commands, clock, registry, profiles, lambda: committer.detector, committer.context
+            config, store, commands, clock, registry, profiles, history, lambda: committer.detector, committer.context
         ),
         devices=registry.devices,
         status=status,

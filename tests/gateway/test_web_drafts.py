@@ -192,6 +192,19 @@ async def test_versions_are_listed_with_what_going_back_would_do_and_rolled_back
         assert (await web.get("/versions/nope")).status == 404
 
 
+async def test_why_a_draft_would_fire_on_a_device_is_told_from_its_last_day(tmp_path: Path) -> None:
+    async with visit(tmp_path, "Lea") as web:
+        await put_live(web)
+        draft = await begun(web, RULE.replace("-17", "-90"))
+        told = await (await web.api("GET", f"/api/drafts/{draft}/why?device_id=f-meier", "viewer")).json()
+        assert [(rule["rule"], rule["state"]) for rule in told["rules"]] == [("warmish", "firing")]
+        assert "Fires: it has held" in await web.page(f"/drafts/{draft}/why?device_id=f-meier")
+        assert "Fires: it has held" in await web.page(f"/drafts/{draft}?device_id=f-meier")
+        assert "there is no device nope" in await web.page(f"/drafts/{draft}/why?device_id=nope")
+        answer = await web.api("GET", f"/api/drafts/{draft}/why?device_id=nope")
+        assert (answer.status, (await answer.json())["field"]) == (422, "device_id")
+
+
 async def editor_text(web: Visit, rule: str) -> str:
     """The text with which the editor opens."""
     page = await web.page(f"/drafts/new?rule={rule}")

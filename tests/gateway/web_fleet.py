@@ -297,7 +297,15 @@ async def town(
         detector=lambda: committer.detector,
         text_desk=TextDesk(settings, registry, lambda: committer.detector.ruleset, send_trial),
         rule_desk=RuleDesk(
-            settings, store, Submitting(), clock, registry, profiles, lambda: committer.detector, committer.context
+            settings,
+            store,
+            Submitting(),
+            clock,
+            registry,
+            profiles,
+            history,
+            lambda: committer.detector,
+            committer.context,
         ),
         devices=registry.devices,
         status=lambda: status_of(committer.detector),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
 from gateway.commands import AddNote, CustomerWrote, Resolve
 from gateway.store import schema
@@ -280,3 +280,55 @@ async def test_what_a_device_says_stands_on_its_open_pages_at_once(tmp_path: Pat
         await at.town.publish("devices/f-yusuf/status", {"temperature": -3.7})
         for page in (of_case, of_device):
             await expect(page.locator("dl.twin")).to_contain_text("3.7", timeout=15_000)
+
+
+async def test_two_leads_on_one_draft_see_each_other_and_lose_nothing(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        lea, ada = await at.open("Lea"), await at.open("Ada")
+        await lea.goto(f"{at.base}/drafts/new?rule=freezer-door-open")
+        text = await lea.locator("#text").input_value()
+        await lea.fill("#text", text + "# from Lea\n")
+        await expect(lea.locator("[data-saved]")).to_contain_text("Saved by you")
+        await ada.goto(lea.url)
+        await expect(ada.locator("html[data-live=on]")).to_be_attached()
+        await lea.fill("#text", text + "# Lea once more\n")
+        await expect(ada.locator("#text")).to_have_value(text + "# Lea once more\n")
+        await expect(ada.locator("[data-saved]")).to_contain_text("Saved by Lea")
+        # Both write: whoever saves second is asked.
+        await ada.fill("#text", text + "# Ada too\n")
+        await lea.fill("#text", text + "# Lea at the same time\n")
+        who = ada if await _comes(ada.locator("[data-conflict]")) else lea
+        await expect(who.locator("[data-conflict]")).to_be_visible()
+        mine = await who.locator("#text").input_value()
+        await who.locator("[data-mine]").click()
+        await expect(who.locator("[data-saved]")).to_contain_text("Saved by you")
+        other = lea if who is ada else ada
+        await expect(other.locator("#text")).to_have_value(mine)
+        # The browser itself notes a 409 on its console.
+        at.complaints = [text for text in at.complaints if "409" not in text]
+
+
+async def test_without_a_connection_it_is_said_and_what_was_missed_is_caught_up(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open("Mia")
+        case = at.town.case_of("f-yusuf")["id"]
+        await page.goto(f"{at.base}/cases/{case}")
+        await expect(page.locator("html[data-live=on]")).to_be_attached()
+        await page.evaluate("() => { window.here = true; }")
+        await page.context.set_offline(True)
+        await expect(page.locator("[data-offline]")).to_be_visible(timeout=15_000)
+        await at.town.submit(AddNote(case, "Said while nobody could hear.", "Ben"))
+        await page.context.set_offline(False)
+        await expect(page.locator("[data-offline]")).to_be_hidden(timeout=15_000)
+        await expect(page.locator("section.thread")).to_contain_text("Said while nobody could hear.")
+        assert await page.evaluate("() => window.here"), "the page was not loaded anew"
+        # The browser itself notes what failed meanwhile.
+        at.complaints = [text for text in at.complaints if "ERR_" not in text]
+
+
+async def _comes(locator: Locator) -> bool:
+    try:
+        await expect(locator).to_be_visible(timeout=4_000)
+    except AssertionError:
+        return False
+    return True

@@ -167,6 +167,7 @@ QUERY: Mapping[str, Mapping[str, Schema]] = {
     "/api/messages": {**_PAGE, "state": _TEXT, "case_id": {"type": "integer"}, "customer_id": _TEXT},
     "/api/offers/decisions": {**_PAGE, "made": {"enum": ["0", "1"]}},
     "/api/rejections": _PAGE,
+    "/api/drafts/{id}/why": {"device_id": _TEXT},
     "/api/texts/versions": dict.fromkeys(("kind", "name", "language"), _TEXT),
     "/api/reports/{name}": _SPAN,
 }

@@ -1,11 +1,13 @@
 """Writing rules: a text checked as it is typed and kept, what it would change, and going live."""
 
+from itertools import islice
 from typing import Any
 
 from aiohttp import web
 
 from device_models.localized import in_language
 from gateway.commands.drafts import BeginDraft, DropDraft, PutDraftLive, SaveDraft
+from gateway.history import HistoryError
 from gateway.rulebook.desk import RuleDesk
 from gateway.rulebook.drafts import Draft, load_draft, open_drafts
 from gateway.rulebook.editing import LARGEST_TEXT, Look, changed_lines
@@ -17,8 +19,11 @@ from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show
-from gateway.web.render import ENVIRONMENT
+from gateway.web.render import ENVIRONMENT, html
+from gateway.web.why import standings
 
+OFFERED = 200
+"""Devices offered as one types; any other can be named."""
 NEW_RULE = """\
 rules:
   # What must be true, for how long, and when it is over. Sent as mode: shadow first, nobody is told.
@@ -91,6 +96,26 @@ async def save(request: web.Request) -> web.StreamResponse:
         SaveDraft(draft_id, rule_text_of(sent), seen, request[IDENTITY].name)
     )
     return done(request, f"/drafts/{draft_id}", **kept)
+
+
+async def show_why(request: web.Request) -> web.StreamResponse:
+    """GET /drafts/{id}/why?device_id=: where the draft would stand on a device, as a part of the page."""
+    draft = await _draft(request)
+    found, _ = await desk_of(request).look(draft.text, draft.replaces)
+    return html(request, "_why.html", await _why(request, found))
+
+
+async def get_why(request: web.Request) -> web.StreamResponse:
+    """GET /api/drafts/{id}/why?device_id=: the same, as ``/api/devices/{id}/explain`` tells it."""
+    draft = await _draft(request)
+    found, _ = await desk_of(request).look(draft.text, draft.replaces)
+    try:
+        rules = await desk_of(request).why(found, request.query.get("device_id", ""))
+    except LookupError as error:
+        raise FieldError("device_id", f"device_id: {error}") from error
+    except HistoryError as error:
+        raise web.HTTPServiceUnavailable(text=str(error)) from error
+    return present.answer({"rules": rules})
 
 
 async def drop(request: web.Request) -> web.StreamResponse:
@@ -200,8 +225,34 @@ async def _show_editor(
         moved=moved,
         backtest=draft.backtest if draft else None,
         running=desk_of(request).backtests.of(draft.id) if draft else None,
+        **await _why(request, found),
+        some_devices=_some_devices(request, found),
         profiles=sorted(request.app[DEPS].profiles),
     )
+
+
+async def _why(request: web.Request, found: Look) -> dict[str, Any]:
+    """``device_id`` as asked for, ``standings`` of the text's rules on it, ``trouble`` where there are none."""
+    deps, device_id = request.app[DEPS], request.query.get("device_id", "").strip()[:200]
+    told: dict[str, Any] = {"device_id": device_id, "standings": [], "trouble": ""}
+    if not device_id:
+        return told
+    try:
+        explained = await desk_of(request).why(found, device_id)
+    except (LookupError, HistoryError) as error:
+        return told | {"trouble": str(error)}
+    device = deps.devices.get(device_id)
+    profile = deps.profiles.get(device.profile) if device is not None else None
+    trouble = "" if found.right else "There are mistakes in the text."
+    return told | {"standings": standings(explained, profile, deps.clock.now()), "trouble": trouble}
+
+
+def _some_devices(request: web.Request, found: Look) -> list[str]:
+    """Devices that the rules are for, to choose among as one types."""
+    rules = found.rules.rules
+    devices = request.app[DEPS].devices.values()
+    fitting = (d.id for d in devices if not rules or any(rule.applies_to(d.profile) for rule in rules))
+    return list(islice(fitting, OFFERED))
 
 
 def _look_html(request: web.Request, found: Look, text: str, began_as: str) -> str:

@@ -140,6 +140,7 @@ function settle(given) {
   trial.action = `/drafts/${id}/backtest`;
   trial.hidden = false;
   document.querySelector("[data-backtest]").dataset.url = `/drafts/${id}/backtest`;
+  document.querySelector("[data-why-form]").hidden = false;
 }
 function collide(words) {
   clearTimeout(saveTimer);
@@ -240,6 +241,18 @@ outcome.addEventListener("click", async (event) => {
   if (button) { await post(button.dataset.stop); watch(); }
 });
 if (outcome.querySelector("[data-going]")) watch();
+
+/* Why and why not, on one device */
+const asking = document.querySelector("[data-why-form]");
+async function why() {
+  if (!id || !asking.elements.device_id.value) return;
+  const answer = await fetch(`/drafts/${id}/why?device_id=${encodeURIComponent(asking.elements.device_id.value)}`).catch(() => null);
+  if (answer?.ok) document.querySelector("[data-why]").innerHTML = await answer.text();
+}
+asking.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (await save()) why();
+});
 
 form.classList.add("lit");
 draw();

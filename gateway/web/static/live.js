@@ -1,28 +1,45 @@
 // Live updates: one event stream a page, told on as `live` events whose detail is {kind: [id, …]}.
+const AGAIN_MS = 3000;
+
 export function startLive() {
   const notice = document.querySelector("[data-offline]");
   let lost = 0;
   let timer = 0;
   // Devices change with every message, so the stream tells of the one that the page is about.
   const watched = document.body.dataset.watch;
-  const source = new EventSource(watched ? `/live?device=${encodeURIComponent(watched)}` : "/live");
-  source.addEventListener("change", (event) => {
-    document.dispatchEvent(new CustomEvent("live", { detail: JSON.parse(event.data) }));
-  });
-  source.addEventListener("open", () => {
-    clearTimeout(timer);
-    notice.hidden = true;
-    // What changed while we could not hear is looked at once.
-    if (lost) document.dispatchEvent(new CustomEvent("live", { detail: { reload: ["*"] } }));
-    lost = 0;
-    document.documentElement.dataset.live = "on";
-  });
-  source.addEventListener("error", () => {
+  const address = watched ? `/live?device=${encodeURIComponent(watched)}` : "/live";
+  let source = null;
+  let again = 0;
+  function listen() {
+    source?.close();
+    clearTimeout(again);
+    source = new EventSource(address);
+    source.addEventListener("change", (event) => {
+      document.dispatchEvent(new CustomEvent("live", { detail: JSON.parse(event.data) }));
+    });
+    source.addEventListener("open", () => {
+      clearTimeout(timer);
+      notice.hidden = true;
+      // What changed while we could not hear is looked at once.
+      if (lost) document.dispatchEvent(new CustomEvent("live", { detail: { reload: ["*"] } }));
+      lost = 0;
+      document.documentElement.dataset.live = "on";
+    });
+    source.addEventListener("error", () => {
+      lose();
+      // A browser gives up where the answer is no stream, as from a proxy whose gateway restarts.
+      if (source.readyState === EventSource.CLOSED) again = setTimeout(listen, AGAIN_MS);
+    });
+  }
+  function lose() {
     lost += 1;
     document.documentElement.dataset.live = "off";
-    clearTimeout(timer);
-    timer = setTimeout(() => { notice.hidden = false; }, 3000);
-  });
+    if (lost === 1) timer = setTimeout(() => { notice.hidden = false; }, AGAIN_MS);
+  }
+  listen();
+  // A stream that is cut without a word is noticed late; the browser knows earlier that its network is gone, and back.
+  addEventListener("offline", () => { lose(); again = setTimeout(listen, AGAIN_MS); });
+  addEventListener("online", listen);
   addEventListener("pagehide", () => source.close());
 }
 

@@ -23,9 +23,19 @@ export function startRefresh() {
   document.addEventListener("live", (event) => {
     if (lists.some((list) => event.detail.own || concerns(event.detail, [list.dataset.refresh, "hold"]))) renew();
     if (stories.length) retell();
-    if (concerns(event.detail, ["hold"])) holdChanged();
+    if (event.detail.hold) holdChanged();
+    else if (event.detail.reload) bannersMissed();
   });
   if (stories.length) setInterval(retell, 2000);
+}
+
+// After a while without a connection nobody knows whether a banner came or went.
+async function bannersMissed() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (!answer?.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const words = (root) => [...root.querySelectorAll(".main > .banner:not([data-offline])")].map((banner) => banner.textContent.trim()).join();
+  if (words(page) !== words(document)) holdChanged();
 }
 
 // The hold banner is on every page, so a change of it is worth a reload where nothing is being written.
