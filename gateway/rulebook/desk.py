@@ -28,6 +28,7 @@ from gateway.rulebook.files import file_text, rule_paths
 from gateway.rulebook.migrating import migration_of
 from gateway.rulebook.versions import last_written_down, rules_as_written
 from gateway.store.store import Store
+from rules.completion import completions
 from rules.detect import Detector
 from rules.inputs import DeviceContext
 from rules.rule_text import text_of
@@ -103,6 +104,11 @@ class RuleDesk:
             return migration_of(connection, before, detector, devices, self._context_of, now)
 
         return await self._read(compare)
+
+    async def completions(self) -> dict[str, Any]:
+        """What may stand where in a rule, see ``rules.completion``."""
+        live = self._running().ruleset
+        return await asyncio.to_thread(completions, self._profiles, [rule.id for rule in live.rules])
 
     async def why(self, look: Look, device_id: str) -> list[dict[str, Any]]:
         """Tell where the rules of a text would stand on a device now, had they been in force for ``WHY_BACK``.

@@ -108,7 +108,8 @@ class TextDesk:
         """Rules about whose faults a message can be tried, as (id, title); the one tried by itself first."""
         rules = [rule for rule in self._rules().rules if rule.purpose in (Purpose.FAULT, Purpose.SAFETY) and rule.title]
         named = sorted((in_language(rule.title, "en") or rule.id, rule.id) for rule in rules)
-        first = rules[0].id if rules else ""
+        usual = self._rule("")
+        first = usual.id if usual is not None else ""
         return sorted(((rule, title) for title, rule in named), key=lambda pair: pair[0] != first)
 
     def messages(self) -> list[Line]:
@@ -218,13 +219,16 @@ class TextDesk:
         profile = next(iter(rule.profile), "")
         article = articles_of(self._config, texts).find(rule.id, "", profile, language, rule.advice or None)
         advice: Any = {article.language: "\n".join(article.steps)} if article is not None else dict(rule.advice)
-        return {**facts, "title": dict(rule.title), "advice": advice, "severity": rule.severity.value}
+        # The sample's own label is in no language; without one the message says "now".
+        return {**facts, "labels": {}, "title": dict(rule.title), "advice": advice, "severity": rule.severity.value}
 
     def _rule(self, rule_id: str) -> BaseRule | None:
         rules = self._rules().rules
         wanted = next((rule for rule in rules if rule.id == rule_id), None)
-        usual = (rule for rule in rules if rule.purpose in (Purpose.FAULT, Purpose.SAFETY) and rule.title)
-        return wanted or next(usual, None)
+        faults = [rule for rule in rules if rule.purpose in (Purpose.FAULT, Purpose.SAFETY) and rule.title]
+        # The sample tells of a temperature, so a fault of one reads best.
+        warm = next((rule for rule in faults if "temperature" in str(getattr(rule, "when", ""))), None)
+        return wanted or warm or next(iter(faults), None)
 
     def _check_words(self, words: Mapping[str, str]) -> None:
         for msgid, said in words.items():

@@ -145,7 +145,7 @@ async def test_nothing_goes_live_that_was_not_what_was_looked_at(tmp_path: Path)
         web.town.do(SaveDraft(draft, "rules: [", 2, "Lea"))
         with pytest.raises(CommandRefused, match="draft:1"):
             web.town.do(PutDraftLive(draft, 3, web.town.committer.detector.ruleset.version, "Lea"))
-        assert "The rules in force have changed since this was begun" in await web.page(f"/drafts/{draft}")
+        assert "What is in force has changed since this was begun" in await web.page(f"/drafts/{draft}")
 
 
 async def test_what_becomes_of_open_alerts_is_told_before_and_is_what_then_happens(tmp_path: Path) -> None:

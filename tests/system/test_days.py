@@ -171,7 +171,12 @@ async def test_a_lead_edits_a_rule_tries_it_puts_it_live_and_rolls_back(
     await expect(lea.locator("#look .problems")).to_contain_text("has no field 'limit'")
     for _ in "limit":
         await lea.keyboard.press("Backspace")
-    await lea.keyboard.type("-5")
+    await lea.keyboard.type("-5 && doo")
+    await expect(lea.locator("#offers li").first).to_contain_text("door_open")
+    await lea.keyboard.press("Enter")
+    await expect(area).to_have_value(re.compile("temperature > -5 && door_open\n"))
+    for _ in " && door_open":
+        await lea.keyboard.press("Backspace")
     await expect(lea.locator("#look")).to_contain_text("1 rule would change")
     await expect(lea.locator("[data-saved]")).to_contain_text("Saved by you")
     await lea.keyboard.press("Escape")

@@ -77,6 +77,11 @@ async def look(request: web.Request) -> web.StreamResponse:
     return present.answer(told)
 
 
+async def complete(request: web.Request) -> web.StreamResponse:
+    """GET /drafts/completions.json and /api/rules/completions: what may stand where in a rule, for editors."""
+    return present.answer(await desk_of(request).completions())
+
+
 async def begin(request: web.Request) -> web.StreamResponse:
     """POST /drafts and /api/drafts: keep a ``text`` that is to stand in place of the rules ``replaces``."""
     sent = await fields(request)
@@ -210,7 +215,9 @@ async def _show_editor(
     found, live = await desk_of(request).look(text, replaces)
     titles = {rule.id: in_language(rule.title, "en") for rule in live.rules}
     named = titles.get(replaces[0]) or replaces[0] if len(replaces) == 1 else f"{len(replaces)} rules"
-    moved = draft is not None and draft.state == "open" and draft.began_from != live.version
+    moved = False
+    if draft is not None and draft.state == "open" and draft.replaces and draft.began_from != live.version:
+        moved = (await desk_of(request).begin(draft.replaces)).text != draft.began_as
     return await show(
         request,
         "draft.html",

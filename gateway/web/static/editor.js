@@ -1,4 +1,5 @@
 // Rules as text: coloured, checked and kept as they are written; tried on the past. Without this script the form does it.
+import { startCompletion } from "./complete.js";
 import { post } from "./forms.js";
 import { toast } from "./toast.js";
 
@@ -185,6 +186,7 @@ area.addEventListener("input", () => {
   clearTimeout(saveTimer);
   if (conflict.hidden) { saved.textContent = "Writing…"; saveTimer = setTimeout(save, SAVE_MS); }
 });
+startCompletion(area, form.querySelector("#offers"), () => area.dispatchEvent(new Event("input")));
 area.addEventListener("scroll", follow);
 area.addEventListener("keydown", (event) => {
   // The next line begins where this one does; Tab goes on to the next control, as everywhere.
