@@ -12,6 +12,7 @@ from gateway.reports.drivers import contacts_by_rule, drivers
 from gateway.reports.offers import offers
 from gateway.reports.proactive import proactive
 from gateway.reports.report import Period, Report
+from gateway.reports.satisfaction import comments, satisfaction
 from gateway.reports.self_help import self_help
 from gateway.reports.speed import speed
 from gateway.reports.work import work
@@ -49,6 +50,8 @@ REPORTS: Mapping[str, Make] = {
     "speed": lambda sources: speed(sources.cases, sources.cases_before),
     "drivers": _drivers,
     "self_help": lambda sources: self_help(sources.connection, sources.period),
+    "satisfaction": lambda sources: satisfaction(sources.connection, sources.period),
+    "comments": lambda sources: comments(sources.connection, sources.period),
     "channels": lambda sources: channels(sources.connection, sources.period),
     "offers": lambda sources: offers(sources.connection, sources.period),
     "work": lambda sources: work(sources.connection, sources.period),
