@@ -54,6 +54,14 @@ class SetEmail:
 
 
 @dataclass(frozen=True, slots=True)
+class SetLanguage:
+    """What language the console speaks to a user; None: their browser's."""
+
+    user_name: str
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class EndSessions:
     """End sessions of a user. Its result is how many ended."""
 
@@ -210,6 +218,7 @@ AccountCommand = (
     | SetDisabled
     | DropApiToken
     | SetEmail
+    | SetLanguage
     | BindOutside
     | HandToProvider
     | EndOutsideSessions

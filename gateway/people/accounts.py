@@ -13,7 +13,11 @@ def save_user(tx: Transaction, command: SaveUser) -> None:
     """Create a user, or set password and role; a changed password ends their sessions."""
     u = schema.users
     known = tx.connection.execute(sa.select(u).where(u.c.name == command.name)).mappings().first()
-    before = dict(known) if known else {"created_at": tx.now, "totp_secret": None, "totp_step": None, "email": None}
+    before = (
+        dict(known)
+        if known
+        else {"created_at": tx.now, "totp_secret": None, "totp_step": None, "email": None, "language": None}
+    )
     row = before | {
         "name": command.name,
         "password_hash": command.password_hash,

@@ -209,7 +209,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "put_live_as backtest",
         "rule_sets": "id version rules origin files_version who put_live_at migration",
         "template_uses": "template version language approved_by at",
-        "users": "name password_hash role created_at disabled totp_secret totp_step email",
+        "users": "name password_hash role created_at disabled totp_secret totp_step email language",
         "sessions": "token_hash user_name created_at expires_at address browser way",
         "outside_identities": "issuer subject user_name created_at",
         "api_tokens": "token_hash name role created_at",

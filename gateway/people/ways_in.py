@@ -49,6 +49,8 @@ def run(tx: Transaction, command: a.AccountCommand) -> str | int | None:
             _update(tx, command.user_name, email=command.email)
             # The address itself is not for a log that others read.
             tx.audit(command.by, "user.set_email", command.user_name, there=command.email is not None)
+        case a.SetLanguage():
+            _update(tx, command.user_name, language=command.language)
         case a.SignInOutside():
             return outside.sign_in(tx, command)
         case a.BindOutside():

@@ -480,6 +480,7 @@ users = Table(
     Column("totp_secret", sa.Text),
     Column("totp_step", sa.BigInteger),
     Column("email", sa.Text),
+    Column("language", sa.Text),
 )
 """``password_hash`` is NULL for those who log in at the identity provider alone.
 ``totp_secret``: the authenticator's, encrypted with the installation's key; NULL where the password is all.

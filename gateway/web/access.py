@@ -15,6 +15,7 @@ from yarl import URL
 from gateway.web import preconditions
 from gateway.web.auth import SESSION_COOKIE, Identity, Role, csrf_matches, csrf_token, token_hash
 from gateway.web.deps import DEPS
+from gateway.web.language import speak
 from gateway.web.queries import people
 from gateway.web.scope import Scope, exists, narrow, subjects
 
@@ -72,6 +73,8 @@ def guarded(route: Route) -> Handler:
         if request.method not in SAFE and identity.session_hash is not None:
             await _check_csrf(request, identity.session_hash)
         request[IDENTITY] = identity
+        if identity.language is not None:
+            speak(identity.language)
         if identity.scope.bounded:
             await keep_within(request, route, identity.scope)
         if request.method not in SAFE:

@@ -13,6 +13,7 @@ from gateway.web.auth import LoginThrottle
 from gateway.web.customer.claim import CLAIM_THROTTLE, CLAIM_WINDOW, CLAIMS_ALLOWED
 from gateway.web.deps import DEPS, WebDeps
 from gateway.web.errors import refusals
+from gateway.web.listening import listen
 from gateway.web.oidc import BACK, Provider
 from gateway.web.ops import add_metrics, watch
 from gateway.web.pages.forgotten import (
@@ -42,7 +43,7 @@ GUESSING_WINDOW = timedelta(minutes=15)
 
 def create_app(deps: WebDeps) -> web.Application:
     """Put the web together; whoever calls runs it (``web.AppRunner``) and stops it."""
-    app = web.Application(middlewares=[watch, refusals], client_max_size=LARGEST_BODY)
+    app = web.Application(middlewares=[watch, listen, refusals], client_max_size=LARGEST_BODY)
     deps = replace(deps, commands=Conditional(deps.commands))
     app[DEPS] = deps
     app[ENVIRONMENT] = create_environment(deps)

@@ -45,6 +45,8 @@ class Identity:
     """None for an API token: no cookie, so no CSRF to fear."""
     second_factor: bool = False
     """Whether an authenticator's code was asked for."""
+    language: str | None = None
+    """What they chose for the console; None: as their browser says."""
     by_provider: bool = False
     """Whether the identity provider let them in, whose business their second factor is then."""
     scope: Scope = field(default_factory=Scope)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from gateway.web.wording import moment, span_text
+from gateway.web.language import N_, _, day_text, say, span_text
+from gateway.web.wording import moment
 from rules.response.alike import LIKENESSES
 
 LIKENESS_WORDS = frozenset(LIKENESSES)
@@ -15,7 +16,7 @@ def alike_text(alike: object) -> str:
     """Write what devices have in common: "model FX-200, firmware 2.4"."""
     if not isinstance(alike, Mapping):
         return ""
-    return ", ".join(f"{name} {value}" for name, value in alike.items())
+    return ", ".join(f"{_(str(name))} {value}" for name, value in alike.items())
 
 
 def changed_sentences(explanation: Mapping[str, Any]) -> list[str]:
@@ -25,26 +26,32 @@ def changed_sentences(explanation: Mapping[str, Any]) -> list[str]:
         if not isinstance(change, Mapping):
             continue
         first = moment(change.get("first_at"))
-        since = f" {first:%-d %b %H:%M}" if first else ""
+        since = f" {day_text(first)} {first:%H:%M}" if first else ""
         if "rule" in change:
-            verb = "was added" if change.get("change") == "added" else "was edited"
-            found.append(f"rule {change['rule']} {verb} by {change.get('by')}{since}")
+            added = change.get("change") == "added"
+            words = N_("rule {1} was added by {2}{3}") if added else N_("rule {1} was edited by {2}{3}")
+            found.append(say(words, change["rule"], change.get("by"), since))
             continue
-        was, became = change.get("before") or "none", change.get("after") or "none"
+        was, became = change.get("before") or _("none"), change.get("after") or _("none")
         failing, of = change.get("failing"), explanation.get("failing")
-        who = f"all {of}" if failing == of else f"{failing} of the {of}"
-        found.append(
-            f"{change.get('field')} {was} → {became} on {who} ({change.get('devices')} devices in all) since{since}"
-        )
+        who = say("all {1}", of) if failing == of else say("{1} of the {2}", failing, of)
+        words = N_("{1} {2} → {3} on {4} ({5} devices in all) since{6}")
+        found.append(say(words, _(str(change.get("field"))), was, became, who, change.get("devices"), since))
     return found
 
 
 def common_sentences(explanation: Mapping[str, Any]) -> list[str]:
     """Say what the failing devices share that others do not, one sentence each."""
     return [
-        f"{same.get('failing')} of the {explanation.get('failing')} have "
-        f"{same.get('field')} {same.get('value')}, "
-        f"as have {same.get('devices')} of all {explanation.get('population')}"
+        say(
+            "{1} of the {2} have {3} {4}, as have {5} of all {6}",
+            same.get("failing"),
+            explanation.get("failing"),
+            _(str(same.get("field"))),
+            same.get("value"),
+            same.get("devices"),
+            explanation.get("population"),
+        )
         for same in explanation.get("in_common") or ()
         if isinstance(same, Mapping)
     ]
@@ -52,7 +59,13 @@ def common_sentences(explanation: Mapping[str, Any]) -> list[str]:
 
 def standing_text(crowd: Mapping[str, Any]) -> str:
     """Say where a fleet rule stands for the devices alike to one."""
-    who = f"{crowd['count']} of {crowd['population']} alike devices ({alike_text(crowd.get('alike'))}) began to fail"
-    rarely = f"{1 / crowd['significance']:,.0f}"
-    asked = f"{crowd['needed']} make an incident, if chance alone would do so at most once in {rarely}"
-    return f"{who} in the last {span_text(timedelta(seconds=crowd['within_s']))}; {asked}."
+    return say(
+        "{1} of {2} alike devices ({3}) began to fail in the last {4}; {5} make an incident, if chance alone would do "
+        "so at most once in {6}.",
+        crowd["count"],
+        crowd["population"],
+        alike_text(crowd.get("alike")),
+        span_text(timedelta(seconds=crowd["within_s"])),
+        crowd["needed"],
+        f"{1 / crowd['significance']:,.0f}",
+    )

@@ -13,18 +13,26 @@ from device_models.event import Value
 from device_models.profile import DeviceProfile
 from gateway.web import wording
 from gateway.web.deps import DEPS, WebDeps
+from gateway.web.language import LANGUAGES, N_, _, _n, count_text, day_text, markup, say, voice
 from gateway.web.message_text import without_links, words_to_edit
+from gateway.web.spoken import Spoken
 from notifiers.reasons import channel_name
 
 ENVIRONMENT = web.AppKey("jinja", Environment)
 
-_PURPOSES = {"safety": "Safety", "fault": "Fault", "maintenance": "Maintenance", "offer": "Offer", "news": "News"}
+_PURPOSES = {
+    "safety": N_("Safety"),
+    "fault": N_("Fault"),
+    "maintenance": N_("Maintenance"),
+    "offer": N_("Offer"),
+    "news": N_("News"),
+}
 
 
 def _language_name(locale: str | None) -> str:
-    """Name a BCP 47 locale's language in English; what is no locale is shown as it is."""
+    """Name a BCP 47 locale's language in the viewer's; what is no locale is shown as it is."""
     try:
-        return Locale.parse((locale or "").split("-")[0]).get_language_name("en") or locale or ""
+        return Locale.parse((locale or "").split("-")[0]).get_language_name(voice().language) or locale or ""
     except (UnknownLocaleError, ValueError):
         return locale or ""
 
@@ -37,6 +45,7 @@ def create_environment(deps: WebDeps) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=[Spoken],
     )
 
     def profile_of(name: str | None) -> DeviceProfile | None:
@@ -62,8 +71,8 @@ def create_environment(deps: WebDeps) -> Environment:
         "sla": wording.sla_text,
         "routed": lambda entry: wording.routed_text(entry.author, entry.body),
         "sentence": sentence,
-        "channel": lambda name: channel_name(name) if name else "not chosen yet",
-        "purpose": lambda name: _PURPOSES.get(name, name),
+        "channel": lambda name: _(channel_name(name)) if name else _("not chosen yet"),
+        "purpose": lambda name: _(_PURPOSES.get(name, str(name))),
         "language": _language_name,
         "moment": wording.moment,
         "said": lambda value: value if isinstance(value, str) else orjson.dumps(value).decode(),
@@ -72,8 +81,10 @@ def create_environment(deps: WebDeps) -> Environment:
         "masked": without_links,
         "editable": lambda text: words_to_edit(text, deps.brand),
         "bytes": bytes_text,
-        "count": lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
+        "count": count_text,
+        "named": lambda word: _(str(word)),
     }
+    environment.globals |= {"_": _, "_n": _n, "_t": markup, "voice": voice, "languages": LANGUAGES}
     environment.globals |= {"brand": deps.brand, "simulated": deps.simulator is not None, "mode": deps.mode}
     return environment
 
@@ -95,7 +106,7 @@ def bytes_text(size: float) -> str:
 
 def _since(span: timedelta) -> str:
     """How long ago: just now, 22 min ago."""
-    return "just now" if span < timedelta(seconds=10) else f"{wording.span_text(span)} ago"
+    return _("just now") if span < timedelta(seconds=10) else say("{1} ago", wording.span_text(span))
 
 
 def _seconds(seconds: float) -> str:
@@ -110,7 +121,8 @@ def _clock_in(at: datetime, zone: str | None) -> str:
 
 def _stamp(at: datetime, zone: str | None = None) -> str:
     """Date and time: 23 Nov 14:20."""
-    return f"{at.astimezone(wording.zone_of(zone)):%-d\N{NO-BREAK SPACE}%b %H:%M}"
+    there = at.astimezone(wording.zone_of(zone))
+    return f"{day_text(there)} {there:%H:%M}".replace(" ", "\N{NO-BREAK SPACE}", 1)
 
 
 def _printable(data: bytes) -> str:

@@ -200,6 +200,7 @@ DEEDS = (
     Route("POST", "/me/password", account.change_password, _VIEWER),
     Route("POST", "/me/second-factor", account.set_second_factor, _VIEWER),
     Route("POST", "/me/second-factor/drop", account.drop_second_factor, _VIEWER),
+    Route("POST", "/me/language", account.set_language, _VIEWER),
     Route("POST", "/me/email", account.set_email, _VIEWER),
     Route("POST", "/me/provider", provider.connect, _VIEWER),
     Route("POST", "/me/sessions/end", account.end_sessions, _VIEWER),

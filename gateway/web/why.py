@@ -7,7 +7,8 @@ from typing import Any
 
 from device_models.profile import DeviceProfile
 from gateway.web.fleet_words import LIKENESS_WORDS, alike_text, standing_text
-from gateway.web.wording import field_spec, moment, span_text, text_in, unit_text, value_text
+from gateway.web.language import N_, say, span_text, voice
+from gateway.web.wording import field_spec, moment, text_in, unit_text, value_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,15 @@ def _sentence(rule: Mapping[str, Any], state: str, profile: DeviceProfile | None
     said = [_begin(rule, state, now)]
     values = rule.get("values")
     if isinstance(values, Mapping) and values:
-        said.append("It sees " + ", ".join(_seen(name, value, profile) for name, value in values.items()) + ".")
+        said.append(say("It sees {1}.", ", ".join(_seen(name, value, profile) for name, value in values.items())))
     if missing := rule.get("missing"):
-        said.append("Never said by the device: " + ", ".join(_title(name, profile) for name in missing) + ".")
+        said.append(say("Never said by the device: {1}.", ", ".join(_title(name, profile) for name in missing)))
     no_sample = rule.get("no_sample")
     if isinstance(no_sample, Mapping):
-        said.append(f"The last message could not be evaluated: {no_sample.get('reason')}.")
+        said.append(say("The last message could not be evaluated: {1}.", no_sample.get("reason")))
     timer = moment(rule["next_timer"]) if rule.get("next_timer") else None
     if timer and timer > now and state == "pending":
-        said.append(f"It fires in {span_text(timer - now)} unless that changes.")
+        said.append(say("It fires in {1} unless that changes.", span_text(timer - now)))
     if isinstance(rule.get("withheld"), Mapping):
         said.append(withheld_sentence(rule["withheld"], now))
     if why := rule.get("why"):
@@ -64,41 +65,45 @@ def _sentence(rule: Mapping[str, Any], state: str, profile: DeviceProfile | None
 def withheld_sentence(withheld: Mapping[str, Any], now: datetime) -> str:
     """Say why a fault that fires has no case of its own, and until when: an explanation's ``withheld``."""
     until = moment(withheld["until"]) if withheld.get("until") else None
-    wait = f", for {span_text(until - now)} more" if until and until > now else ""
+    rule = withheld.get("rule")
+    wait = say(", for {1} more", span_text(until - now)) if until and until > now else ""
     if withheld.get("by") == "inhibition":
         if withheld.get("ended_at"):
-            return (
-                f"It may still come from {withheld.get('rule')}, which is over, so it opens no case of its own{wait}."
-            )
-        where = f" on {withheld['device_id']}" if withheld.get("device_id") else ""
-        return f"It has no case of its own: {withheld.get('rule')}{where} explains it."
+            return say("It may still come from {1}, which is over, so it opens no case of its own{2}.", rule, wait)
+        if withheld.get("device_id"):
+            return say("It has no case of its own: {1} on {2} explains it.", rule, withheld["device_id"])
+        return say("It has no case of its own: {1} explains it.", rule)
     if withheld.get("by") == "silence":
-        said = f"Silence #{withheld.get('silence')} of {withheld.get('author')} withholds it{wait}"
-        return f"{said}: {withheld.get('reason')}."
+        by = withheld.get("silence"), withheld.get("author"), wait, withheld.get("reason")
+        return say("Silence #{1} of {2} withholds it{3}: {4}.", *by)
     if withheld.get("by") == "storm":
-        return f"A storm holds its case{wait}, under #{withheld.get('case_id')}: too many would open at once."
+        words = N_("A storm holds its case{1}, under #{2}: too many would open at once.")
+        return say(words, wait, withheld.get("case_id"))
     site = withheld.get("site")
     if "fleet" in withheld:
         alike = alike_text({name: value for name, value in withheld.items() if name in LIKENESS_WORDS})
         if withheld.get("by") == "group":
-            return f"It waits{wait} whether others alike ({alike}) fail too."
-        return f"It is part of incident #{withheld.get('case_id')}: devices alike ({alike}) fail alike."
-    where = f"behind hub {withheld['hub']}" if "hub" in withheld else f"at {site}"
+            return say("It waits{1} whether others alike ({2}) fail too.", wait, alike)
+        words = N_("It is part of incident #{1}: devices alike ({2}) fail alike.")
+        return say(words, withheld.get("case_id"), alike)
+    hub = withheld.get("hub")
     if withheld.get("by") == "group":
-        return f"It waits{wait} whether others {where} fall silent too."
-    gone = f"hub {withheld['hub']}" if "hub" in withheld else str(site)
-    return f"It is part of incident #{withheld.get('case_id')}: no data from {gone}."
+        where = say("behind hub {1}", hub) if "hub" in withheld else say("at {1}", site)
+        return say("It waits{1} whether others {2} fall silent too.", wait, where)
+    gone = say("hub {1}", hub) if "hub" in withheld else str(site)
+    return say("It is part of incident #{1}: no data from {2}.", withheld.get("case_id"), gone)
 
 
 def _begin(rule: Mapping[str, Any], state: str, now: datetime) -> str:
     alerts = [a for a in rule.get("alerts") or () if isinstance(a, Mapping) and a.get("state") == state]
     since = moment(alerts[0].get("since")) if alerts else None
-    held = f" for {span_text(now - since)}" if since else ""
-    return {
-        "firing": f"Fires: it has held{held}.",
-        "pending": f"Holds{held}, not yet long enough.",
-        "resolved": f"Is over{held}.",
-    }.get(state, "Does not hold.")
+    held = say(" for {1}", span_text(now - since)) if since else ""
+    words = {
+        "firing": N_("Fires: it has held{1}."),
+        "pending": N_("Holds{1}, not yet long enough."),
+        "resolved": N_("Is over{1}."),
+    }.get(state, N_("Does not hold."))
+    return say(words, held)
 
 
 def _seen(name: str, value: object, profile: DeviceProfile | None) -> str:
@@ -107,12 +112,14 @@ def _seen(name: str, value: object, profile: DeviceProfile | None) -> str:
     spec = field_spec(profile, name)
     text = value_text(value.get("value"), unit_text(spec.unit), spec.decimals)
     age = timedelta(seconds=float(value.get("age_s") or 0))
-    return f"{_title(name, profile)} {text}" + (f" ({span_text(age)} old)" if age >= timedelta(minutes=1) else "")
+    return f"{_title(name, profile)} {text}" + (
+        say(" ({1} old)", span_text(age)) if age >= timedelta(minutes=1) else ""
+    )
 
 
 def _title(name: str, profile: DeviceProfile | None) -> str:
     title = text_in(field_spec(profile, name).title)
-    return title[:1].lower() + title[1:]
+    return title if voice().language == "de" else title[:1].lower() + title[1:]
 
 
 def _capital(text: str) -> str:

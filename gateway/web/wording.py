@@ -1,4 +1,4 @@
-"""Numbers, spans of time and the plain sentence of a case, in the staff's language (English)."""
+"""Values and the plain sentence of a case, in the language of the staff member who looks."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from device_models.event import Value
 from device_models.localized import in_language
 from device_models.profile import GENERIC, DeviceProfile, FieldSpec
+from gateway.web.language import N_, _, day_text, number_text, say, short_span, span_text, voice
+
+__all__ = ["number_text", "short_span", "span_text"]
 
 _UNITS = {
     "Cel": "°C",
@@ -36,47 +39,14 @@ def unit_text(ucum: str | None) -> str:
     return _UNITS.get(ucum or "", ucum or "")
 
 
-def number_text(value: float, decimals: int = 1) -> str:
-    """Write a number with a real minus sign and thin thousands: −1 234.5."""
-    # z: what rounds to nothing has no sign.
-    return f"{value:z,.{decimals}f}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
-
-
 def value_text(value: object, unit: str = "", decimals: int = 1) -> str:
     """Write a measured value with its display unit; truth values are yes and no."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, int | float):
         number = number_text(value, 0 if isinstance(value, int) else decimals)
         return number if not unit else f"{number}{'' if unit in _TIGHT else chr(0xA0)}{unit}"
     return str(value)
-
-
-def span_text(span: timedelta) -> str:
-    """Write a duration as one or two units: 45 s, 22 min, 3 h 5 min, 2 d 4 h, 12 d."""
-    seconds = max(0, int(span.total_seconds()))
-    if seconds < 60:
-        return f"{seconds}\N{NO-BREAK SPACE}s"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    nb = "\N{NO-BREAK SPACE}"
-    if minutes < 60:
-        return f"{minutes}{nb}min"
-    if hours < 24:
-        rest = minutes - hours * 60
-        return f"{hours}{nb}h" + (f" {rest}{nb}min" if rest and hours < 10 else "")
-    rest = hours - days * 24
-    return f"{days}{nb}d" + (f" {rest}{nb}h" if rest and days < 7 else "")
-
-
-def short_span(span: timedelta) -> str:
-    """Write a duration as one unit for a narrow column: now, 45s, 22m, 3h, 12d."""
-    seconds = max(0, int(span.total_seconds()))
-    if seconds < 10:
-        return "now"
-    for size, letter in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds // size}{letter}"
-    return f"{seconds}s"
 
 
 def zone_of(name: str | None) -> ZoneInfo:
@@ -98,14 +68,15 @@ def moment(value: object) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def text_in(localized: object, locale: str = "en") -> str:
-    """Pick a text by language from an explanation, whether it is a mapping or plain."""
+def text_in(localized: object, locale: str | None = None) -> str:
+    """Pick a text by language from an explanation, whether it is a mapping or plain; None: the viewer's."""
+    locale = locale or voice().language
     if isinstance(localized, Mapping):
         return in_language({str(k): str(v) for k, v in localized.items()}, locale)
     return str(localized or "")
 
 
-def title_of(explanation: Mapping[str, Any], rule: str, locale: str = "en") -> str:
+def title_of(explanation: Mapping[str, Any], rule: str, locale: str | None = None) -> str:
     """Name a fault: the rule's title, else its id in words."""
     return text_in(explanation.get("title"), locale) or rule.replace("-", " ").replace("_", " ").capitalize()
 
@@ -113,6 +84,8 @@ def title_of(explanation: Mapping[str, Any], rule: str, locale: str = "en") -> s
 def staff_title(explanation: Mapping[str, Any], rule: str) -> str:
     """Name a fault to staff: rules speak to the customer ("Your freezer is …"), and it is not the agent's freezer."""
     title = title_of(explanation, rule).replace(" your ", " the ").removeprefix("Your ")
+    title = title.replace(" Ihre ", " die ").replace(" Ihr ", " das ")
+    title = title.removeprefix("Ihre ").removeprefix("Ihr ")
     return title[:1].upper() + title[1:]
 
 
@@ -144,8 +117,8 @@ def staff_sentence(
     return f"{title}: {proof}." if proof else f"{title}."
 
 
-_TARGETS = {"first_response": "First answer", "next_response": "Answer", "resolve": "Solution"}
-_PAUSES = {"customer": "it is the customer's turn", "snoozed": "the case rests"}
+_TARGETS = {"first_response": N_("First answer"), "next_response": N_("Answer"), "resolve": N_("Solution")}
+_PAUSES = {"customer": N_("it is the customer's turn"), "snoozed": N_("the case rests")}
 
 
 def sla_text(case: Any, now: datetime) -> str:
@@ -154,13 +127,14 @@ def sla_text(case: Any, now: datetime) -> str:
     Such as "First answer due in 18 min, working hours of Berlin".
     """
     if case.sla_paused:
-        return f"{_TARGETS[case.sla_target]}: the clock stands, {_PAUSES[case.sla_paused]}"
+        return say("{1}: the clock stands, {2}", _(_TARGETS[case.sla_target]), _(_PAUSES[case.sla_paused]))
     if case.sla_due_at is None:
         return ""
     left = case.sla_due_at - now
-    due = f"due in {span_text(left)}" if left > timedelta(0) else f"overdue by {span_text(-left)}"
-    whose = f", working hours of {case.sla_hours}" if case.sla_hours else ""
-    return f"{_TARGETS[case.sla_target]} {due}{whose}"
+    target = _(_TARGETS[case.sla_target])
+    due = say("{1} due in {2}", target, span_text(left)) if left > timedelta(0) else ""
+    said = due or say("{1} overdue by {2}", target, span_text(-left))
+    return said + (say(", working hours of {1}", case.sla_hours) if case.sla_hours else "")
 
 
 _WHY = {"rule": "rule {}", "profile": "{}", "language": "language {}", "region": "customer in {}"}
@@ -186,8 +160,10 @@ def routed_text(author: str, body: Mapping[str, Any]) -> str:
 def past_sentence(explanation: Mapping[str, Any], rule: str, resolved_at: datetime) -> str:
     """Say of a fault that is over what it was and how long it lasted."""
     since = moment(explanation.get("since"))
-    lasted = f" after {span_text(resolved_at - since)}" if since and since <= resolved_at else ""
-    return f"{staff_title(explanation, rule)}: over{lasted}."
+    title = staff_title(explanation, rule)
+    if since and since <= resolved_at:
+        return say("{1}: over after {2}.", title, span_text(resolved_at - since))
+    return say("{1}: over.", title)
 
 
 def circumstances(
@@ -205,6 +181,11 @@ def circumstances(
     return shown
 
 
+def _within(title: str) -> str:
+    """Write a title within a sentence; German keeps the capitals of its nouns."""
+    return title if voice().language == "de" else title.lower()
+
+
 def _whole(limit: float) -> float:
     """A limit as its author wrote it: -12, not -12.0."""
     return int(limit) if float(limit).is_integer() else limit
@@ -215,19 +196,20 @@ def _course(explanation: Mapping[str, Any], shown: Callable[[str, object], str])
     told: list[str] = []
     field, change, over_s = (explanation.get(name) for name in ("field", "change", "over_s"))
     if isinstance(field, str) and isinstance(change, int | float) and change and isinstance(over_s, int | float):
-        told.append(
-            f"{'up' if change > 0 else 'down'} {shown(field, abs(change))} in {span_text(timedelta(seconds=over_s))}"
-        )
+        moved = shown(field, abs(change)), span_text(timedelta(seconds=over_s))
+        told.append(say("up {1} in {2}", *moved) if change > 0 else say("down {1} in {2}", *moved))
     count, within_s = explanation.get("count"), explanation.get("within_s")
     if isinstance(count, int) and isinstance(within_s, int | float) and "population" not in explanation:
-        told.append(f"{count} times in {span_text(timedelta(seconds=within_s))}")
+        told.append(say("{1} times in {2}", count, span_text(timedelta(seconds=within_s))))
     reaches, earliest, latest = (moment(explanation.get(name)) for name in ("reaches_at", "earliest", "latest"))
     if reaches and earliest and latest:
-        told.append(f"reached {reaches:%-d %b} (between {earliest:%-d %b} and {latest:%-d %b})")
+        days = day_text(reaches), day_text(earliest), day_text(latest)
+        told.append(say("reached {1} (between {2} and {3})", *days))
     if isinstance(missed := explanation.get("missed_meanwhile"), int):
-        told.append("it restarted meanwhile" if explanation.get("restarted_meanwhile") else f"{missed} messages missed")
+        restarted = explanation.get("restarted_meanwhile")
+        told.append(_("it restarted meanwhile") if restarted else say("{1} messages missed", missed))
     if isinstance(moved_m := explanation.get("moved_m"), int | float):
-        told.append(f"{moved_m:.0f} m from where it was left")
+        told.append(say("{1} m from where it was left", f"{moved_m:.0f}"))
     return told
 
 
@@ -239,10 +221,10 @@ def _of_many(explanation: Mapping[str, Any]) -> list[str]:
         return []
     alike = explanation.get("alike")
     named = ", ".join(f"{name} {value}" for name, value in alike.items()) if isinstance(alike, Mapping) else ""
-    told = f"{count} of {population} alike devices ({named})"
+    told = say("{1} of {2} alike devices ({3})", count, population, named)
     if isinstance(within_s, int | float) and isinstance(expected, int | float):
-        usual = "fewer than 0.1" if expected < 0.1 else number_text(expected)
-        told += f" within {span_text(timedelta(seconds=within_s))}, where {usual} are usual"
+        usual = say("fewer than {1}", number_text(0.1)) if expected < 0.1 else number_text(expected)
+        told += say(" within {1}, where {2} are usual", span_text(timedelta(seconds=within_s)), usual)
     return [told]
 
 
@@ -258,27 +240,27 @@ def _proofs(explanation: Mapping[str, Any], profile: DeviceProfile | None, at: d
         return value_text(value, unit_text(spec.unit or str(units.get(field, ""))), spec.decimals)
 
     if code := explanation.get("code"):
-        proofs.append(f"code {code}")
+        proofs.append(say("code {1}", code))
     if isinstance(name, str) and (isinstance(values.get(name), bool) or (code and str(values.get(name)) == str(code))):
         # "The door is open: door open yes", "code E11, error code E11" say it twice.
         pass
     elif isinstance(name, str) and name in values:
-        proofs.append(f"{text_in(field_spec(profile, name).title).lower()} {shown(name, values[name])}")
+        proofs.append(f"{_within(text_in(field_spec(profile, name).title))} {shown(name, values[name])}")
         if isinstance(explanation.get("limit"), int | float):
-            proofs.append(f"limit {shown(name, _whole(explanation['limit']))}")
+            proofs.append(say("limit {1}", shown(name, _whole(explanation["limit"]))))
     else:
         proofs.extend(
-            f"{text_in(field_spec(profile, n).title).lower()} {shown(n, v)}" for n, v in list(values.items())[:3]
+            f"{_within(text_in(field_spec(profile, n).title))} {shown(n, v)}" for n, v in list(values.items())[:3]
         )
     heard = moment(explanation.get("last_heard_at"))
     if heard:
-        proofs.append(f"last heard {span_text(at - heard)} ago")
+        proofs.append(say("last heard {1} ago", span_text(at - heard)))
     due = moment(explanation.get("due_at"))
     if due:
-        proofs.append(f"due {due:%-d %b %Y}")
+        proofs.append(say("due {1}", day_text(due, year=True)))
     proofs.extend(_course(explanation, shown))
     proofs.extend(_of_many(explanation))
     since = moment(explanation.get("since"))
     if since and not heard and not due and explanation.get("kind") != "forecast":
-        proofs.append(f"for {span_text(at - since)}")
+        proofs.append(say("for {1}", span_text(at - since)))
     return proofs

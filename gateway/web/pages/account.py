@@ -4,13 +4,21 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.commands.accounts import ChangePassword, DropSecondFactor, EndSessions, SetEmail, SetSecondFactor
+from gateway.commands.accounts import (
+    ChangePassword,
+    DropSecondFactor,
+    EndSessions,
+    SetEmail,
+    SetLanguage,
+    SetSecondFactor,
+)
 from gateway.people.ways_in import SESSION_ID_LENGTH
 from gateway.web import second_factor
 from gateway.web.access import IDENTITY, fields, must_set_second_factor, read
 from gateway.web.auth import SHORTEST_PASSWORD, hash_password, password_matches
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
+from gateway.web.language import LANGUAGES
 from gateway.web.pages.case import done
 from gateway.web.pages.login import SEALER
 from gateway.web.pages.shell import show
@@ -67,6 +75,15 @@ async def set_email(request: web.Request) -> web.StreamResponse:
     await deps.commands.submit(SetEmail(identity.name, email, identity.name))
     if before is not None and before != email:
         tell(request, before, *moved_mail(deps.brand, identity.name))
+    return done(request, "/me")
+
+
+async def set_language(request: web.Request) -> web.StreamResponse:
+    """POST /me/language: ``language`` of the console; empty: as the browser says."""
+    language = str((await fields(request)).get("language") or "") or None
+    if language is not None and language not in LANGUAGES:
+        raise FieldError("language", f"Choose one of {', '.join(LANGUAGES)}.")
+    await request.app[DEPS].commands.submit(SetLanguage(request[IDENTITY].name, language))
     return done(request, "/me")
 
 

@@ -10,33 +10,34 @@ from gateway.cases.storms import held_by_storm, open_storm
 from gateway.web.access import IDENTITY, csrf_of, read
 from gateway.web.auth import Role
 from gateway.web.deps import DEPS
+from gateway.web.language import N_, _
 from gateway.web.queries import people, queue
 from gateway.web.render import html
 
 ZONE_COOKIE = "tz"
 """The browser's IANA time zone, which our script leaves there; times are shown in it."""
 SECTIONS = (
-    ("queue", "/", "Needs you", "needs_you"),
-    ("mine", "/?view=mine", "Mine", "mine"),
-    ("team", "/?team=mine", "My team", "team"),
-    ("open", "/?view=open", "All open", None),
-    ("new", "/new", "New case", None),
-    ("messages", "/messages", "Messages", "messages"),
-    ("tasks", "/tasks", "Calls and dates", None),
-    ("unjoined", "/unjoined", "Unjoined", "unjoined"),
-    ("fleet", "/fleet", "Fleet", None),
-    ("devices", "/devices", "Devices", None),
-    ("offers", "/offers", "Offers", None),
-    ("arrival", "/arrival", "Found on arrival", "arrival"),
-    ("rules", "/rules", "Rules", None),
-    ("texts", "/texts", "Texts", None),
-    ("macros", "/macros", "Answers", None),
-    ("silences", "/silences", "Silences", None),
-    ("sla", "/sla", "Service levels", None),
-    ("teams", "/teams", "Teams", None),
-    ("rejected", "/rejected", "Rejected", None),
-    ("reports", "/reports", "Reports", None),
-    ("admin", "/admin", "Operation", None),
+    ("queue", "/", N_("Needs you"), "needs_you"),
+    ("mine", "/?view=mine", N_("Mine"), "mine"),
+    ("team", "/?team=mine", N_("My team"), "team"),
+    ("open", "/?view=open", N_("All open"), None),
+    ("new", "/new", N_("New case"), None),
+    ("messages", "/messages", N_("Messages"), "messages"),
+    ("tasks", "/tasks", N_("Calls and dates"), None),
+    ("unjoined", "/unjoined", N_("Unjoined"), "unjoined"),
+    ("fleet", "/fleet", N_("Fleet"), None),
+    ("devices", "/devices", N_("Devices"), None),
+    ("offers", "/offers", N_("Offers"), None),
+    ("arrival", "/arrival", N_("Found on arrival"), "arrival"),
+    ("rules", "/rules", N_("Rules"), None),
+    ("texts", "/texts", N_("Texts"), None),
+    ("macros", "/macros", N_("Answers"), None),
+    ("silences", "/silences", N_("Silences"), None),
+    ("sla", "/sla", N_("Service levels"), None),
+    ("teams", "/teams", N_("Teams"), None),
+    ("rejected", "/rejected", N_("Rejected"), None),
+    ("reports", "/reports", N_("Reports"), None),
+    ("admin", "/admin", N_("Operation"), None),
 )
 """(key, address, label, count's name)."""
 
@@ -59,7 +60,7 @@ async def show(request: web.Request, template: str, section: str, status: int = 
         "holding": holding,
         "storm": storm,
         "section": section,
-        "sections": SECTIONS,
+        "sections": [(key, href, _(label), counted) for key, href, label, counted in SECTIONS],
         "zone": viewer_zone(request),
         "path": request.path_qs,
     }

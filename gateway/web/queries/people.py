@@ -122,23 +122,15 @@ def sessions_of(connection: sa.Connection, name: str, now: datetime) -> list[sa.
 def identity_of_session(connection: sa.Connection, token_hash: str, now: datetime) -> Identity | None:
     """Tell who a session's token belongs to; None once it has expired or the user was disabled."""
     query = (
-        sa.select(users.c.name, users.c.role, users.c.totp_secret, sessions.c.way)
+        sa.select(users.c.name, users.c.role, users.c.totp_secret, users.c.language, sessions.c.way)
         .join(sessions, sessions.c.user_name == users.c.name)
         .where(sessions.c.token_hash == token_hash, sessions.c.expires_at > now, users.c.disabled.is_(sa.false()))
     )
     row = connection.execute(query).first()
-    return (
-        Identity(
-            row.name,
-            Role(row.role),
-            token_hash,
-            row.totp_secret is not None,
-            row.way == "provider",
-            scope_of(connection, row.name),
-        )
-        if row
-        else None
-    )
+    if row is None:
+        return None
+    second, by_provider, scope = row.totp_secret is not None, row.way == "provider", scope_of(connection, row.name)
+    return Identity(row.name, Role(row.role), token_hash, second, row.language, by_provider, scope)
 
 
 def identity_of_token(connection: sa.Connection, token_hash: str) -> Identity | None:

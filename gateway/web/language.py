@@ -1,0 +1,159 @@
+"""The language of the page in the making: words, numbers and dates as whoever looks reads them.
+
+A msgid is the English text; ``gateway/web/locale/<language>.po`` has the others. Which language it is belongs to the
+request, as its time zone does, so it is kept beside it and not handed through every function that says something.
+"""
+
+import io
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from markupsafe import Markup, escape
+
+from gateway.web.spoken import filled
+from notifiers.catalogue import SOURCE_LANGUAGE, Catalogue
+
+LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch", "ar": "العربية"}
+"""Those of the console, by their own names."""
+_RIGHT_TO_LEFT = frozenset({"ar"})
+_NARROW = "\N{NARROW NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How one language speaks."""
+
+    language: str
+    catalogue: Catalogue
+    locale: Locale
+
+    @property
+    def direction(self) -> str:
+        """Which way it is written: ``ltr`` or ``rtl``."""
+        return "rtl" if self.language in _RIGHT_TO_LEFT else "ltr"
+
+
+@cache
+def voice_of(language: str) -> Voice:
+    """Return a language's voice; English for one there is none of."""
+    if language not in LANGUAGES or language == SOURCE_LANGUAGE:
+        return Voice(SOURCE_LANGUAGE, Catalogue(SOURCE_LANGUAGE), Locale("en", "GB"))
+    content = files("gateway.web").joinpath("locale", f"{language}.po").read_bytes()
+    catalogue = Catalogue(language, [read_po(io.BytesIO(content), locale=language, abort_invalid=True)])
+    # Digits as they are on displays of devices everywhere, also in Arabic: "ar" alone has them in CLDR.
+    return Voice(language, catalogue, Locale(language))
+
+
+_voice: ContextVar[Voice | None] = ContextVar("voice", default=None)
+
+
+def speak(language: str | None) -> None:
+    """Let all that is said from here on, in this request, be said in ``language``."""
+    _voice.set(voice_of(language or SOURCE_LANGUAGE))
+
+
+def voice() -> Voice:
+    """Return the voice of this request; English outside of one."""
+    return _voice.get() or voice_of(SOURCE_LANGUAGE)
+
+
+def best_language(accepted: str, default: str = SOURCE_LANGUAGE) -> str:
+    """Choose among ours by a browser's Accept-Language (RFC 9110 §12.5.4); ``default`` where none of them is ours."""
+    weighed: list[tuple[float, int, str]] = []
+    for order, part in enumerate(accepted[:400].split(",")):
+        tag, _, weight = part.partition(";q=")
+        try:
+            weighed.append((-float(weight or 1), order, tag.strip().lower().split("-")[0]))
+        except ValueError:
+            continue
+    wanted = [tag for weight, _, tag in sorted(weighed) if weight < 0 and tag in LANGUAGES]
+    return wanted[0] if wanted else default
+
+
+def _(msgid: str) -> str:
+    """Say it."""
+    return voice().catalogue.gettext(msgid)
+
+
+def N_(msgid: str) -> str:  # noqa: N802 - what gettext's users call it
+    """Mark what is said elsewhere."""
+    return msgid
+
+
+def _n(one: str, many: str, count: int) -> str:
+    """Say it in the form that ``count`` takes in this language, with the number for ``{1}``."""
+    return filled(voice().catalogue.ngettext(one, many, count), (count_text(count),))
+
+
+def say(msgid: str, *arguments: object) -> str:
+    """Say it with ``arguments`` for ``{1}``, ``{2}``, …; a translation may put them in another order."""
+    return filled(_(msgid), arguments)
+
+
+def markup(msgid: str, *arguments: object) -> Markup:
+    """Say a run of a template's text, as markup; what is put in is escaped."""
+    return Markup(filled(_(msgid), arguments, lambda value: str(escape(value))))  # noqa: S704 - msgids are ours
+
+
+def number_text(value: float, decimals: int = 1) -> str:
+    """Write a number with a real minus sign: −1 234.5 in English, −1.234,5 in German."""
+    if voice().language == SOURCE_LANGUAGE:
+        # z: what rounds to nothing has no sign.
+        return f"{value:z,.{decimals}f}".replace(",", _NARROW).replace("-", "\N{MINUS SIGN}")
+    shape = "#,##0" + ("." + "0" * decimals if decimals else "")
+    return format_decimal(round(value, decimals) + 0.0, format=shape, locale=voice().locale).replace("-", "\N{MINUS SIGN}")
+
+
+def count_text(number: int) -> str:
+    """Write a count with its thousands apart."""
+    return number_text(number, 0)
+
+
+def day_text(at: datetime, *, year: bool = False) -> str:
+    """Write a day: 23 Nov, 23. Nov."""
+    if voice().language == SOURCE_LANGUAGE:
+        return f"{at:%-d %b %Y}" if year else f"{at:%-d %b}"
+    return (
+        format_date(at.date(), "d. MMM y" if year else "d. MMM", voice().locale)
+        if voice().language == "de"
+        else (format_skeleton("yMMMd" if year else "MMMd", at, locale=voice().locale))
+    )
+
+
+def span_text(span: timedelta) -> str:
+    """Write a duration as one or two units: 45 s, 22 min, 3 h 5 min, 2 d 4 h, 12 d."""
+    seconds = max(0, int(span.total_seconds()))
+    nb = "\N{NO-BREAK SPACE}"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+
+    def part(number: int, unit: str) -> str:
+        return f"{number}{nb}{unit}"
+
+    if seconds < 60:
+        return part(seconds, _("s"))
+    if minutes < 60:
+        return part(minutes, _("min"))
+    if hours < 24:
+        rest = minutes - hours * 60
+        return part(hours, _("h")) + (f" {part(rest, _('min'))}" if rest and hours < 10 else "")
+    rest = hours - days * 24
+    return part(days, _("d")) + (f" {part(rest, _('h'))}" if rest and days < 7 else "")
+
+
+def short_span(span: timedelta) -> str:
+    """Write a duration as one unit for a narrow column: now, 45s, 22m, 3h, 12d."""
+    seconds = max(0, int(span.total_seconds()))
+    if seconds < 10:
+        return _("now")
+    for size, letter in ((86400, _("d")), (3600, _("h")), (60, _("m"))):
+        if seconds >= size:
+            return f"{seconds // size}{letter}"
+    return f"{seconds}{_('s')}"
