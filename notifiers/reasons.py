@@ -1,10 +1,10 @@
 """Why a message goes this way, now, or not at all: a code and its facts as data, and the sentence staff read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_CHANNEL_NAMES = {
+CHANNEL_NAMES = {
     "email": "e-mail",
     "sms": "SMS",
     "whatsapp": "WhatsApp",
@@ -18,7 +18,7 @@ _CHANNEL_NAMES = {
     "voice": "a call",
 }
 
-_SENTENCES = {
+SENTENCES = {
     "consent.objected": "{name} objected to messages about {purpose}.",
     "consent.missing": "{name} has not agreed to messages about {purpose}, which need it.",
     "consent.given": "{name} agreed to messages about {purpose}{source}.",
@@ -62,22 +62,24 @@ class Reason:
         """Return it as the store keeps it."""
         return {"code": self.code, **self.facts}
 
-    def sentence(self, name: str) -> str:
-        """Say it to staff, in English; ``name`` is the customer's."""
-        shown = {key: _shown(key, value) for key, value in self.facts.items()}
-        said = _SENTENCES[self.code].format_map({"name": name, "source": "", **shown})
+    def sentence(self, name: str, translate: Callable[[str], str] = str) -> str:
+        """Say it to staff; ``name`` is the customer's, ``translate`` turns the English into their language."""
+        shown = {key: _shown(key, value, translate) for key, value in self.facts.items()}
+        said = translate(SENTENCES[self.code]).format_map({"name": name, "source": "", **shown})
         return said[:1].upper() + said[1:]
 
 
-CODES = frozenset(_SENTENCES)
+CODES = frozenset(SENTENCES)
 """Every code there is."""
 
 
-def _shown(key: str, value: object) -> str:
+def _shown(key: str, value: object, translate: Callable[[str], str]) -> str:
     if key == "channel":
-        return channel_name(str(value))
+        return translate(channel_name(str(value)))
+    if key == "purpose":
+        return translate(str(value))
     if key == "about":
-        return f" about {value}" if value else ""
+        return translate(" about {value}").format(value=translate(str(value))) if value else ""
     if key == "share":
         return f"{float(str(value)):.0%}"
     return str(value)
@@ -85,4 +87,4 @@ def _shown(key: str, value: object) -> str:
 
 def channel_name(channel: str) -> str:
     """Name a channel as people do."""
-    return _CHANNEL_NAMES.get(channel, channel)
+    return CHANNEL_NAMES.get(channel, channel)

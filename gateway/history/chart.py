@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from device_models.purpose import Severity
 from gateway.history import Series, SeriesKind
 from gateway.history.axes import Scale, time_ticks, unit_label, value_scale, write_number, write_span, write_time
-from gateway.history.chart_words import describe, describe_states
+from gateway.history.chart_words import Say, describe, describe_states, english
 from gateway.history.svg import el, text
 
 # The fallbacks are readable on either surface of CONSOLE.md.
@@ -79,6 +79,7 @@ def chart(
     now: datetime | None = None,
     width: int = 720,
     height: int = 240,
+    say: Say = english,
 ) -> str:
     """Draw a series.
 
@@ -95,6 +96,7 @@ def chart(
         now: where "still" ends; None: the end of the span.
         width: pixels, at least 240; draw at the size shown, since letters scale with it.
         height: pixels, at least 120.
+        say: says its words in the viewer's language.
     Returns:
         One ``<svg class="chart">`` element.
     """
@@ -106,11 +108,11 @@ def chart(
     data: dict[str, str] = {}
     if series.until <= series.since or not (series.times or series.changes):
         body = _empty(title, width, height)
-        words = f"No samples of {title} in this time."
+        words = say("No samples of {1} in this time.", title)
     elif series.kind is SeriesKind.TEXT:
         plot = _Plot(8, width - _RIGHT, _TOP, height - _BOTTOM, series.since, series.until, zone)
         body = [*_time_axis(plot), *_firing(plot, spans, severity), *_states(plot, series, end)]
-        words = describe_states(series, title=title, zone=zone)
+        words = describe_states(series, title=title, zone=zone, say=say)
     else:
         scale = _scale(series, limit, height)
         labels = [_tick_label(series.kind, tick, scale) for tick in scale.ticks]
@@ -128,7 +130,15 @@ def chart(
         if limit is not None:
             body += _limit(plot, limit, f"{write_number(limit, decimals)} {unit}".strip(), severity, direction)
         words = describe(
-            series, title=title, unit=unit, decimals=decimals, limit=limit, direction=direction, firing=spans, zone=zone
+            series,
+            title=title,
+            unit=unit,
+            decimals=decimals,
+            limit=limit,
+            direction=direction,
+            firing=spans,
+            zone=zone,
+            say=say,
         )
         data = _data(series, plot, unit, decimals)
     return el(

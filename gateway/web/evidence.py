@@ -11,6 +11,7 @@ from device_models.profile import DeviceProfile
 from device_models.purpose import Severity
 from gateway.history import History, HistoryUnavailable, Series
 from gateway.history.chart import chart
+from gateway.web.language import _, say
 from gateway.web.queries.cases import CaseLine
 from gateway.web.wording import field_spec, text_in, zone_of
 
@@ -133,7 +134,7 @@ async def _draw(
     try:
         series = await history.series(device_id, name, *span, POINTS, interval=interval)
     except HistoryUnavailable:
-        return Evidence(name, title, None, "The history cannot be read just now; the case itself is complete.")
+        return Evidence(name, title, None, _("The history cannot be read just now; the case itself is complete."))
     drawn = chart(
         series,
         title=title,
@@ -147,6 +148,7 @@ async def _draw(
         now=now,
         width=width,
         height=HEIGHT,
+        say=say,
     )
     # The chart escapes every text that came from outside; see gateway.history.chart.
     return Evidence(name, title, Markup(drawn), "")  # noqa: S704

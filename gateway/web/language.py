@@ -5,6 +5,7 @@ request, as its time zone does, so it is kept beside it and not handed through e
 """
 
 import io
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from notifiers.catalogue import SOURCE_LANGUAGE, Catalogue
 LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch", "ar": "العربية"}
 """Those of the console, by their own names."""
 _RIGHT_TO_LEFT = frozenset({"ar"})
+_SAID_BY_SCRIPT = re.compile(r'\bt\("([^"]+)"')
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
 
 
@@ -157,3 +159,16 @@ def short_span(span: timedelta) -> str:
         if seconds >= size:
             return f"{seconds // size}{letter}"
     return f"{seconds}{_('s')}"
+
+
+@cache
+def script_words() -> tuple[str, ...]:
+    """Return what the console's scripts say, as ``t("…")`` has it in them."""
+    folder = files("gateway.web").joinpath("static")
+    sources = (path.read_text(encoding="utf-8") for path in folder.iterdir() if path.name.endswith(".js"))
+    return tuple(sorted({msgid for source in sources for msgid in _SAID_BY_SCRIPT.findall(source)}))
+
+
+def for_scripts() -> dict[str, str]:
+    """Return the scripts' words in this language; empty in English, which they have already."""
+    return {} if voice().language == SOURCE_LANGUAGE else {msgid: _(msgid) for msgid in script_words()}

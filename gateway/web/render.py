@@ -13,7 +13,7 @@ from device_models.event import Value
 from device_models.profile import DeviceProfile
 from gateway.web import wording
 from gateway.web.deps import DEPS, WebDeps
-from gateway.web.language import LANGUAGES, N_, _, _n, count_text, day_text, markup, say, voice
+from gateway.web.language import LANGUAGES, N_, _, _n, count_text, day_text, for_scripts, markup, say, voice
 from gateway.web.message_text import without_links, words_to_edit
 from gateway.web.spoken import Spoken
 from notifiers.reasons import channel_name
@@ -84,7 +84,14 @@ def create_environment(deps: WebDeps) -> Environment:
         "count": count_text,
         "named": lambda word: _(str(word)),
     }
-    environment.globals |= {"_": _, "_n": _n, "_t": markup, "voice": voice, "languages": LANGUAGES}
+    environment.globals |= {
+        "_": _,
+        "_n": _n,
+        "_t": markup,
+        "voice": voice,
+        "languages": LANGUAGES,
+        "for_scripts": for_scripts,
+    }
     environment.globals |= {"brand": deps.brand, "simulated": deps.simulator is not None, "mode": deps.mode}
     return environment
 

@@ -20,8 +20,9 @@ _IN_TAGS = ("size", "watch")
 _EXPRESSION = r"\{\{.*?\}\}"
 _STATEMENT = r"\{%.*?%\}"
 _INSIDE = rf"{_EXPRESSION}|{_STATEMENT}|\{{#.*?#\}}"
+_BLOCK_IN_TAG = rf"\{{% block (?:{'|'.join(_IN_TAGS)}) %\}}.*?\{{% endblock %\}}"
 _TOKEN = re.compile(
-    rf"(?P<comment>\{{#.*?#\}}|<!.*?>|\{{% block (?:{'|'.join(_IN_TAGS)}) %\}}.*?\{{% endblock %\}})|(?P<statement>{_STATEMENT})|(?P<expression>{_EXPRESSION})"
+    rf"(?P<comment>\{{#.*?#\}}|<!.*?>|{_BLOCK_IN_TAG})|(?P<statement>{_STATEMENT})|(?P<expression>{_EXPRESSION})"
     rf"|(?P<tag></?[a-zA-Z](?:{_INSIDE}|\"(?:{_INSIDE}|[^\"])*\"|'(?:{_INSIDE}|[^'])*'|[^<>\"'])*>)",
     re.DOTALL,
 )

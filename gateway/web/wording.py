@@ -137,7 +137,18 @@ def sla_text(case: Any, now: datetime) -> str:
     return said + (say(", working hours of {1}", case.sla_hours) if case.sla_hours else "")
 
 
-_WHY = {"rule": "rule {}", "profile": "{}", "language": "language {}", "region": "customer in {}"}
+_WHY = {
+    "rule": N_("rule {1}"),
+    "profile": "{1}",
+    "language": N_("language {1}"),
+    "region": N_("customer in {1}"),
+}
+SEVERITIES = (N_("Critical"), N_("Major"), N_("Minor"), N_("Info"), N_("Resolved"))
+"""As ``|capitalize|named`` has them, and so these."""
+DAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
+LIKENESSES = (N_("Profile"), N_("Model"), N_("Firmware"), N_("Site"), N_("Hub"), N_("Region"))
+LIKE = (N_("profile"), N_("model"), N_("firmware"), N_("site"), N_("hub"), N_("region"))
+PARTS = (N_("Broker"), N_("Relay"), N_("Pipeline"), N_("History"), N_("Offers"))
 
 
 def routed_text(author: str, body: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from gateway.web.auth import Role
 from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
 from gateway.web.evidence import RANGES, WIDTH, draw
+from gateway.web.language import N_, _, say
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, devices, messages, people, queue
 from gateway.web.queries.case_work import CaseWork, work_on
@@ -36,7 +37,7 @@ log = structlog.get_logger()
 MESSAGE_KINDS = frozenset({"message_in", "message_out", "note"})
 """Timeline entries that are shown as speech; the others are one line each."""
 
-VERDICTS = (("real", "Real", "y"), ("false_alarm", "False alarm", "f"), ("duplicate", "Duplicate", "t"))
+VERDICTS = (("real", N_("Real"), "y"), ("false_alarm", N_("False alarm"), "f"), ("duplicate", N_("Duplicate"), "t"))
 """(name, words, key)."""
 
 
@@ -133,7 +134,7 @@ async def context_of(request: web.Request, facts: CaseFacts, hours: int, width: 
         "rests": rests(now, zone) if facts.case.open else [],
         **procedure(request, facts),
         "translates": deps.translate is not None and facts.customer is not None,
-        "verdicts": VERDICTS,
+        "verdicts": [(name, _(label), key) for name, label, key in VERDICTS],
         "hours": hours,
         "ranges": RANGES,
         "message_kinds": MESSAGE_KINDS,
@@ -216,22 +217,22 @@ async def previews_of(request: web.Request, waiting: Sequence[MessageLine]) -> d
 def reply_channel(facts: CaseFacts) -> tuple[str | None, str]:
     """Tell on which channel an answer would go, and why, before it is written."""
     if facts.customer is None:
-        return None, "This device has no customer on record."
+        return None, _("This device has no customer on record.")
     wrote = [entry for entry in facts.timeline if entry.kind == "message_in"]
     last = str(wrote[-1].body.get("channel") or "") if wrote else ""
     if last and last != "page":
-        return last, f"{facts.customer.name} wrote there last."
+        return last, say("{1} wrote there last.", facts.customer.name)
     if facts.customer.preferred_channel:
-        return facts.customer.preferred_channel, f"{facts.customer.name} prefers it."
-    return None, "The channel is chosen by consent, country and what is set up."
+        return facts.customer.preferred_channel, say("{1} prefers it.", facts.customer.name)
+    return None, _("The channel is chosen by consent, country and what is set up.")
 
 
 def why_of(message: MessageLine) -> list[str]:
     """Say why a message goes the way it does, one sentence a reason."""
-    name = message.customer_name or "The customer"
+    name = message.customer_name or _("The customer")
     steps = message.why if isinstance(message.why, list) else []
     known = [dict(step) for step in steps if isinstance(step, dict) and step.get("code") in CODES]
-    return [Reason(step.pop("code"), step).sentence(name) for step in known]
+    return [Reason(step.pop("code"), step).sentence(name, _) for step in known]
 
 
 async def act_on_case(request: web.Request) -> web.StreamResponse:

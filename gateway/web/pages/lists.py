@@ -11,25 +11,26 @@ from gateway.web.api import present
 from gateway.web.api.present import plain
 from gateway.web.auth import Role
 from gateway.web.deps import DEPS
+from gateway.web.language import N_, _
 from gateway.web.pages.shell import show
 from gateway.web.preconditions import with_etags
 from gateway.web.queries import devices, messages, people, subscriptions, visits
 from gateway.web.staff_mail import STAFF_MAIL
 
 WITHHELD = {
-    "accuracy": "The fix was too coarse to tell whether they were there.",
-    "speed": "They were moving too fast: passing by, not visiting.",
-    "no_consent": "They have not agreed to offers.",
-    "closed": "The shop was closed.",
-    "dwell": "They did not stay long enough.",
-    "cool_down": "They had an offer from this shop not long ago.",
-    "cap": "They have had as many offers as they agreed to see.",
-    "open_case": "They have an open case: help first.",
-    "no_offer": "No offer fits their products here.",
-    "budget": "The offer's budget is used up.",
-    "codes": "All codes of the offer are used up.",
-    "holdout": "They are made no offers, so that what offers gain can be measured.",
-    "quiet_hours": "It was within their quiet hours.",
+    "accuracy": N_("The fix was too coarse to tell whether they were there."),
+    "speed": N_("They were moving too fast: passing by, not visiting."),
+    "no_consent": N_("They have not agreed to offers."),
+    "closed": N_("The shop was closed."),
+    "dwell": N_("They did not stay long enough."),
+    "cool_down": N_("They had an offer from this shop not long ago."),
+    "cap": N_("They have had as many offers as they agreed to see."),
+    "open_case": N_("They have an open case: help first."),
+    "no_offer": N_("No offer fits their products here."),
+    "budget": N_("The offer's budget is used up."),
+    "codes": N_("All codes of the offer are used up."),
+    "holdout": N_("They are made no offers, so that what offers gain can be measured."),
+    "quiet_hours": N_("It was within their quiet hours."),
 }
 """The reasons that detection and response name, as sentences; one that is not here is shown by its name."""
 
@@ -40,7 +41,15 @@ async def show_offers(request: web.Request) -> web.StreamResponse:
     lines = await read(request, visits.decisions, made, _before(request), visits.PAGE + 1)
     more = lines[visits.PAGE - 1].id if len(lines) > visits.PAGE else None
     shown = lines[: visits.PAGE]
-    return await show(request, "offers.html", "offers", lines=shown, made=made, withheld=WITHHELD, next_before=more)
+    return await show(
+        request,
+        "offers.html",
+        "offers",
+        lines=shown,
+        made=made,
+        withheld={code: _(said) for code, said in WITHHELD.items()},
+        next_before=more,
+    )
 
 
 async def show_rejected(request: web.Request) -> web.StreamResponse:

@@ -7,6 +7,7 @@ from gateway.commands import CommandRefused, Hold
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
 from gateway.web.deps import DEPS
+from gateway.web.language import N_, _
 from gateway.web.pages.case import done, id_of, previews_of, why_of
 from gateway.web.pages.shell import show
 from gateway.web.queries import messages
@@ -16,10 +17,10 @@ from notifiers.message import Rendered
 WORDED_AT_MOST = 30
 """Messages that are worded on one page; the rest is read in their cases."""
 TABS = {
-    "waiting": ("Waiting for approval", messages.WAITING),
-    "undecided": ("Unknown and dead", messages.UNDECIDED),
-    "moving": ("Sent", messages.MOVING),
-    "ended": ("Not sent", messages.ENDED),
+    "waiting": (N_("Waiting for approval"), messages.WAITING),
+    "undecided": (N_("Unknown and dead"), messages.UNDECIDED),
+    "moving": (N_("Sent"), messages.MOVING),
+    "ended": (N_("Not sent"), messages.ENDED),
 }
 
 
@@ -39,7 +40,9 @@ async def show_messages(request: web.Request) -> web.StreamResponse:
         "messages.html",
         "messages",
         tab=tab,
-        tabs={name: (title, sum(counts.get(state, 0) for state in states)) for name, (title, states) in TABS.items()},
+        tabs={
+            name: (_(title), sum(counts.get(state, 0) for state in states)) for name, (title, states) in TABS.items()
+        },
         lines=shown,
         previews=previews,
         why={line.id: why_of(line) for line in shown},

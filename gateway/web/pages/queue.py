@@ -15,6 +15,7 @@ from gateway.web.access import IDENTITY, fields, read
 from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
+from gateway.web.language import N_, _
 from gateway.web.pages import case as case_page
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, people, queue
@@ -31,12 +32,12 @@ PREVIEW_WIDTH = 380
 BULK_AT_MOST = 100
 BULK = ("acknowledge", "assign", "route", "snooze", "verdict", "resolve")
 _TITLES = {
-    View.NEEDS_YOU: "Needs you",
-    View.MINE: "Mine",
-    View.OPEN: "All open",
-    View.RESTING: "Resting",
-    View.RESOLVED: "Resolved",
-    View.ARRIVAL: "Found on arrival",
+    View.NEEDS_YOU: N_("Needs you"),
+    View.MINE: N_("Mine"),
+    View.OPEN: N_("All open"),
+    View.RESTING: N_("Resting"),
+    View.RESOLVED: N_("Resolved"),
+    View.ARRIVAL: N_("Found on arrival"),
 }
 
 
@@ -47,8 +48,8 @@ async def show_queue(request: web.Request) -> web.StreamResponse:
     context: dict[str, Any] = {
         "page": page,
         "wanted": wanted,
-        "view_title": _TITLES[wanted.view],
-        "views": list(_TITLES.items()),
+        "view_title": _(_TITLES[wanted.view]),
+        "views": [(view, _(title)) for view, title in _TITLES.items()],
     }
     if request.query.get("fragment") == "rows":
         return html(request, "_rows.html", {**context, "zone": viewer_zone(request)})

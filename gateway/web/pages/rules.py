@@ -22,6 +22,7 @@ from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
 from gateway.web.api import present
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
+from gateway.web.language import _
 from gateway.web.pages.case import VERDICTS, id_of
 from gateway.web.pages.shell import show
 from gateway.web.wording import moment
@@ -79,7 +80,7 @@ async def show_rule(request: web.Request) -> web.StreamResponse:
         verdicts=numbers.verdicts.get(rule.id, Verdicts()),
         trial=trial,
         would_be=trial.cases[:LISTED] if trial else [],
-        marks=VERDICTS[:2],
+        marks=[(name, _(label), key) for name, label, key in VERDICTS[:2]],
         devices=request.app[DEPS].devices,
     )
 

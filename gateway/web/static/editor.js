@@ -2,6 +2,7 @@
 import { startCompletion } from "./complete.js";
 import { post } from "./forms.js";
 import { toast } from "./toast.js";
+import { t } from "./words.js";
 
 const CHECK_MS = 350;
 const SAVE_MS = 1200;
@@ -79,7 +80,7 @@ function take(told) {
     if (!problem.suggestion) return;
     const row = [...rows].find((each) => each.dataset.line === String(problem.line) && each.dataset.column === String(problem.column) && !each.querySelector("button"));
     if (!row || area.readOnly) return;
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: `Use ${problem.suggestion}` });
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: t("Use {1}", problem.suggestion) });
     button.addEventListener("click", () => mend(problem));
     row.append(button);
   });
@@ -90,7 +91,7 @@ function mend(problem) {
   const end = area.value.indexOf("\n", at);
   const line = area.value.slice(at, end < 0 ? undefined : end);
   const offset = line.indexOf(problem.instead_of);
-  if (offset < 0) { toast("It stands elsewhere by now."); return; }
+  if (offset < 0) { toast(t("It stands elsewhere by now.")); return; }
   area.setRangeText(problem.suggestion, at + offset, at + offset + problem.instead_of.length, "end");
   area.dispatchEvent(new Event("input"));
 }
@@ -116,7 +117,7 @@ async function save(seen = version) {
   saving = false;
   if (!result.ok) {
     if (result.data?.status === 409) { collide(result.detail); return false; }
-    saved.textContent = `Not kept: ${result.detail} It is here still, and is tried again.`;
+    saved.textContent = t("Not kept: {1} It is here still, and is tried again.", result.detail);
     saveTimer = setTimeout(save, AGAIN_MS);
     return false;
   }
@@ -125,7 +126,7 @@ async function save(seen = version) {
   if (!id) settle(String(result.data.id));
   form.elements.seen.value = version;
   conflict.hidden = true;
-  saved.textContent = `Saved by you, ${clock(result.data.saved_at)}`;
+  saved.textContent = t("Saved by you, {1}", clock(result.data.saved_at));
   if (area.value !== kept) saveTimer = setTimeout(save, SAVE_MS);
   return true;
 }
@@ -147,7 +148,7 @@ function collide(words) {
   clearTimeout(saveTimer);
   conflict.hidden = false;
   conflict.querySelector("[data-conflict-text]").textContent = `${words.replace(/[.;].*$/, "")}. What you wrote is not kept until you choose.`;
-  saved.textContent = "Not kept";
+  saved.textContent = t("Not kept");
 }
 const latest = async () => { const answer = await fetch(`/api/drafts/${id}`).catch(() => null); return answer?.ok ? answer.json() : null; };
 async function takeTheirs(theirs) {
@@ -157,7 +158,7 @@ async function takeTheirs(theirs) {
   version = String(theirs.version);
   form.elements.seen.value = version;
   conflict.hidden = true;
-  saved.textContent = `Saved by ${theirs.saved_by}, ${clock(theirs.saved_at)}`;
+  saved.textContent = t("Saved by {1}, {2}", theirs.saved_by, clock(theirs.saved_at));
   draw();
   check();
 }
@@ -165,9 +166,9 @@ conflict.querySelector("[data-theirs]").addEventListener("click", async () => {
   if (!id) { location.reload(); return; }
   const mine = area.value;
   const theirs = await latest();
-  if (!theirs) { toast("No connection. Nothing was changed."); return; }
+  if (!theirs) { toast(t("No connection. Nothing was changed.")); return; }
   await takeTheirs(theirs);
-  toast("Theirs is shown.", () => { area.value = mine; area.dispatchEvent(new Event("input")); });
+  toast(t("Theirs is shown."), () => { area.value = mine; area.dispatchEvent(new Event("input")); });
 });
 conflict.querySelector("[data-mine]").addEventListener("click", () => save(""));
 document.addEventListener("live", async (event) => {
@@ -176,7 +177,7 @@ document.addEventListener("live", async (event) => {
   const theirs = await latest();
   if (!theirs || String(theirs.version) === version || saving) return;
   if (theirs.state !== "open") { location.reload(); return; }
-  if (area.value === kept) takeTheirs(theirs); else collide(`${theirs.saved_by} changed this draft just now`);
+  if (area.value === kept) takeTheirs(theirs); else collide(t("{1} changed this draft just now", theirs.saved_by));
 });
 
 area.addEventListener("input", () => {
@@ -184,7 +185,7 @@ area.addEventListener("input", () => {
   clearTimeout(checkTimer);
   checkTimer = setTimeout(check, CHECK_MS);
   clearTimeout(saveTimer);
-  if (conflict.hidden) { saved.textContent = "Writing…"; saveTimer = setTimeout(save, SAVE_MS); }
+  if (conflict.hidden) { saved.textContent = t("Writing…"); saveTimer = setTimeout(save, SAVE_MS); }
 });
 startCompletion(area, form.querySelector("#offers"), () => area.dispatchEvent(new Event("input")));
 area.addEventListener("scroll", follow);
@@ -222,8 +223,8 @@ async function sent(file) {
   if (trial.elements.profile.value) url.searchParams.set("profile", trial.elements.profile.value);
   const head = { Accept: "application/json", "Content-Type": "text/csv", "X-CSRF-Token": document.querySelector('meta[name="csrf"]').content };
   const answer = await fetch(url, { method: "POST", body: file, headers: head }).catch(() => null);
-  if (!answer) return { ok: false, detail: "No connection. Nothing was changed." };
-  return { ok: answer.ok, detail: (await answer.json().catch(() => ({}))).detail || "That did not work." };
+  if (!answer) return { ok: false, detail: t("No connection. Nothing was changed.") };
+  return { ok: answer.ok, detail: (await answer.json().catch(() => ({}))).detail || t("That did not work.") };
 }
 trial?.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -231,7 +232,7 @@ trial?.addEventListener("submit", async (event) => {
   const file = trial.elements.span.value ? null : trial.elements.file.files[0];
   error.textContent = "";
   if (!trial.elements.span.value && !file) { error.textContent = "Choose a file first."; trial.querySelector("[data-file]").open = true; trial.elements.file.focus(); return; }
-  if (!(await save())) { error.textContent = "The draft is not kept yet."; return; }
+  if (!(await save())) { error.textContent = t("The draft is not kept yet."); return; }
   const result = await sent(file);
   if (!result.ok) error.textContent = result.detail;
   watch();

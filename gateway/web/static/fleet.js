@@ -1,6 +1,7 @@
 // The fleet on a map: the server gathers devices into squares, as wide as the zoom asks for; 100,000 weigh no more than 100.
 /* global L */
 import { base, finish } from "./map.js";
+import { t } from "./words.js";
 
 const CELL_PX = 56;
 const WAIT_MS = 150;
@@ -22,7 +23,7 @@ function icon(cell) {
 function draw(map, layer, cells) {
   layer.clearLayers();
   for (const cell of cells) {
-    const said = cell.failing ? `${cell.failing} of ${cell.devices} devices have a fault` : `${cell.devices} devices, all well`;
+    const said = cell.failing ? t("{1} of {2} devices have a fault", cell.failing, cell.devices) : t("{1} devices, all well", cell.devices);
     L.marker([cell.lat, cell.lon], { icon: icon(cell), title: said, alt: said, zIndexOffset: cell.failing ? 1000 : 0 })
       .on("click", () => map.setView([cell.lat, cell.lon], Math.min(18, map.getZoom() + 2))).addTo(layer);
   }

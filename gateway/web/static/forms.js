@@ -1,5 +1,6 @@
 // Forms that are sent without leaving the page; what is refused is said beside the control.
 import { toast } from "./toast.js";
+import { t } from "./words.js";
 
 const csrf = () => document.querySelector('meta[name="csrf"]').content;
 const DELAY_MS = 6000;
@@ -15,10 +16,10 @@ export async function post(action, body = new URLSearchParams(), keepalive = fal
     if (thing) headers["If-Match"] = thing.dataset.etag;
     const answer = await fetch(action, { method: "POST", body, keepalive, headers, redirect: "manual" });
     const data = await answer.json().catch(() => ({}));
-    if (answer.status === 401) return { ok: false, detail: "You were logged out. Log in again in another tab, then retry." };
-    return { ok: answer.ok, stale: answer.status === 412, detail: data.detail || "That did not work.", data };
+    if (answer.status === 401) return { ok: false, detail: t("You were logged out. Log in again in another tab, then retry.") };
+    return { ok: answer.ok, stale: answer.status === 412, detail: data.detail || t("That did not work."), data };
   } catch {
-    return { ok: false, detail: "No connection. Nothing was changed." };
+    return { ok: false, detail: t("No connection. Nothing was changed.") };
   }
 }
 

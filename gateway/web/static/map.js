@@ -1,4 +1,5 @@
 // The fleet on a map: shapes say how things are, near ones cluster, shops are outlines. Works without tiles.
+import { t } from "./words.js";
 /* global L */
 const RANK = { critical: 3, major: 2, minor: 1, info: 1, ok: 0 };
 const SHAPES = {
@@ -57,7 +58,7 @@ function clusters(map, devices, layer) {
       const lat = group.reduce((sum, device) => sum + device.lat, 0) / group.length;
       const lon = group.reduce((sum, device) => sum + device.lon, 0) / group.length;
       const icon = L.divIcon({ className: `sev-${worst.severity}`, html: `<span class="cluster">${group.length}</span>`, iconSize: [30, 30] });
-      L.marker([lat, lon], { icon, title: `${group.length} devices, the worst is ${worst.severity}`, keyboard: true })
+      L.marker([lat, lon], { icon, title: t("{1} devices, the worst is {2}", group.length, worst.severity), keyboard: true })
         .on("click", () => map.fitBounds(L.latLngBounds(group.map((device) => [device.lat, device.lon])).pad(0.4), { maxZoom: 18 })).addTo(layer);
     }
   }
@@ -94,7 +95,7 @@ async function fleet(element) {
   if (!answer?.ok) return;
   const data = await answer.json();
   const note = document.querySelector("[data-map-note]");
-  if (data.unplaced && note) note.textContent = `${data.unplaced} without a place. Things only: a person's phone is on no map.`;
+  if (data.unplaced && note) note.textContent = t("{1} without a place. Things only: a person's phone is on no map.", data.unplaced);
   const map = base(element);
   const points = [...data.devices, ...data.shops].map((place) => L.latLng(place.lat, place.lon));
   if (points.length) map.fitBounds(L.latLngBounds(mostOf(points)).pad(0.08), { maxZoom: 15 }); else map.setView([30, 10], 2);

@@ -1,5 +1,6 @@
 // Says every ten seconds that somebody reads or writes here, and shows who else does.
 import { post } from "./forms.js";
+import { t } from "./words.js";
 
 const EVERY_MS = 10_000;
 
@@ -12,7 +13,7 @@ export function startPresence(page) {
     if (document.hidden) return;
     const answer = await post(url, new URLSearchParams({ writing: writing() ? "1" : "" }));
     if (!answer.ok) return;
-    const others = answer.data.others.map((one) => `${one.name} ${one.writing ? "is writing an answer" : "is reading this"}`);
+    const others = answer.data.others.map((one) => (one.writing ? t("{1} is writing an answer", one.name) : t("{1} is reading this", one.name)));
     const words = others.length ? `${others.join(", ")} too.` : "";
     if (line.textContent !== words) line.textContent = words;
     line.hidden = !words;

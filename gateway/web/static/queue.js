@@ -3,6 +3,7 @@ import { changed, post } from "./forms.js";
 import { pressKey } from "./keys.js";
 import { concerns, paced } from "./live.js";
 import { toast } from "./toast.js";
+import { t } from "./words.js";
 
 export function startQueue() {
   const queue = document.querySelector("[data-queue]");
@@ -100,7 +101,7 @@ export function startQueue() {
     const gone = all().filter((row) => !stay.has(row.dataset.id) && !incoming.includes(row));
     gone.forEach((row) => row.classList.add("gone"));
     gathered.hidden = added.length + gone.length === 0;
-    gathered.textContent = added.length ? `${added.length} new ↑` : `${gone.length} done, tidy up`;
+    gathered.textContent = added.length ? t("{1} new ↑", added.length) : t("{1} done, tidy up", gone.length);
   }, 1000);
 
   document.addEventListener("live", (event) => {
@@ -120,7 +121,7 @@ export function startQueue() {
   });
   rows.addEventListener("change", countSelected);
   bulk.querySelector("[data-bulk-clear]").addEventListener("click", () => { rows.querySelectorAll("input").forEach((box) => { box.checked = false; }); countSelected(); });
-  const DONE = { acknowledge: "claimed", assign: "handed over", snooze: "resting", verdict: "marked as false alarms", resolve: "resolved" };
+  const DONE = { acknowledge: t("claimed"), assign: t("handed over"), snooze: t("resting"), verdict: t("marked as false alarms"), resolve: t("resolved") };
   const BACK = { snooze: "snooze", verdict: "verdict", resolve: "reopen" };
   async function actOnAll(action, more) {
     const ids = countSelected();
@@ -132,7 +133,7 @@ export function startQueue() {
     const refused = Object.values(result.data.refused);
     const back = BACK[action];
     const undo = back ? () => Promise.all(ids.filter((id) => !(id in result.data.refused)).map((id) => post(`/cases/${id}/${back}`))).then(() => changed()) : null;
-    toast(`${result.data.done} ${DONE[action]}${refused.length ? `; ${refused.length} not: ${refused[0]}` : ""}.`, undo);
+    toast(`${result.data.done} ${DONE[action]}${refused.length ? t("; {1} not: {2}", refused.length, refused[0]) : ""}.`, undo);
     rows.querySelectorAll("input").forEach((box) => { box.checked = false; });
     changed();
   }

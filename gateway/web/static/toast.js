@@ -1,4 +1,5 @@
 // A short word at the lower edge, with a way back where there is one.
+import { t } from "./words.js";
 export function toast(text, undo = null, life = 6000) {
   const box = document.createElement("div");
   box.className = "toast";
@@ -6,7 +7,7 @@ export function toast(text, undo = null, life = 6000) {
   const close = () => { clearTimeout(timer); box.remove(); };
   const timer = setTimeout(close, life);
   if (undo) {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Undo" });
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: t("Undo") });
     button.addEventListener("click", () => { close(); undo(); });
     box.append(button);
   }

@@ -1,0 +1,58 @@
+"""Everything that the console says, found where it says it: templates, the web's Python, its scripts."""
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from device_models.purpose import Purpose
+from gateway.web.language import script_words
+from gateway.web.spoken import messages_in
+from notifiers.reasons import CHANNEL_NAMES, SENTENCES
+
+WEB = Path(str(files("gateway.web")))
+MADE = frozenset({"Figure", "Column", "Report"})
+SAYING = frozenset({"_", "_n", "N_", "say", "markup"})
+
+
+def all_messages() -> dict[str, str]:
+    """Return each msgid with where it is said first."""
+    found: dict[str, str] = {}
+    for path in sorted((WEB / "templates").glob("*.html")):
+        for msgid in messages_in(path.read_text(encoding="utf-8")):
+            found.setdefault(msgid, path.name)
+    for path in sorted(WEB.rglob("*.py")):
+        if "customer" not in path.parts:
+            for msgid in _said_by(ast.parse(path.read_text(encoding="utf-8"))):
+                found.setdefault(msgid, path.name)
+    for path in sorted((WEB.parent / "reports").glob("*.py")):
+        for msgid in _named_by_reports(ast.parse(path.read_text(encoding="utf-8"))):
+            found.setdefault(msgid, path.name)
+    for msgid in _said_by(ast.parse((WEB.parent / "history" / "chart_words.py").read_text(encoding="utf-8"))):
+        found.setdefault(msgid, "chart_words.py")
+    for msgid in (*SENTENCES.values(), *CHANNEL_NAMES.values(), " about {value}", *map(str, Purpose)):
+        found.setdefault(msgid, "reasons.py")
+    for msgid in script_words():
+        found.setdefault(msgid, "static")
+    return found
+
+
+def _named_by_reports(tree: ast.AST) -> Iterator[str]:
+    """Titles, labels, notes and explanations: what the page looks up as it shows them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MADE:
+            for given in (*node.args, *(k.value for k in node.keywords if k.arg in ("note", "explains", "title"))):
+                for part in (given.body, given.orelse) if isinstance(given, ast.IfExp) else (given,):
+                    text = part.value if isinstance(part, ast.Constant) else None
+                    if isinstance(text, str) and re.search(r"^[A-Z]| ", text):
+                        yield text
+
+
+def _said_by(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAYING:
+            for given in node.args[: 2 if node.func.id == "_n" else 1]:
+                for part in ast.walk(given):
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str) and re.search(r"\w", part.value):
+                        yield part.value
