@@ -111,7 +111,9 @@ def number_text(value: float, decimals: int = 1) -> str:
         # z: what rounds to nothing has no sign.
         return f"{value:z,.{decimals}f}".replace(",", _NARROW).replace("-", "\N{MINUS SIGN}")
     shape = "#,##0" + ("." + "0" * decimals if decimals else "")
-    return format_decimal(round(value, decimals) + 0.0, format=shape, locale=voice().locale).replace("-", "\N{MINUS SIGN}")
+    return format_decimal(round(value, decimals) + 0.0, format=shape, locale=voice().locale).replace(
+        "-", "\N{MINUS SIGN}"
+    )
 
 
 def count_text(number: int) -> str:

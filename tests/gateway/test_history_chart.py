@@ -117,7 +117,7 @@ def test_a_text_is_a_band_of_its_values() -> None:
     state = Series("d", "state", T0, minute(60), SeriesKind.TEXT, changes=changes)
     svg = chart(state, title="State", zone=BERLIN)
     assert {"idle", "cooling"} <= set(words(svg))
-    assert parse(svg).get("aria-label") == "State: cooling since 13:20. It changed 1 time."
+    assert parse(svg).get("aria-label") == "State: cooling since 13:20. It changed once."
 
 
 @given(
