@@ -5,7 +5,7 @@ between and beyond them, within the profile's physical bounds, decides it; other
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from device_models.event import Value
 from device_models.profile import DeviceProfile
@@ -23,16 +23,26 @@ Tried = Sequence[Mapping[str, Value]]
 """Combinations of values of the fields that some conditions read."""
 
 
-def warnings_of(ruleset: RuleSet, profiles: Mapping[str, DeviceProfile]) -> list[FileError]:
-    """Return what to think over in rules that ``check_rules`` found right, each with its place."""
+def warnings_of(
+    ruleset: RuleSet, profiles: Mapping[str, DeviceProfile], about: Collection[str] | None = None
+) -> list[FileError]:
+    """Return what to think over in rules that ``check_rules`` found right, each with its place.
+
+    ``about``: ids of the rules that are looked at, and held against all others; None: all, which takes time with the
+    square of their number.
+    """
     found: list[FileError] = []
     conditions = [rule for rule in ruleset.rules if isinstance(rule, ConditionRule)]
     for rule in conditions:
+        if about is not None and rule.id not in about:
+            continue
         for profile in _watched(rule, profiles):
             if warning := _about(ruleset, rule, profile):
                 found.append(warning)
                 break
     for one, other in itertools.combinations(conditions, 2):
+        if about is not None and one.id not in about and other.id not in about:
+            continue
         if warning := _overlap(ruleset, one, other, profiles):
             found.append(warning)
     return found

@@ -63,11 +63,18 @@ class Look:
         }
 
 
-def look_at(text: str, replaces: Collection[str], live: RuleSet, profiles: Mapping[str, DeviceProfile]) -> Look:
+def look_at(
+    text: str,
+    replaces: Collection[str],
+    live: RuleSet,
+    profiles: Mapping[str, DeviceProfile],
+    *,
+    thorough: bool = True,
+) -> Look:
     """Check ``text`` as what stands in place of the rules ``replaces`` among those that are live.
 
-    A rule of ``replaces`` that is not in the text goes; one that is new comes behind the others. Takes time (the cases
-    are run): call it in a thread.
+    A rule of ``replaces`` that is not in the text goes; one that is new comes behind the others. Takes time, as the
+    cases are run: call it in a thread, or leave cases and warnings out (``thorough``).
     """
     try:
         rules = parse_rules(text, NAME)
@@ -80,8 +87,10 @@ def look_at(text: str, replaces: Collection[str], live: RuleSet, profiles: Mappi
     after = with_text(rules, replaces, live)
     if errors := check_rules(after, profiles):
         return Look(rules, None, sorted(errors, key=lambda error: (error.line, error.column)))
+    if not thorough:
+        return Look(rules, after, changes=differences(live, after))
     own = {rule.id for rule in rules.rules}
-    warnings = [warning for warning in warnings_of(after, profiles) if warning.file == NAME or _about(warning, own)]
+    warnings = warnings_of(after, profiles, own)
     cases, untried, wrong = _run_cases(document, after, profiles)
     if wrong:
         return Look(rules, None, wrong, warnings)
@@ -116,10 +125,6 @@ def _taken(rules: RuleSet, replaces: Collection[str], live: RuleSet) -> Iterator
             yield rules.error(
                 rule, "id", f"another rule in force is '{rule.id}'; edit that one, or name this otherwise"
             )
-
-
-def _about(warning: FileError, rules: Collection[str]) -> bool:
-    return warning.field.split(".")[0] in rules
 
 
 def _run_cases(

@@ -93,6 +93,8 @@ def last_written_down(connection: sa.Connection, running: RuleSet) -> RuleSet | 
     newest = next(iter(live_versions(connection, 1)), None)
     if newest is None:
         return None
+    if newest.version == running.version:
+        return running
     try:
         return newest.ruleset
     except (KeyError, ValueError):

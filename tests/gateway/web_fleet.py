@@ -90,6 +90,7 @@ class Town:
     history: EmbeddedHistory
     deps: WebDeps
     live: LiveFeed
+    config: Config
     now: datetime = NOW
     sequence: int = 0
     broken: list[tuple[str, str]] = field(default_factory=list)
@@ -318,7 +319,7 @@ async def town(
         callbacks=make_callback_readers(settings),
         metrics=CollectorRegistry(),
     )
-    made = Town(store, committer, registry, history, deps, live, sequence=committer.sequence)
+    made = Town(store, committer, registry, history, deps, live, settings, sequence=committer.sequence)
     new = not made.rows(schema.users)
     try:
         if new:

@@ -117,3 +117,11 @@ def test_what_is_said_to_be_impossible_is_impossible(
         assert not any("can never hold" in warning for warning in warnings)
     if held is False:
         assert not any("always holds" in warning for warning in warnings)
+
+
+def test_only_what_is_about_the_rules_in_question_is_told_where_some_are_named() -> None:
+    rules = ruleset(MILD, MILD.replace("mild", "same"), MILD.replace("mild", "third"), of("temperature > 60"))
+    assert len(warnings_of(rules, PROFILES)) == 4
+    assert len(warnings_of(rules, PROFILES, {"same"})) == 2
+    (only,) = warnings_of(rules, PROFILES, {"a"})
+    assert "can never hold" in only.message
