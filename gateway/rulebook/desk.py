@@ -86,6 +86,14 @@ class RuleDesk:
 
         return await self._read(find)
 
+    async def written(self, rules: RuleSet) -> str:
+        """Return a whole rule set as one file, with comments and cases where a file or an earlier draft has them."""
+
+        def write(connection: sa.Connection) -> str:
+            return text_of(rules.rules, [*texts_gone_live(connection), *self._files()])
+
+        return await self._read(write)
+
     async def look(self, text: str, replaces: Collection[str]) -> tuple[Look, RuleSet]:
         """Check a text against what is in force now; returns that too."""
 

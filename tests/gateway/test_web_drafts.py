@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import FormData
 
 from gateway.commands import CommandRefused, GiveVerdict, PutFilesLive
 from gateway.commands.drafts import BeginDraft, DropDraft, PutDraftLive, SaveDraft
 from gateway.store import schema
 from gateway.store.rule_drafts import rule_drafts
 from rules.migration import as_written
+from rules.schema import parse_rules
 from tests.gateway.web_visit import Visit, visit
 
 RULE = """\
@@ -190,6 +192,8 @@ async def test_versions_are_listed_with_what_going_back_would_do_and_rolled_back
         assert (await web.script(f"/versions/{first}/roll-back")).status == 200
         assert web.town.committer.detector.ruleset.version == first
         assert (await web.get("/versions/nope")).status == 404
+        file = await web.page(f"/versions/{first}/rules.yaml")
+        assert parse_rules(file, "file").version == first
 
 
 async def test_why_a_draft_would_fire_on_a_device_is_told_from_its_last_day(tmp_path: Path) -> None:
@@ -259,6 +263,17 @@ async def test_a_backtest_over_a_file_says_what_is_wrong_with_it_or_what_came_of
         assert (outcome["source"]["name"], outcome["source"]["profile"]) == ("kitchen.csv", "freezer")
         assert (outcome["live"]["alerts"], outcome["draft"]["alerts"]) == (1, 0)
         assert web.town.rows(rule_drafts, id=draft)[0]["backtest"] == outcome
+
+
+async def test_a_file_comes_with_a_form_as_well(tmp_path: Path) -> None:
+    async with visit(tmp_path, "Lea") as web:
+        await put_live(web)
+        draft = await begun(web, RULE.replace("-17", "-10"))
+        form = FormData({"_csrf": web.csrf, "span": ""})
+        form.add_field("file", b"when,temperature\n", filename="kitchen.csv", content_type="text/csv")
+        answer = await web.client.post(f"/drafts/{draft}/backtest", data=form, allow_redirects=False)
+        assert answer.status == 422
+        assert "kitchen.csv: has no rows below its header" in await answer.text()
 
 
 async def test_a_backtest_can_be_stopped_and_two_of_one_draft_are_refused(tmp_path: Path) -> None:

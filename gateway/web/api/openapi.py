@@ -174,6 +174,8 @@ QUERY: Mapping[str, Mapping[str, Schema]] = {
 """What narrows a GET."""
 _SILENT = frozenset({"/api/customers/{id}/inbox/read"})
 """What answers without a body."""
+_FILES: Mapping[str, str] = {"/api/versions/{id}/rules.yaml": "application/yaml"}
+"""What answers with a file, and of which type."""
 _PLACEHOLDER = re.compile(r"{(\w+)(?::[^{}]+)?}")
 _PROBLEMS: Mapping[int, str] = {
     400: "The body is no JSON object",
@@ -259,7 +261,8 @@ def _responses(route: Route, path: str) -> dict[str, Any]:
         happens.add(422)
     if "{" in path:
         happens.add(404)
-    done = {"description": "Done", "content": {"application/json": {"schema": {"type": "object"}}}}
+    file = {_FILES[path]: {"schema": _TEXT}} if path in _FILES else None
+    done = {"description": "Done", "content": file or {"application/json": {"schema": {"type": "object"}}}}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         **({"204": {"description": "Done"}} if path in _SILENT else {"200": done}),

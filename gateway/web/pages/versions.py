@@ -48,6 +48,18 @@ async def show_version(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def download(request: web.Request) -> web.StreamResponse:
+    """GET /versions/{id}/rules.yaml and its twin under /api: its rules as one rule file."""
+    version, _ = await read(request, _pair, request.match_info["id"])
+    rules = _rules(version)
+    if rules is None:
+        raise web.HTTPNotFound(text="Its rules are of a kind that this version of the gateway does not know.")
+    text = await desk_of(request).written(rules)
+    name = f"rules-{version.version[:12]}.yaml"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(text=text, content_type="application/yaml", charset="utf-8", headers=headers)
+
+
 async def roll_back(request: web.Request) -> web.StreamResponse:
     """POST /versions/{id}/roll-back and its twin under /api: put it live once more; answers what that did."""
     command = RollBackRules(request.match_info["id"], request[IDENTITY].name)
