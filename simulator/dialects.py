@@ -7,12 +7,14 @@ Sources: OwnTracks booklet "JSON"; Tasmota documentation "MQTT" and "Commands" (
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from device_models.event import rfc3339
 from simulator.machines.base import Link, Publish, payload_of
 
 
+@cache
 def native_link(device_id: str) -> Link:
     """Return the connection of a product that speaks the native topics."""
     topic = f"devices/{device_id}/lwt"

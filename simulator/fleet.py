@@ -43,6 +43,7 @@ class Fleet:
         self.truth = truth
         self.sites = build_sites(scenario)
         self.machines = build_machines(scenario, self.sites, seed, starts_at)
+        self._client_ids = {name: machine.link.client_id for name, machine in self.machines.items()}
         registry = scenario.registry()
         self.customers = {customer.id: customer for customer in registry.customers}
         self.offers = registry.offers
@@ -87,7 +88,7 @@ class Fleet:
 
     def links_up(self) -> set[str]:
         """Return the client ids of the connections that have power now."""
-        return {machine.link.client_id for machine in self.machines.values() if machine.powered}
+        return {self._client_ids[name] for name, machine in self.machines.items() if machine.powered}
 
     def machine(self, device_id: str) -> Machine:
         """Return a product. Raises UnknownTargetError."""

@@ -49,11 +49,16 @@ class Site:
     room_c: float = 21.0
     outdoor_mean_c: float = 3.0
     mains_ok: bool = True
+    _asked_at: datetime | None = field(default=None, init=False, repr=False)
+    _hour: float = field(default=0.0, init=False, repr=False)
 
     def local_hour(self, at: datetime) -> float:
         """Return the hour of the day, 0 to 24, that clocks at the site show."""
-        local = at.astimezone(self.timezone)
-        return local.hour + local.minute / 60 + local.second / 3600
+        # Everything at a site asks at the same instant, every five seconds.
+        if at is not self._asked_at:
+            local = at.astimezone(self.timezone)
+            self._asked_at, self._hour = at, local.hour + local.minute / 60 + local.second / 3600
+        return self._hour
 
 
 def payload_of(values: Mapping[str, Any]) -> bytes:

@@ -26,11 +26,13 @@ def enthalpy_j_kg(temperature_c: float) -> float:
     return enthalpy_j_kg(INITIAL_FREEZING_C) + THAWED_J_KG_K * (temperature_c - INITIAL_FREEZING_C)
 
 
+_THAWED_FROM = enthalpy_j_kg(INITIAL_FREEZING_C)
+
+
 def temperature_c(enthalpy: float) -> float:
     """Return the temperature at which one kilogram holds ``enthalpy`` joules: the inverse of ``enthalpy_j_kg``."""
-    thawed_from = enthalpy_j_kg(INITIAL_FREEZING_C)
-    if enthalpy > thawed_from:
-        return INITIAL_FREEZING_C + (enthalpy - thawed_from) / THAWED_J_KG_K
+    if enthalpy > _THAWED_FROM:
+        return INITIAL_FREEZING_C + (enthalpy - _THAWED_FROM) / THAWED_J_KG_K
     # With u = -t the curve is c_f u² + b u - K = 0, whose positive root is wanted.
     b = enthalpy + FROZEN_J_KG_K * REFERENCE_C + _AT_REFERENCE
     return -(-b + math.sqrt(b * b + 4 * FROZEN_J_KG_K * _K)) / (2 * FROZEN_J_KG_K)

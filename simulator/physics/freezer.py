@@ -140,7 +140,8 @@ class Freezer:
         """Move on by ``dt_s`` seconds in a room at ``ambient_c``."""
         while dt_s > 0:
             part_s = min(dt_s, _LONGEST_STEP_S)
-            self._wear(part_s)
+            if self.seal_wear_w_k_h or self.refrigerant_loss_h:
+                self._wear(part_s)
             self._control(part_s, mains_ok)
             into_food_w = self.cabinet.food_exchange_w_k * (self.air_c - self.food_c)
             into_air_w = self.heat_flow_w(ambient_c) - into_food_w

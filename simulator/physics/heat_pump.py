@@ -114,7 +114,8 @@ class HeatPump:
     def _wear(self, dt_s: float) -> None:
         hours = dt_s / 3600
         # Torricelli: what runs out of a hole goes with the square root of the pressure.
-        self.water_lost_l += self.leak_l_h * (max(0.0, self.pressure_bar) / 1.5) ** 0.5 * hours
+        if self.leak_l_h:
+            self.water_lost_l += self.leak_l_h * (max(0.0, self.pressure_bar) / 1.5) ** 0.5 * hours
         if self.heat_w > 0:
             self.running_hours += hours
             self.filter_fill_pct = min(100.0, self.filter_fill_pct + self.filter_pct_h * hours)
