@@ -1,11 +1,8 @@
-"""What is looked at in a series: its level over several spans, jumps, unrest; in several fields, how they relate."""
+"""What is looked at in a series: level over several spans, jumps, unrest, repeats; how several fields relate."""
 
 import math
-from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
-
-from rules.anomaly import whitening
 
 if TYPE_CHECKING:
     from rules.anomaly.learned import Learned
@@ -13,73 +10,67 @@ if TYPE_CHECKING:
 SPANS = (1, 8, 32, 128)
 """Samples over which means are taken, exponentially (weight of the newest: 2 / (span + 1)). A small shift shows only in
 a long mean, a large one at once."""
+RESIDUAL_SPANS = SPANS[1:3]
+"""Of a field's distance from what the others let expect: one sample's is noise, and 32 tell what 128 would."""
+SCATTER_SPANS = (8, 32)
 JUMP_FROM = 2
 """Index of the span that a jump is measured from."""
 UNREST_SPAN = 32
 STILLNESS = 0.02
 """Share of the usual unrest that is added to both before their ratio is taken: a stuck value has none at all."""
-_FAR = 1.5
-"""Mean square of a whitened sample (usually 1) from which on it counts for less in the covariance."""
-_WHITEN_EVERY = 16
+MOST_REPEATS = 48.0
+"""Repeats in a row beyond which they are not counted: what rests for so long by nature is never called stuck."""
 
-_ALPHAS = tuple(2 / (span + 1) for span in SPANS)
+ALPHAS = tuple(2 / (span + 1) for span in SPANS)
 
 
 class Feature(NamedTuple):
     """One thing that is looked at."""
 
     about: str
-    """``level``, ``jump``, ``unrest``; ``relation`` for the level of several fields together and its jumps."""
+    """``level``, ``jump``, ``unrest``, ``stuck``; of several fields ``relation`` (their level together, its jumps, each
+    one's distance from what the others let expect) and ``scatter`` (how far that distance varies)."""
     span: int
     """Samples that it looks back on."""
     sides: int
     """2: too high and too low are told apart. 1: a distance."""
+    quicker: int
+    """Index of the feature that looks at the same over a shorter span and so knows first that it is over; its own where
+    there is none."""
+    averaged: int
+    """Samples of which it is a mean distance from a level that had to be learned, too; 0 where it is none."""
 
 
 @cache
 def features_of(fields: int) -> tuple[Feature, ...]:
-    """Return what is looked at: the spans in their order, the jump, the unrest."""
+    """Return what is looked at: the spans in order, the jump, the unrest; then repeats, or residuals and scatter."""
     about, sides = ("level", 2) if fields == 1 else ("relation", 1)
-    levels = [Feature(about, span, sides) for span in SPANS]
-    jump = Feature("jump" if fields == 1 else about, SPANS[JUMP_FROM], sides)
-    return (*levels, jump, Feature("unrest", UNREST_SPAN, sides))
+    features = [Feature(about, span, sides, max(index - 1, 0), span) for index, span in enumerate(SPANS)]
+    jump = SPANS[JUMP_FROM]
+    features.append(Feature("jump" if fields == 1 else about, jump, sides, len(features), jump))
+    features.append(Feature("unrest", UNREST_SPAN, sides, len(features), 0))
+    if fields == 1:
+        return (*features, Feature("stuck", 1, 1, len(features), 0))
+    for index, span in enumerate(RESIDUAL_SPANS):
+        features.append(Feature("relation", span, 1, RESIDUALS + max(index - 1, 0), span))
+    for index, span in enumerate(SCATTER_SPANS):
+        features.append(Feature("scatter", span, 1, SCATTER + max(index - 1, 0), 0))
+    return tuple(features)
 
 
-def of_one(learned: "Learned", deviation: float, fresh: bool) -> list[float]:
+RESIDUALS = len(SPANS) + 2
+SCATTER = RESIDUALS + len(RESIDUAL_SPANS)
+"""Indices of the first residual and the first scatter among the features of several fields."""
+
+
+def of_one(learned: "Learned", value: float, deviation: float, fresh: bool) -> list[float]:
     """Return the features of a single field and move its means; ``fresh``: what was before is not recent."""
     recent = learned.recent
-    for index, alpha in enumerate(_ALPHAS):
+    for index, alpha in enumerate(ALPHAS):
         before = 0.0 if fresh else recent[index]
         recent[index] = before + alpha * (deviation - before)
-    return [*recent, recent[0] - recent[JUMP_FROM], log_unrest(learned, 0)]
-
-
-def of_several(learned: "Learned", deviations: Sequence[float], fresh: bool, rate: float) -> list[float]:
-    """Return the features of several fields; ``rate`` is the sample's weight in their covariance, 0 for none."""
-    n = len(deviations)
-    spread = learned.spread
-    values = [value / spread[i] if spread[i] > 0 else 0.0 for i, value in enumerate(deviations)]
-    if learned.inverse[0] == 0 or learned.samples % _WHITEN_EVERY == 0:
-        learned.inverse[:] = whitening.whitener(learned.covariance, n)
-    whitened = whitening.whiten(learned.inverse, values)
-    if rate:
-        # The further out, the less it counts: a fault that creeps in must not widen what is usual.
-        far = sum(value * value for value in whitened) / n
-        whitening.take(learned.covariance, values, rate if far <= _FAR else rate * _FAR / far)
-    recent = learned.recent
-    found, start = [], 0
-    for alpha in _ALPHAS:
-        total = 0.0
-        for i, value in enumerate(whitened, start):
-            before = 0.0 if fresh else recent[i]
-            recent[i] = after = before + alpha * (value - before)
-            total += after * after
-        found.append(math.sqrt(total))
-        start += n
-    away = JUMP_FROM * n
-    found.append(math.sqrt(sum((recent[i] - recent[away + i]) ** 2 for i in range(n))))
-    found.append(math.sqrt(sum(log_unrest(learned, i) ** 2 for i in range(n))))
-    return found
+    learned.repeats = min(learned.repeats + 1, MOST_REPEATS) if value == learned.previous[1] else 0.0
+    return [*recent, recent[0] - recent[JUMP_FROM], log_unrest(learned, 0), learned.repeats]
 
 
 def log_unrest(learned: "Learned", field: int) -> float:

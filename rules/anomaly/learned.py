@@ -7,17 +7,17 @@ from operator import attrgetter
 from typing import Any, Self
 
 from rules.anomaly import season, tail, whitening
-from rules.anomaly.features import SPANS, features_of
+from rules.anomaly.features import RESIDUAL_SPANS, SCATTER_SPANS, SPANS, features_of
 from rules.anomaly.packing import pack, unpack, unpack_profile
 
 _TIMES = ("first_at", "last_at", "outside_since")
 _COUNTS = (
     "samples", "moves", "interval_s", "worst", "inside", "hour", "visits",
-    "plain_error", "day_error", "week_error", "compared", "week_compared", "score",
+    "plain_error", "day_error", "week_error", "compared", "week_compared", "score", "repeats",
 )  # fmt: skip
 _LISTS = (
     "spread", "resolution", "apart", "usual_unrest", "unrest", "visit_sums", "recent",
-    "scales", "centres", "tails", "covariance", "inverse",
+    "scales", "centres", "tails", "covariance", "inverse", "rooms", "strays", "residual_scales", "scatter_scales",
 )  # fmt: skip
 _times_of, _counts_of = attrgetter(*_TIMES), attrgetter(*_COUNTS)
 
@@ -43,7 +43,7 @@ class Learned:
     worst: float
     """Index of the tail by which it is outside."""
     inside: float
-    """Samples in a row for which that tail was quiet."""
+    """Samples for which that tail was quiet, less those for which it was not, twofold."""
     hour: float
     """Hour of the week, UTC, that ``visit_sums`` are of."""
     visits: float
@@ -57,6 +57,8 @@ class Learned:
     """Samples that these errors are of."""
     score: float
     """Of the last sample."""
+    repeats: float
+    """Samples in a row that were the same as the one before; of a single field."""
 
     def __init__(self, fields: int) -> None:
         features = features_of(fields)
@@ -86,9 +88,16 @@ class Learned:
         self.centres = [0.0] * (len(features) if fields > 1 else 0)
         """Where a distance usually is; what has two sides usually is at 0."""
         self.tails = [0.0] * (tail.WIDTH * sum(feature.sides for feature in features))
-        triangle = whitening.size(fields) if fields > 1 else 0
-        self.covariance = [0.0] * triangle
-        self.inverse = [0.0] * triangle
+        several = fields if fields > 1 else 0
+        self.covariance = [0.0] * whitening.size(several)
+        self.inverse = [0.0] * whitening.size(several)
+        self.rooms = [0.0] * several
+        """What the others leave each of several fields, by the whitener."""
+        self.strays = [0.0] * ((2 + len(SCATTER_SPANS)) * several)
+        """Size of the residual of the last sample but one and of the last, then its mean over each span."""
+        self.residual_scales = [0.0] * (len(RESIDUAL_SPANS) * several)
+        self.scatter_scales = [0.0] * several
+        """Usual size of each field's mean residual, by span, and of its residual."""
         self.day: Sequence[float] = ()
         self.week: Sequence[float] = ()
         """Season by hour, one profile a field after the other; empty: not learned."""

@@ -8,21 +8,19 @@ fault stays one.
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
-from rules.anomaly import season, tail
-from rules.anomaly.features import SPANS, UNREST_SPAN, features_of, of_one, of_several
+from rules.anomaly import ending, relation, season, tail
+from rules.anomaly.features import SPANS, UNREST_SPAN, features_of, of_one
 from rules.anomaly.learned import Learned
+from rules.anomaly.places import SETTLING, scale_of, settling
 
-_SETTLING = 20
-"""Samples, and moves, before anything is scaled: a value that never moves has no scale."""
-_SETTLING_A_FIELD = 12
-"""Further samples for each of several fields: a covariance of fewer says nothing, and its distances are wild."""
 _LEVEL_SPAN = 2000
 """Samples over which the level follows; until so many were seen all count alike."""
 _SCALE_SPAN = 1000
 _UNREST_SCALE_SPAN = 1500
+_UNREST_OUTSIDE_SPAN = 16
+"""While something is wrong: the sooner unrest forgets, the sooner it knows that it is over."""
 _SEASON_SPAN = 600
 _LEVEL_CLIP, _SPREAD_CLIP, _SCALE_CLIP, _STEP_CLIP = 3.0, 4.0, 5.0, 8.0
 """Mean distances by which one sample counts at most."""
@@ -31,10 +29,6 @@ _OUTLIER, _ALONE = 4.0, 64
 was none in so many samples before."""
 _GAP = 10.0
 """Usual intervals without a sample after which what was before is no longer recent."""
-_FINENESS = 0.25
-"""Share of the smallest step a value ever made below which its scale does not fall: it is rounded, not steady."""
-_INSIDE_SCORE, _INSIDE_SAMPLES = 0.35, 24
-"""An anomaly is over once so many samples in a row were nearer than this score."""
 
 
 class Settings(NamedTuple):
@@ -98,12 +92,14 @@ def take(learned: Learned, settings: Settings, at_s: float, sample: Sequence[flo
         if settings.day:
             _learn_season(learned, settings, at_s, plain)
     if n == 1:
-        found = of_one(learned, deviations[0], fresh)
+        found = of_one(learned, sample[0], deviations[0], fresh)
     else:
-        rate = trust * max(1 / learned.samples, 1 / _LEVEL_SPAN) if usual and learned.samples > _SETTLING else 0.0
-        found = of_several(learned, deviations, fresh, rate)
+        unfiltered = [value - usually for value, usually in zip(sample, expected, strict=True)]
+        weight = trust if usual and learned.samples > SETTLING else 0.0
+        rate, slow = (weight * max(1 / learned.samples, 1 / span) for span in (_LEVEL_SPAN, _SCALE_SPAN))
+        found = relation.of_several(learned, deviations, unfiltered, fresh, rate, slow)
     learned.previous[:] = [*learned.previous[n:], *sample]
-    if learned.samples < settling(n) or learned.moves < _SETTLING:
+    if learned.samples < settling(n) or learned.moves < SETTLING:
         return Verdict(0.0, -1, expected)
     score, worst, back = _score(learned, settings, found, trust)
     learned.score = score
@@ -113,18 +109,22 @@ def take(learned: Learned, settings: Settings, at_s: float, sample: Sequence[flo
         return Verdict(score, worst, expected)
     relearned = False
     if back:
-        _return(learned)
+        ending.forget_it(learned)
     elif at_s - learned.outside_since >= settings.normal_after_s:
-        learned.level[:] = middle
-        learned.recent[:] = [0.0] * len(learned.recent)
-        learned.outside_since, learned.worst = math.nan, -1.0
+        _accept(learned, middle)
         relearned = True
     return Verdict(score, worst, expected, relearned)
 
 
-def settling(fields: int) -> int:
-    """Return how many samples come before the first that is scored."""
-    return _SETTLING + (fields * _SETTLING_A_FIELD if fields > 1 else 0)
+def _accept(learned: Learned, middle: Sequence[float]) -> None:
+    """Make what stands for so long the normal: how it varies is learned anew, its seasons are kept."""
+    anew = Learned(learned.fields)
+    for name in ("recent", "strays", "tails"):
+        setattr(learned, name, getattr(anew, name))
+    learned.level[:] = middle
+    learned.samples = float(settling(learned.fields))
+    learned.score = learned.repeats = 0.0
+    learned.outside_since, learned.worst = math.nan, -1.0
 
 
 def _tell_time(learned: Learned, settings: Settings, at_s: float) -> bool:
@@ -155,7 +155,7 @@ def _is_first_move(learned: Learned, sample: Sequence[float]) -> bool:
     moved = any(value != before for value, before in zip(sample, last, strict=True) if before == before)
     if moved:
         learned.moves += 1
-    return moved and learned.moves < _SETTLING and learned.samples > 4 * _SETTLING
+    return moved and learned.moves < SETTLING and learned.samples > 4 * SETTLING
 
 
 def _begin(learned: Learned, settings: Settings, at_s: float, sample: Sequence[float]) -> None:
@@ -205,7 +205,7 @@ def _feel_steps(learned: Learned, sample: Sequence[float], usual: bool) -> None:
         step = abs(second - first)
         left_out = learned.apart[i] == 0
         learned.apart[i] += 1
-        if known and learned.samples > _SETTLING:
+        if known and learned.samples > SETTLING:
             out = min(step, abs(second - value))
             if not left_out and out > _OUTLIER * known and out > 2 * abs(value - first):
                 left_out = learned.apart[i] > _ALONE
@@ -215,7 +215,8 @@ def _feel_steps(learned: Learned, sample: Sequence[float], usual: bool) -> None:
             continue
         if usual:
             learned.usual_unrest[i] = known + max(1 / learned.samples, 1 / _UNREST_SCALE_SPAN) * (step - known)
-        learned.unrest[i] += max(1 / learned.samples, 2 / (UNREST_SPAN + 1)) * (step - learned.unrest[i])
+        span = UNREST_SPAN if usual else _UNREST_OUTSIDE_SPAN
+        learned.unrest[i] += max(1 / learned.samples, 2 / (span + 1)) * (step - learned.unrest[i])
 
 
 def _follow(learned: Learned, deviations: Sequence[float], trust: float) -> None:
@@ -224,7 +225,7 @@ def _follow(learned: Learned, deviations: Sequence[float], trust: float) -> None
     slow = trust * max(1 / learned.samples, 1 / _SCALE_SPAN)
     for i, deviation in enumerate(deviations):
         spread, away = learned.spread[i], abs(deviation)
-        if spread and learned.samples > _SETTLING:
+        if spread and learned.samples > SETTLING:
             most = _LEVEL_CLIP * spread
             deviation = max(-most, min(most, deviation))
             away = min(away, _SPREAD_CLIP * spread)
@@ -285,6 +286,7 @@ def _score(learned: Learned, settings: Settings, found: Sequence[float], trust: 
     samples = learned.samples - settling(learned.fields)
     usual = math.isnan(learned.outside_since)
     slow = trust * max(1 / (samples + 1), 1 / _SCALE_SPAN)
+    expected = {averaged: tail.Expected(samples, settings.target, averaged) for averaged in (0, *SPANS)}
     for index, feature in enumerate(features_of(learned.fields)):
         value = found[index]
         if learned.centres:
@@ -292,82 +294,22 @@ def _score(learned: Learned, settings: Settings, found: Sequence[float], trust: 
             if usual:
                 learned.centres[index] = centre = centre + slow * (value - centre)
             value -= centre
-        scale = learned.scales[index]
         if usual:
-            away = abs(value)
-            if scale and samples > _SETTLING:
-                away = min(away, _SCALE_CLIP * scale)
-            learned.scales[index] = scale = scale + slow * (away - scale)
-        if learned.fields == 1 and feature.about != "unrest":
-            scale = max(scale, _FINENESS * learned.resolution[0])
+            away, known = abs(value), learned.scales[index]
+            if known and samples > SETTLING:
+                away = min(away, _SCALE_CLIP * known)
+            learned.scales[index] = known + slow * (away - known)
+        scale = scale_of(learned, index)
         for sign in (1.0, -1.0)[: feature.sides]:
             outward.append(sign * value)
             scores.append(0.0)
             if scale > 0:
-                tail_score = tail.take(
-                    learned.tails, at * tail.WIDTH, sign * value, scale, samples, settings.target, usual
+                scores[at] = tail.take(
+                    learned.tails, at * tail.WIDTH, sign * value, scale, expected[feature.averaged], usual
                 )
-                scores[at] = tail_score
-                if tail_score > score:
-                    score, worst = tail_score, at
+                if scores[at] > score:
+                    score, worst = scores[at], at
             at += 1
     if usual:
         return score, worst, False
-    back = _is_back(learned, settings, outward, samples)
-    if back and (other := _still_outside(learned, scores)) is not None:
-        learned.worst, learned.inside, back = float(other), 0.0, False
-    return score, worst, back
-
-
-def _is_back(learned: Learned, settings: Settings, outward: Sequence[float], samples: float) -> bool:
-    """Tell whether the feature that was outside has been inside for long enough."""
-    at = int(learned.worst)
-    index, sides = tail_place(learned.fields, at)
-    value = outward[at]
-    if 0 < index < len(SPANS):
-        # A long mean is the last to know: the next shorter one says that the value is back.
-        value = min(value, outward[at - sides])
-    place, scale = at * tail.WIDTH, scale_of(learned, index)
-    over = value - tail.quantile(learned.tails, place, scale)
-    reach = tail.reach(learned.tails, place, scale, samples, settings.target)
-    learned.inside = learned.inside + 1 if over < _INSIDE_SCORE * reach else 0.0
-    return learned.inside >= _INSIDE_SAMPLES
-
-
-def _still_outside(learned: Learned, scores: Sequence[float]) -> int | None:
-    """Return another tail that still says that something is wrong: after a jump the level, after noise a shift."""
-    index, _ = tail_place(learned.fields, int(learned.worst))
-    for other, score in enumerate(scores):
-        place, _ = tail_place(learned.fields, other)
-        # A longer mean than the one that is back only remembers; that it is back is a jump, too.
-        remembers = place == len(SPANS) or index <= place < len(SPANS)
-        if score >= 1 and other != int(learned.worst) and not remembers:
-            return other
-    return None
-
-
-def _return(learned: Learned) -> None:
-    """End what was outside; the longer means, which still hold it, begin anew."""
-    n = learned.fields
-    index, _ = tail_place(n, int(learned.worst))
-    start = index if 2 <= index < len(SPANS) else 2
-    learned.recent[start * n :] = [0.0] * (n * (len(SPANS) - start))
-    learned.outside_since, learned.worst, learned.inside = math.nan, -1.0, 0.0
-
-
-@cache
-def tail_place(fields: int, at: int) -> tuple[int, int]:
-    """Return the index of the feature that a tail is of, and the number of its sides."""
-    for index, feature in enumerate(features_of(fields)):
-        if at < feature.sides:
-            return index, feature.sides
-        at -= feature.sides
-    raise IndexError(f"there is no tail {at}")
-
-
-def scale_of(learned: Learned, index: int) -> float:
-    """Return a feature's scale, never finer than the value is rounded."""
-    scale = learned.scales[index]
-    if learned.fields == 1 and features_of(1)[index].about != "unrest":
-        scale = max(scale, _FINENESS * learned.resolution[0])
-    return scale
+    return score, worst, ending.is_over(learned, settings.target, outward, scores)

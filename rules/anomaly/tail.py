@@ -7,6 +7,7 @@ worked out from them. One excursion counts once however long it lasts, so a slow
 """
 
 import math
+from typing import NamedTuple
 
 WIDTH = 6
 """Numbers of one tail, in this order."""
@@ -26,6 +27,10 @@ WINSOR = 3.0
 """An excursion teaches no more than this many times the limit: a fault must not make itself normal, yet what happens
 over and over is."""
 
+_YOUNG, _GROWN = 1.0, 600.0
+"""How much further the limit lies at first, as a share, and after how many samples half as much: the first weekend and
+the first burst are unlike what was seen before, and nothing is wrong."""
+
 _PRIOR_QUANTILE = 2.0
 # What is believed before there were excursions; near the exponential tail of noise, a little heavier.
 _PRIOR_MEAN, _PRIOR_COUNT = 0.6, 4.0
@@ -33,14 +38,23 @@ _PRIOR_SHAPE, _PRIOR_SHAPE_COUNT = 0.1, 20.0
 _SHAPES = (-0.1, 0.4)
 
 
-def take(tails: list[float], at: int, value: float, scale: float, samples: float, target: float, learn: bool) -> float:
+class Expected(NamedTuple):
+    """What a limit depends on beside the tail itself."""
+
+    samples: float
+    """How many were seen before."""
+    target: float
+    """Expected false alarms a sample, such as 1e-5."""
+    averaged: int = 0
+    """Samples of which the feature is a mean distance from a level that was learned from ``samples``."""
+
+
+def take(tails: list[float], at: int, value: float, scale: float, expected: Expected, learn: bool) -> float:
     """Take one value of a feature into its tail, which stands in ``tails`` from ``at`` on, in place.
 
     Args:
         value: Of the feature, outward positive; 0 is usual.
         scale: Mean distance of the feature from 0, positive.
-        samples: How many were seen before.
-        target: Expected false alarms a sample, such as 1e-5.
         learn: False while something is wrong: the quantile stands still.
     Returns:
         0 within the quantile, 1 at the limit, in proportion between and beyond.
@@ -48,23 +62,23 @@ def take(tails: list[float], at: int, value: float, scale: float, samples: float
     ratio = tails[at] or _PRIOR_QUANTILE
     over = value - ratio * scale
     if learn:
-        step = STEP if samples > 2 / STEP else 2 / max(samples, 10.0)
+        step = STEP if expected.samples > 2 / STEP else 2 / max(expected.samples, 10.0)
         moved = ratio + (step * (1 - BEYOND) if over > 0 else -step * BEYOND)
         tails[at] = moved if moved > FLOOR else FLOOR
     if over > 0:
         if over > tails[at + _PEAK]:
             tails[at + _PEAK] = over
         tails[at + _BACK] = 0.0
-        return over / reach(tails, at, scale, samples, target)
+        return over / reach(tails, at, scale, expected)
     if tails[at + _PEAK]:
         tails[at + _BACK] += 1
         if tails[at + _BACK] >= APART:
-            _remember(tails, at, scale, samples, target)
+            _remember(tails, at, scale, expected)
     return 0.0
 
 
-def reach(tails: list[float], at: int, scale: float, samples: float, target: float) -> float:
-    """Return how far beyond the quantile the limit lies."""
+def reach(tails: list[float], at: int, scale: float, expected: Expected) -> float:
+    """Return how far beyond the quantile the limit lies; infinitely far while there is no telling."""
     count, mean, spread = tails[at + _COUNT], tails[at + _MEAN], tails[at + _SPREAD]
     recent = min(count, RECENT)
     believed = (_PRIOR_COUNT * _PRIOR_MEAN * scale + recent * mean) / (_PRIOR_COUNT + recent)
@@ -75,11 +89,22 @@ def reach(tails: list[float], at: int, scale: float, samples: float, target: flo
         low, high = _SHAPES
         seen = low if seen < low else high if seen > high else seen
         shape = (_PRIOR_SHAPE * _PRIOR_SHAPE_COUNT + seen * recent) / (_PRIOR_SHAPE_COUNT + recent)
+    samples = expected.samples
     # Excursions a sample; the +1 and +50 keep a short history from promising too much.
-    odds = max((count + 1) / (samples + 50) / target, 10.0)
+    odds = max((count + 1) / (samples + 50) / expected.target, 10.0)
     if abs(shape) < 1e-3:
-        return believed * math.log(odds)
-    return believed * (1 - shape) / shape * (math.exp(shape * math.log(odds)) - 1)
+        far = believed * math.log(odds)
+    else:
+        far = believed * (1 - shape) / shape * (math.exp(shape * math.log(odds)) - 1)
+    if expected.averaged:
+        # The level is a mean as well, and errs by as much as one over so many samples: what is seen of a mean before is
+        # too little by this share, and what comes strays by as much more.
+        share = expected.averaged / samples if samples else 1.0
+        if share >= 1:
+            return math.inf
+        inner = quantile(tails, at, scale)
+        far = math.sqrt((1 + share) / (1 - share)) * (inner + far) - inner
+    return far * (1 + _YOUNG * _GROWN / (_GROWN + samples))
 
 
 def quantile(tails: list[float], at: int, scale: float) -> float:
@@ -87,13 +112,13 @@ def quantile(tails: list[float], at: int, scale: float) -> float:
     return (tails[at] or _PRIOR_QUANTILE) * scale
 
 
-def limit(tails: list[float], at: int, scale: float, samples: float, target: float) -> float:
+def limit(tails: list[float], at: int, scale: float, expected: Expected) -> float:
     """Return the feature's value at which the score is 1."""
-    return quantile(tails, at, scale) + reach(tails, at, scale, samples, target)
+    return quantile(tails, at, scale) + reach(tails, at, scale, expected)
 
 
-def _remember(tails: list[float], at: int, scale: float, samples: float, target: float) -> None:
-    peak = min(tails[at + _PEAK], WINSOR * reach(tails, at, scale, samples, target))
+def _remember(tails: list[float], at: int, scale: float, expected: Expected) -> None:
+    peak = min(tails[at + _PEAK], WINSOR * reach(tails, at, scale, expected))
     count, mean = tails[at + _COUNT] + 1, tails[at + _MEAN]
     rate = 1 / min(count, RECENT)
     square = tails[at + _SPREAD] * mean * mean

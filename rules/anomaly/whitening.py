@@ -9,7 +9,7 @@ Hotelling's T²).
 import math
 from collections.abc import Sequence
 
-RIDGE = 0.05
+RIDGE = 0.02
 """Added to each variance, in its own measure: fields that copy each other must not make rounding an anomaly."""
 
 
@@ -68,17 +68,23 @@ def unwhiten(inverse: Sequence[float], whitened: Sequence[float]) -> list[float]
     return values
 
 
-def expectation(inverse: Sequence[float], whitened: Sequence[float], field: int) -> tuple[float, float]:
-    """Return by how much a field departs from what the others say it should be, and the spread of that.
+def rooms(inverse: Sequence[float], fields: int) -> list[float]:
+    """Return the standard deviation that the others leave each field: 1 / Pᵢᵢ is its variance, P = LᵀL the precision
+    matrix, L the whitener."""
+    columns = (sum(inverse[row * (row + 1) // 2 + i] ** 2 for row in range(i, fields)) for i in range(fields))
+    return [1 / math.sqrt(precision) for precision in columns]
 
-    With the precision matrix P = LᵀL, L the whitener: the departure is (P z)ᵢ / Pᵢᵢ with variance 1 / Pᵢᵢ.
-    """
-    precision = pull = 0.0
-    for row in range(field, len(whitened)):
-        entry = inverse[row * (row + 1) // 2 + field]
-        precision += entry * entry
-        pull += entry * whitened[row]
-    return pull / precision, 1 / math.sqrt(precision)
+
+def residuals(inverse: Sequence[float], whitened: Sequence[float], left: Sequence[float]) -> list[float]:
+    """Return by how much each field departs from what the others say it should be: (P z)ᵢ / Pᵢᵢ, in the standard
+    deviation of that, which is in ``left``."""
+    pulls = [0.0] * len(whitened)
+    index = 0
+    for row, value in enumerate(whitened):
+        for column in range(row + 1):
+            pulls[column] += inverse[index] * value
+            index += 1
+    return [pull * room for pull, room in zip(pulls, left, strict=True)]
 
 
 def _cholesky(covariance: Sequence[float], fields: int) -> list[float]:

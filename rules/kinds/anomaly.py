@@ -25,12 +25,12 @@ from rules.evaluator import Evaluator, Fact, Fingerprint, Moment, RuleState, Wak
 from rules.inputs import DeviceContext
 from rules.kinds.condition import STALE_INTERVALS
 
-FORMAT = 1
+FORMAT = 2
 """Of the memory; one of another format is learned anew."""
 MAX_FIELDS = 8
 LARGEST = 1e30
 """No measurement is larger, and its scale would not fit what is kept."""
-TARGETS: Mapping[str, float] = {"low": 1e-7, "normal": 1e-5, "high": 1e-4}
+TARGETS: Mapping[str, float] = {"low": 5e-7, "normal": 2e-5, "high": 2e-4}
 """Expected false alarms a sample and tail by ``sensitivity``; ``docs/detection.md`` says what was measured."""
 WARM_UP_SAMPLES, LEAST_SAMPLES = 400, 100
 WARM_UP = timedelta(days=2)
@@ -51,7 +51,7 @@ class AnomalyRule(BaseRule):
     hold: Duration = Field(default=timedelta(0), alias="for")
     """How long it must stand, in the device's time."""
     clear_for: Duration = timedelta(0)
-    """How long it must be back, beyond the 24 samples that being back takes."""
+    """How long it must be back, beyond the 16 samples that being back takes."""
     warm_up: Duration | None = None
     """How long it only learns; None: 400 samples, and two days unless it is sampled every few seconds."""
     season: Literal["auto", "none", "hour_of_day", "hour_of_week"] = "auto"
@@ -202,7 +202,7 @@ class AnomalyEvaluator(Evaluator):
             return None
         name = self._fields[anomaly.field]
         story = {"field": name, **anomaly.as_dict(), "score": round(verdict.score, 3)}
-        if anomaly.about == "unrest":
+        if not anomaly.is_value:
             story |= self._usual(learned, learned.last_at)
         return story | {"learned": self._history(learned)}
 

@@ -109,7 +109,7 @@ def test_an_anomaly_must_stand_for_as_long_as_the_rule_says() -> None:
     made = detector(UNUSUAL + "for: 1h")
     brief = states(facts_of(made, measured(fault=range(700, 703))))
     assert "firing" not in [state for state, _ in brief]
-    # Being back takes 24 samples, so what lasts for less than two hours is over no sooner.
+    # Being back takes 16 samples, so what lasts for less than 80 minutes is over no sooner.
     facts = states(facts_of(made, measured(fault=range(700, 760))))
     assert [state for state, _ in facts] == ["pending", "firing", "resolved"]
     assert facts[1][1] - facts[0][1] == 12
@@ -233,7 +233,7 @@ def test_what_a_device_keeps_is_bounded() -> None:
         events = [status(row * STEP, {"temperature": chance.gauss(0, 1), "power": chance.gauss(0, 1)}) for row in rows]
         state, _ = made.run(device, state, events)
         sizes.append(len(json.dumps({rule: kept.to_json() for rule, kept in state.rules.items()})))
-    assert sizes[-1] < 3200
+    assert sizes[-1] < 3500
     assert sizes[-1] - sizes[20] < 50
 
 
