@@ -6,12 +6,13 @@ from typing import Any
 from aiohttp import web
 
 from gateway.commands.cases import SaveMacro, SendDeviceCommand
+from gateway.rulebook.proposing import Missed, propose_test
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api import present
 from gateway.web.case_forms import number_of, open_case_of
 from gateway.web.deps import DEPS
-from gateway.web.pages.case import done
+from gateway.web.pages.case import done, id_of, load
 from gateway.web.pages.shell import show
 from gateway.web.preconditions import with_etags
 from gateway.web.queries import cases, devices, people
@@ -19,6 +20,7 @@ from gateway.web.queries.case_work import all_macros
 from gateway.web.queries.find import find as find_words
 from gateway.web.twin import fields_of, twin_of
 from gateway.web.why import standings
+from gateway.web.wording import text_in
 
 SEVERITIES = ("critical", "major", "minor", "info")
 
@@ -51,6 +53,28 @@ async def show_form(request: web.Request) -> web.StreamResponse:
     elif words:
         context["found"] = await read(request, find_words, words)
     return await show(request, "new.html", "new", **context)
+
+
+async def download_rule_test(request: web.Request) -> web.StreamResponse:
+    """GET /cases/{id}/rule-test.yaml: of a fault that no rule saw, a test for the rule that is missing."""
+    case_id, text = await _rule_test(request)
+    disposition = f'attachment; filename="case-{case_id}.yaml"'
+    return web.Response(text=text, content_type="application/yaml", headers={"Content-Disposition": disposition})
+
+
+async def show_rule_test(request: web.Request) -> web.StreamResponse:
+    """GET /api/cases/{id}/rule-test: the same, ``yaml``."""
+    _, text = await _rule_test(request)
+    return present.answer({"yaml": text})
+
+
+async def _rule_test(request: web.Request) -> tuple[int, str]:
+    facts, deps = await read(request, load, id_of(request)), request.app[DEPS]
+    case = facts.case if facts is not None else None
+    if case is None or not case.was_missed or case.profile is None:
+        raise web.HTTPNotFound(text="Only a device's fault that a person reported, and no rule had seen, makes a test.")
+    missed = Missed(case.id, text_in(case.explanation.get("title", {})), case.device_id, case.profile, case.opened_at)
+    return case.id, await propose_test(deps.history, missed)
 
 
 async def find(request: web.Request) -> web.StreamResponse:

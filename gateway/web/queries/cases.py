@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from gateway.cases.by_hand import KIND, MISSED
 from gateway.store.schema import cases, customers, devices, inbound, notifications, timeline, transitions
 from gateway.web.wording import moment
 
@@ -74,6 +75,11 @@ class CaseLine:
     def device_label(self) -> str:
         """What people call the device."""
         return self.device_name or self.device_model or self.device_id or "no device"
+
+    @property
+    def was_missed(self) -> bool:
+        """Whether a person reported it and a rule should have seen it."""
+        return self.kind == KIND and self.fault == MISSED
 
     @property
     def open(self) -> bool:
