@@ -8,7 +8,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -50,23 +50,24 @@ def parse_feed(team: str, feed: str, text: str, zone: str) -> list[Slot]:
 
 def calendar_entry(identity: str, title: str, starts_at: datetime, ends_at: datetime, now: datetime) -> str:
     """Write one date as a calendar file that a customer may keep."""
+    return calendar_file("dates", [(identity, title, starts_at, ends_at)], now)
+
+
+def calendar_file(name: str, entries: Iterable[tuple[str, str, datetime, datetime]], now: datetime) -> str:
+    """Write (identity, title, begin, end) each as a calendar file. Source: RFC 5545."""
     stamp = "%Y%m%dT%H%M%SZ"
-    lines = (
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//proactive-support-gateway//dates//EN",
-        "METHOD:PUBLISH",
-        "BEGIN:VEVENT",
-        f"UID:{identity}",
-        f"DTSTAMP:{now.astimezone(UTC):{stamp}}",
-        f"DTSTART:{starts_at.astimezone(UTC):{stamp}}",
-        f"DTEND:{ends_at.astimezone(UTC):{stamp}}",
-        f"SUMMARY:{_escaped(title)}",
-        "END:VEVENT",
-        "END:VCALENDAR",
-        "",
-    )
-    return "\r\n".join(_folded(line) for line in lines)
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:-//proactive-support-gateway//{name}//EN", "METHOD:PUBLISH"]
+    for identity, title, starts_at, ends_at in entries:
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{identity}",
+            f"DTSTAMP:{now.astimezone(UTC):{stamp}}",
+            f"DTSTART:{starts_at.astimezone(UTC):{stamp}}",
+            f"DTEND:{ends_at.astimezone(UTC):{stamp}}",
+            f"SUMMARY:{_escaped(title)}",
+            "END:VEVENT",
+        ]
+    return "\r\n".join(_folded(line) for line in [*lines, "END:VCALENDAR", ""])
 
 
 def _table(feed: str, text: str, zone: ZoneInfo) -> Iterator[Slot]:

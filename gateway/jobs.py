@@ -4,7 +4,7 @@ something to do."""
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -18,7 +18,7 @@ from gateway.commands.desk import OfferSlots
 from gateway.commands.enrolment import ForgetChecks
 from gateway.commands.offers import ForgetVisits
 from gateway.commands.people import HistoryForgot
-from gateway.commands.staff import Reroute, WatchSla
+from gateway.commands.staff import GatewayAlarm, Reroute, TellStaff, WatchSla
 from gateway.config import Config
 from gateway.date_feeds import FeedError, read_feed
 from gateway.history import History
@@ -29,6 +29,7 @@ from gateway.outbox.ladder import without_receipt
 from gateway.outbox.learning import count_due
 from gateway.people.registry import Registry
 from gateway.scheduler import Scheduler
+from gateway.staff import alerts
 from gateway.staff.clocks import due_now
 from gateway.store import schema
 from gateway.store.erasure import history_erasures
@@ -40,6 +41,9 @@ from notifiers.transports import Transport
 log = structlog.get_logger()
 T = TypeVar("T")
 
+ALARMED = frozenset({"broker", "relay", "pipeline", "history", "providers"})
+"""Parts that somebody is called for: without them nothing is heard, or nobody is told."""
+UNWELL_FOR = timedelta(minutes=2)
 _SWEEP_PART = 500
 _REPLAY_SHARE = 0.5
 """Of the log's size: what lies behind every reader and is kept to replay rules over."""
@@ -60,8 +64,11 @@ class Jobs:
         profiles: Mapping[str, DeviceProfile],
         transports: Sequence[Transport],
         committed: Callable[[], int],
+        health: Callable[[], Mapping[str, Any]],
     ) -> None:
-        """``committed``: the sequence up to which the log has had its effect."""
+        """``committed``: the sequence up to which the log has had its effect; ``health``: how each part is doing."""
+        self._health = health
+        self._unwell: dict[str, datetime] = {}
         self._config = config
         self._clock = clock
         self._commands = commands
@@ -80,6 +87,8 @@ class Jobs:
         scheduler.every(timedelta(seconds=20), "wake", self.wake)
         scheduler.every(timedelta(seconds=20), "sla", self.watch_sla)
         scheduler.every(timedelta(minutes=1), "reroute", self.reroute)
+        scheduler.every(timedelta(seconds=10), "alerts", self.tell_staff)
+        scheduler.every(timedelta(seconds=30), "alarms", self.watch_gateway)
         scheduler.every(timedelta(seconds=30), "watch_steps", self.watch_steps)
         scheduler.every(timedelta(minutes=1), "settle", self.settle)
         scheduler.every(timedelta(minutes=5), "forget", self.forget)
@@ -115,6 +124,21 @@ class Jobs:
         if await self._read(lambda c, now: c.execute(due_now(now).limit(1)).first()):
             told = await self._commands.submit(WatchSla())
             log.info("sla.watched", **told)
+
+    async def tell_staff(self) -> None:
+        """Tell whoever is on call, and the next where nobody answers."""
+        if await self._read(alerts.due) and (sent := await self._commands.submit(TellStaff())):
+            log.info("alerts.sent", messages=sent)
+
+    async def watch_gateway(self) -> None:
+        """Raise an alarm for a part that has not been well for a while, and end it once it is."""
+        now, health = self._clock.now(), self._health()
+        for part in sorted(ALARMED & set(health)):
+            if health[part].get("ok") is not False:
+                if self._unwell.pop(part, None) is not None:
+                    await self._commands.submit(GatewayAlarm(part, None))
+            elif now - self._unwell.setdefault(part, now) >= UNWELL_FOR:
+                await self._commands.submit(GatewayAlarm(part, str(health[part].get("detail", "not well"))[:200]))
 
     async def reroute(self) -> None:
         """Find somebody for cases that wait where nobody is on duty."""

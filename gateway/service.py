@@ -226,7 +226,7 @@ class Service:
         status = Status(config, broker, stream, relays, self.pipeline, self.history, self.store, watcher, parts)
         self.metrics.count_fall_backs(status.count_fall_backs)
         self._spawn("status", status.run())
-        self._start_scheduler(stream, profiles, transports, auditor)
+        self._start_scheduler(stream, profiles, transports, auditor, status)
         await self._stack.enter_async_context(serve_control(config.data_dir, self.pipeline))
         await self._start_web(committer, links, keys.web, profiles, status, trial_sender(transports, clock))
         if mailbox is not None:
@@ -342,7 +342,12 @@ class Service:
         return couriers
 
     def _start_scheduler(
-        self, stream: Stream, profiles: Mapping[str, DeviceProfile], transports: Sequence[Transport], auditor: Auditor
+        self,
+        stream: Stream,
+        profiles: Mapping[str, DeviceProfile],
+        transports: Sequence[Transport],
+        auditor: Auditor,
+        status: Status,
     ) -> None:
         scheduler = Scheduler(self.clock)
         jobs = Jobs(
@@ -356,6 +361,7 @@ class Service:
             profiles,
             transports,
             committed=lambda: self.pipeline.sequence,
+            health=status.snapshot,
         )
         jobs.plan(scheduler)
         scheduler.every(AUDIT_EVERY * self.clock.speed, "outbox audit", auditor.look)

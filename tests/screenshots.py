@@ -24,7 +24,20 @@ from gateway.commands.cases import SaveMacro
 from gateway.commands.desk import AskForCall, ConfirmBooking, HoldSlot, OfferSlots
 from gateway.commands.drafts import BeginDraft, KeepBacktest
 from gateway.commands.enrolment import MakeClaimCodes
-from gateway.commands.staff import SaveHours, SavePolicy, SaveTeam, SetAway, SetScope, TeamMember
+from gateway.commands.staff import (
+    GatewayAlarm,
+    SaveContacts,
+    SaveHours,
+    SaveOverride,
+    SavePolicy,
+    SaveRota,
+    SaveTeam,
+    SetAway,
+    SetScope,
+    TeamMember,
+    TellStaff,
+    TestAlert,
+)
 from gateway.config import Config
 from gateway.logs import configure_logs
 from gateway.rulebook.editing import with_text
@@ -116,6 +129,16 @@ def shots(made: Town) -> Mapping[str, Shot]:
     made.do(SaveTeam("Heating", 2, "Lea", (TeamMember("Lea"),), profiles=("heating",)))
     made.do(SetAway("Lea", made.now + timedelta(days=2), "Lea"))
     made.do(SetScope("Ben", ("Lisbon",), ("BR", "PT"), "Ada"))
+    made.do(SaveContacts("Ada", (("sms", "+491511234567"), ("email", "ada@nordkaelte.example")), "Ada"))
+    made.do(SaveContacts("Mia", (("sms", "+491511234568"),), "Mia"))
+    turns = {"level": 1, "hours": "24/7", "people": ["Mia", "Ben", "Lea"], "since": "2026-03-02"}
+    second = {**turns, "level": 2, "people": ["Ada"], "hours": "Mo-Fr 18:00-08:00", "place": "DE-BE", "holidays": "off"}
+    made.do(SaveRota("Night and day", "Europe/Berlin", (turns, second), "Lea", alarms=True))
+    begins = made.now + timedelta(hours=5)
+    made.do(SaveOverride("Night and day", begins, begins + timedelta(hours=12), "Ben", "Lea", "Mia"))
+    made.do(TestAlert("Night and day", "Lea"))
+    made.do(GatewayAlarm("relay", "0 of 1 connected"))
+    made.do(TellStaff())
     incident = roll_out(made)
     return {
         "login": Shot("/login", "form"),
@@ -127,6 +150,8 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "device": Shot("/devices/f-souza", ".chart"),
         "offers": Shot("/offers", "table"),
         "silences": Shot("/silences?device_id=f-yusuf", "table", whole=True),
+        "rota": Shot("/rota?rota=Night and day", "table", whole=True),
+        "alert": Shot(_alert_link(made), "h1"),
         "teams": Shot("/teams?team=Berlin", "table", whole=True),
         "sla": Shot("/sla?policy=Gold", "table", whole=True),
         "rejected": Shot("/rejected", "table"),
@@ -181,6 +206,11 @@ def _tried_draft(made: Town) -> int:
     kept = {"at": rfc3339(made.now), "draft_version": 1, "live_version": live.version, "by": "Lea"}
     made.do(KeepBacktest(draft, {**outcome, **kept}))
     return draft
+
+
+def _alert_link(made: Town) -> str:
+    text: str = made.rows(schema.notifications, template="staff_alert")[-1]["text"]
+    return text.rsplit("http://127.0.0.1:8080", 1)[1]
 
 
 def _shipped() -> list[tuple[str, str]]:

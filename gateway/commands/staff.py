@@ -1,7 +1,9 @@
 """Commands about who of the staff does what, by when; see ``gateway.commands``."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 from gateway.staff.sla import Policy
 
@@ -113,10 +115,115 @@ class SetScope:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveRota:
+    """Keep a rota, in place of the one of its name."""
+
+    name: str
+    zone: str
+    """Of its shifts: IANA name."""
+    lines: tuple[Mapping[str, Any], ...]
+    """``level``, ``hours``, ``people``, ``since``, ``place``, ``holidays`` each, see ``staff.rota_records``."""
+    by: str
+    team: str | None = None
+    """Whose cases it is about; None: everybody's."""
+    severities: tuple[str, ...] = ("critical",)
+    breaches: bool = True
+    alarms: bool = False
+    ack_within: timedelta = timedelta(minutes=10)
+    """After this time without an answer the next is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropRota:
+    """Forget a rota."""
+
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveOverride:
+    """For a time somebody stands in; ``instead_of`` None: whoever is on call. Its result is the swap's number."""
+
+    rota: str
+    begins: datetime
+    ends: datetime
+    person: str
+    by: str
+    instead_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropOverride:
+    """Take a swap back."""
+
+    override_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveContacts:
+    """Say where somebody of the staff is told, the first first: (channel, address) each."""
+
+    user_name: str
+    contacts: tuple[tuple[str, str], ...] = field(repr=False)
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestAlert:
+    """Tell whoever is on call that this is a test."""
+
+    rota: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAlert:
+    """Take an alert, or (``takes`` false) pass it on to the next."""
+
+    alert_id: int
+    by: str
+    takes: bool = True
+    via: str = "console"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayAlarm:
+    """A part of the gateway is not well, and ``detail`` says how; None: it is again."""
+
+    part: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TellStaff:
+    """Send what is due of the open alerts. Its result is how many messages."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reroute:
     """Find somebody for cases that wait where nobody is on duty. Its result is how many went on."""
 
 
 StaffCommand = (
-    SaveHours | DropHours | SavePolicy | DropPolicy | WatchSla | SaveTeam | DropTeam | SetAway | SetScope | Reroute
+    SaveHours
+    | DropHours
+    | SavePolicy
+    | DropPolicy
+    | WatchSla
+    | SaveTeam
+    | DropTeam
+    | SetAway
+    | SetScope
+    | Reroute
+    | SaveRota
+    | DropRota
+    | SaveOverride
+    | DropOverride
+    | SaveContacts
+    | TestAlert
+    | AnswerAlert
+    | GatewayAlarm
+    | TellStaff
 )

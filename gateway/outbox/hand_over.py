@@ -18,7 +18,7 @@ from gateway.cases.self_help import articles_of
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
 from gateway.outbox.caps import is_capped
-from gateway.outbox.checking import addressee, choice_of_check, is_check, without_code
+from gateway.outbox.checking import addressee, choice_of_check, is_check, is_staff_alert, without_code
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.outcomes import note_failed, note_receipt, note_sent
 from gateway.outbox.queue import choose_now, is_behind_a_retry, is_held, is_urgent, load_notification, set_state, why_of
@@ -76,7 +76,7 @@ _LONGEST_WAIT_S = 3600.0
 def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing | None:
     """Mark a queued message as handed over and return it ready to send; None where it must not go (now)."""
     row = load_notification(tx, command.notification_id)
-    if row is None or row["state"] != "queued" or is_held(tx):
+    if row is None or row["state"] != "queued" or (is_held(tx) and not is_staff_alert(row)):
         return None
     # Whoever asks may have looked before the attempt failed that gave it a time to wait for.
     if (row["not_before"] is not None and row["not_before"] > tx.now) or is_behind_a_retry(tx, row):
@@ -102,7 +102,10 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         if choice.channel != row["channel"]:
             set_state(tx, row["id"], "queued", channel=choice.channel, address=choice.address, why=why_of(choice))
         return None
-    rendered, message_links = render_row(tx, {**row}, customer, choice.channel, links)
+    if is_staff_alert(row):
+        rendered, message_links = as_it_stands(row["text"]), Links()
+    else:
+        rendered, message_links = render_row(tx, {**row}, customer, choice.channel, links)
     set_state(
         tx,
         row["id"],
@@ -132,6 +135,11 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         automatic=row["text"] is None,
         session_open=_wrote_today(tx, customer.id, choice.channel),
     )
+
+
+def as_it_stands(text: str) -> Rendered:
+    """A message in somebody's own words, without anything around them; its first line is the subject."""
+    return Rendered(text.partition("\n")[0][:100], text, None, "en", "ltr")
 
 
 def _choice(tx: Transaction, row: sa.RowMapping, customer: Customer, command: HandOver) -> Choice:

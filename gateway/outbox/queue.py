@@ -13,6 +13,7 @@ from gateway.cases.timeline import add_entry
 from gateway.outbox.approval import why_it_waits
 from gateway.outbox.caps import is_capped, within_caps
 from gateway.outbox.channels import configured_channels
+from gateway.outbox.checking import STAFF_ALERT
 from gateway.outbox.learning import learner_for, left_out
 from gateway.outbox.reachability import shut_channels
 from gateway.store import dialect, schema
@@ -188,11 +189,10 @@ def is_held(tx: Transaction) -> bool:
 
 
 def due_notifications(connection: sa.Connection, now: datetime, limit: int = 200) -> list[sa.RowMapping]:
-    """Read messages that may be handed over now, oldest first; none while all that goes out is held."""
+    """Read messages that may be handed over now, oldest first; while all that goes out is held, those to staff."""
     held = sa.select(schema.meta.c.value).where(schema.meta.c.key == "hold")
-    if connection.execute(held).scalar():
-        return []
-    return list(connection.execute(_DUE, {"now": now, "most": limit}).mappings().all())
+    query = _DUE_TO_STAFF if connection.execute(held).scalar() else _DUE
+    return list(connection.execute(query, {"now": now, "most": limit}).mappings().all())
 
 
 def _behind_a_retry() -> sa.Exists:
@@ -225,6 +225,7 @@ _DUE = (
     .order_by(_n.c.id)
     .limit(sa.bindparam("most"))
 )
+_DUE_TO_STAFF = _DUE.where(_n.c.template == STAFF_ALERT)
 
 
 def is_behind_a_retry(tx: Transaction, row: sa.RowMapping) -> bool:

@@ -198,6 +198,12 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "team_members": "team user_name languages at_most",
         "away": "user_name until",
         "scopes": "who teams regions",
+        "rotas": "name zone team severities breaches alarms ack_within_s lines",
+        "rota_overrides": "id rota starts_at ends_at person instead_of said_by",
+        "staff_contacts": "user_name channel address position",
+        "staff_alerts": "id rota state opened_at items sent_items told last_sent_at next_at acknowledged_by "
+        "acknowledged_at",
+        "staff_alert_keys": "rota key alert_id",
         "case_links": "case_id other_id",
         "case_steps": "case_id step done_by done_at",
         "device_commands": "id device_id case_id name payload state reason sent_by asked_at published_at confirmed_at",

@@ -58,8 +58,9 @@ from gateway.pipeline.states import without_timers
 from gateway.rulebook import drafts as rule_drafts
 from gateway.rulebook import versions as rule_versions
 from gateway.rulebook.shadow import with_trials
-from gateway.staff import clocks, teams
+from gateway.staff import alerts, clocks, teams
 from gateway.staff import deeds as staff
+from gateway.staff.rota_deeds import answered_by
 from gateway.store import schema
 from gateway.subscriptions import record as subscriptions
 from gateway.texts import own as own_texts
@@ -165,7 +166,7 @@ class Batch:
     def follow_up(self) -> None:
         """Let what depends on how cases stand at the end of the commit follow."""
         # Teams first: a level may count by the hours of the team that a case has come to.
-        for follow in (teams.follow, clocks.follow):
+        for follow in (teams.follow, clocks.follow, alerts.follow):
             follow(self._tx, {change["id"] for change in self._tx.changes if change["kind"] == "case"})
 
     def run_command(self, command: c.Command) -> Any:
@@ -198,7 +199,7 @@ class Batch:
         if isinstance(command, EnrolmentCommand):
             return enrolling.run(tx, self, command)
         if isinstance(command, StaffCommand):
-            return staff.run(tx, command)
+            return staff.run(tx, command, self._owner.links)
         if isinstance(command, DeskCommand):
             return desk.run(tx, command)
         match command:
@@ -238,6 +239,8 @@ class Batch:
             case c.CustomerWrote():
                 return self._customer_wrote(command)
             case c.MailArrived():
+                if command.verified and answered_by(tx, "email", command.address, command.text):
+                    return None
                 return self._customer_wrote(mail.customer_wrote(tx, command))
             case c.StepTried():
                 return self_help.step_tried(tx, command)
@@ -326,6 +329,8 @@ class Batch:
 
     def _customer_wrote(self, command: c.CustomerWrote) -> inbound.Understood | None:
         if enrolling.linked_by(self._tx, command):
+            return None
+        if command.channel != "email" and answered_by(self._tx, command.channel, command.address, command.text):
             return None
         return self._act_on(inbound.customer_wrote(self._tx, command))
 

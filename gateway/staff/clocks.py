@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from device_models.purpose import Severity
 from gateway.cases.timeline import add_entry
+from gateway.staff.alerts import tell_of_breach
 from gateway.staff.records import load_hours, load_policies
 from gateway.staff.sla import OF_TEAM, CaseFacts, Clock, Pause, Policy, Target, advance, due_at, pause_of, policy_of
 from gateway.staff.teams import hours_of_teams
@@ -24,6 +25,7 @@ from gateway.transaction import Transaction
 
 _PART = 500
 _STANDING: dict[str, Any] = dict.fromkeys(("sla_target", "sla_since", "sla_warn_at", "sla_due_at", "sla_paused"))
+_SAID = {"first_response": "first answer", "next_response": "answer", "resolve": "solution"}
 _NOT_TOLD: Mapping[str, None] = {"warned_at": None, "breached_at": None}
 _UNLESS_SAID = "usual"
 """Name of the policy of cases that no policy is about: ``cases.respond_within``."""
@@ -73,6 +75,8 @@ def watch(tx: Transaction) -> dict[str, int]:
         }
         add_entry(tx, row["case_id"], kind, body=body)
         tx.changed(kind, row["case_id"])
+        said = "is overdue" if breached else "is due soon"
+        tell_of_breach(tx, row["case_id"], row["target"], body["due_at"], f"{_SAID[row['target']]} {said}")
         told["breached" if breached else "warned"] += 1
     return told
 

@@ -8,19 +8,28 @@ import sqlalchemy as sa
 
 from gateway.commands import CommandRefused
 from gateway.commands.staff import (
+    AnswerAlert,
     DropHours,
+    DropOverride,
     DropPolicy,
+    DropRota,
     DropTeam,
+    GatewayAlarm,
     Reroute,
+    SaveContacts,
     SaveHours,
+    SaveOverride,
     SavePolicy,
+    SaveRota,
     SaveTeam,
     SetAway,
     SetScope,
     StaffCommand,
+    TellStaff,
+    TestAlert,
     WatchSla,
 )
-from gateway.staff import team_deeds
+from gateway.staff import alerts, rota_deeds, team_deeds
 from gateway.staff.clocks import follow_all, watch
 from gateway.staff.names import checked_name, forget_named
 from gateway.staff.sla import OF_TEAM
@@ -29,14 +38,15 @@ from gateway.staff.working_hours import parse_hours
 from gateway.store import dialect
 from gateway.store.staff import sla_policies, teams, working_hours
 from gateway.transaction import Transaction
+from gateway.web.links import LinkSigner
 from notifiers.public_holidays import has_calendar
 
 _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(days=365)
 
 
-def run(tx: Transaction, command: StaffCommand) -> Any:
-    """Carry out one command. Raises CommandRefused."""
+def run(tx: Transaction, command: StaffCommand, links: LinkSigner) -> Any:
+    """Carry out one command; ``links`` signs those by which staff answer. Raises CommandRefused."""
     match command:
         case SaveHours():
             return save_hours(tx, command)
@@ -58,6 +68,24 @@ def run(tx: Transaction, command: StaffCommand) -> Any:
             return team_deeds.set_scope(tx, command)
         case Reroute():
             return reroute(tx)
+        case SaveRota():
+            return rota_deeds.save_rota(tx, command)
+        case DropRota():
+            return rota_deeds.drop_rota(tx, command)
+        case SaveOverride():
+            return rota_deeds.save_override(tx, command)
+        case DropOverride():
+            return rota_deeds.drop_override(tx, command)
+        case SaveContacts():
+            return rota_deeds.save_contacts(tx, command)
+        case TestAlert():
+            return rota_deeds.test_alert(tx, command)
+        case AnswerAlert():
+            return rota_deeds.answer_alert(tx, command)
+        case GatewayAlarm():
+            return alerts.tell_of_alarm(tx, command.part, command.detail)
+        case TellStaff():
+            return alerts.tell(tx, links)
         case _:
             assert_never(command)
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, Table
 
-from gateway.store.schema import UtcTime, metadata
+from gateway.store.schema import RowId, UtcTime, metadata
 
 working_hours = Table(
     "working_hours",
@@ -97,3 +97,68 @@ scopes = Table(
 )
 """What somebody's role is bounded to: ``who`` is a user's name, or ``token:`` and a token's. An empty list is no bound;
 who has no row sees all."""
+
+rotas = Table(
+    "rotas",
+    metadata,
+    Column("name", sa.Text, primary_key=True),
+    Column("zone", sa.Text, nullable=False),
+    Column("team", sa.Text),
+    Column("severities", sa.JSON, nullable=False),
+    Column("breaches", sa.Boolean, nullable=False),
+    Column("alarms", sa.Boolean, nullable=False),
+    Column("ack_within_s", sa.Float, nullable=False),
+    Column("lines", sa.JSON, nullable=False),
+)
+"""Who is told of what: new cases of ``severities`` (of ``team``, or of all), ``breaches`` of service levels, the
+gateway's own ``alarms``. ``lines``: [{level, hours, people, since, place, holidays}, …], see ``staff.rota.Line``."""
+
+rota_overrides = Table(
+    "rota_overrides",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("rota", sa.Text, nullable=False, index=True),
+    Column("starts_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime, nullable=False),
+    Column("person", sa.Text, nullable=False),
+    Column("instead_of", sa.Text),
+    Column("said_by", sa.Text, nullable=False),
+)
+
+staff_contacts = Table(
+    "staff_contacts",
+    metadata,
+    Column("user_name", sa.Text, primary_key=True),
+    Column("channel", sa.Text, primary_key=True),
+    Column("address", sa.Text, nullable=False, index=True),
+    Column("position", sa.Integer, nullable=False),
+)
+"""Where staff are told, the lowest ``position`` first."""
+
+staff_alerts = Table(
+    "staff_alerts",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("rota", sa.Text, nullable=False, index=True),
+    Column("state", sa.Text, nullable=False, index=True),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("items", sa.JSON, nullable=False),
+    Column("sent_items", sa.Integer, nullable=False),
+    Column("told", sa.JSON, nullable=False),
+    Column("last_sent_at", UtcTime),
+    Column("next_at", UtcTime),
+    Column("acknowledged_by", sa.Text),
+    Column("acknowledged_at", UtcTime),
+)
+"""``state``: open | acknowledged | over (it needed nobody any more). ``items``: [{key, kind, text, case_id}, …], of
+which the first ``sent_items`` were told. ``told``: [{name, channel, at, notification_id}, …]. ``next_at``: when it goes
+on to the next channel or person; NULL: everybody was told."""
+
+staff_alert_keys = Table(
+    "staff_alert_keys",
+    metadata,
+    Column("rota", sa.Text, primary_key=True),
+    Column("key", sa.Text, primary_key=True),
+    Column("alert_id", sa.BigInteger, nullable=False, index=True),
+)
+"""What was told of already: a case's round, a breach, an alarm that lasts."""

@@ -11,7 +11,7 @@ from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTime
 
 from device_models.purpose import Purpose
 
-_SALT, _RECEIPT_SALT = "customer-link", "receipt-link"
+_SALT, _RECEIPT_SALT, _STAFF_SALT = "customer-link", "receipt-link", "staff-link"
 
 
 def twilio_status_url(public_url: str, key: str) -> str:
@@ -76,6 +76,7 @@ class LinkSigner:
         self._public_url = public_url.rstrip("/")
         self._max_age_s = int(max_age.total_seconds())
         self._serializers = {name: _serializer(key, now) for name, key in keys.items()}
+        self._staff = {name: _serializer(key, now, _STAFF_SALT) for name, key in keys.items()}
         self._receipts = {name: _serializer(key, now, _RECEIPT_SALT) for name, key in keys.items()}
 
     def token(self, customer_id: str, case_id: int | None = None, purpose: Purpose | None = None) -> str:
@@ -94,6 +95,30 @@ class LinkSigner:
     def receipt_url(self, key: str) -> str:
         """Return where the app or page that shows a message reports on it; ``key`` is the message's."""
         return f"{self._public_url}/r/{self._current}.{self._receipts[self._current].dumps(key)}"
+
+    def alert_url(self, alert_id: int, name: str) -> str:
+        """Return where somebody of the staff takes an alert, or passes it on, without logging in."""
+        return f"{self._public_url}/a/{self.seal('alert', [alert_id, name])}"
+
+    def seal(self, what: str, payload: Any) -> str:
+        """Sign a token of the staff's; one for ``what`` is of no use for anything else."""
+        return f"{self._current}.{self._staff[self._current].dumps([what, payload])}"
+
+    def unseal(self, what: str, token: str) -> Any:
+        """Read such a token. Raises LinkError or LinkExpiredError."""
+        name, _, signed = token.partition(".")
+        serializer = self._staff.get(name)
+        if serializer is None:
+            raise LinkError
+        try:
+            found, payload = serializer.loads(signed, max_age=self._max_age_s if what == "alert" else None)
+        except SignatureExpired as error:
+            raise LinkExpiredError from error
+        except (BadData, ValueError, TypeError) as error:
+            raise LinkError from error
+        if found != what:
+            raise LinkError
+        return payload
 
     def read_receipt(self, token: str) -> str:
         """Read the key of a message from its receipt's token. Raises LinkError or LinkExpiredError."""

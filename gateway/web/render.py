@@ -69,6 +69,7 @@ def create_environment(deps: WebDeps) -> Environment:
         "iso": lambda at: at.isoformat().replace("+00:00", "Z"),
         "title": lambda case: wording.staff_title(case.explanation, case.rule),
         "sla": wording.sla_text,
+        "alerted": lambda entry: wording.alerted_text(entry.kind, entry.author, entry.body),
         "routed": lambda entry: wording.routed_text(entry.author, entry.body),
         "sentence": sentence,
         "channel": lambda name: _(channel_name(name)) if name else _("not chosen yet"),

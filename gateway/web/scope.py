@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from gateway.store import schema as s
 from gateway.store.desk import bookings, tasks
 from gateway.store.readings import unjoined
-from gateway.store.staff import scopes
+from gateway.store.staff import scopes, staff_alerts
 
 _DIGITS = 18
 _BY_PATH: Mapping[str, sa.Column[Any]] = {
@@ -29,6 +29,7 @@ _BY_PATH: Mapping[str, sa.Column[Any]] = {
     "/unjoined": unjoined.c.inbound_id,
     "/silences": s.silences.c.id,
     "/would-be": s.transitions.c.id,
+    "/alerts": staff_alerts.c.id,
 }
 """What the ``{id}`` of an address names, by what stands before it."""
 _BY_FIELD: Mapping[str, sa.Column[Any]] = {
@@ -147,6 +148,8 @@ def _expressions(scope: Scope, schema: str) -> str:
         "customers": regions,
         "devices": of_customers,
         "cases": f"{teams} AND {_among('region', scope.regions)}",
+        # An alert tells of many cases; those of a team's own rota are all the team's.
+        "staff_alerts": f"rota IN (SELECT name FROM rotas WHERE {teams})" if scope.teams else "FALSE",  # noqa: S608
         **_WITHIN,
     }
     # NOT MATERIALIZED, so that the tables' indexes are used as if the conditions stood in the statement itself.

@@ -9,6 +9,7 @@ from device_models.event import Value
 from device_models.localized import in_language
 from device_models.profile import GENERIC, DeviceProfile, FieldSpec
 from gateway.web.language import N_, _, day_text, number_text, say, short_span, span_text, voice
+from notifiers.reasons import channel_name
 
 __all__ = ["number_text", "short_span", "span_text"]
 
@@ -166,6 +167,19 @@ def routed_text(author: str, body: Mapping[str, Any]) -> str:
     elif nobody := why.get("nobody"):
         reasons.append("nobody is on duty" if nobody == "off duty" else "everybody has as many as they can take")
     return f"{said}: {', '.join(reasons)}" if reasons else said
+
+
+def alerted_text(kind: str, author: str, body: Mapping[str, Any]) -> str:
+    """Say who of the staff was told, and what they answered."""
+    match kind:
+        case "staff_alerted":
+            return f"{body.get('name')} was told by {channel_name(str(body.get('channel')))}, rota {body.get('rota')}"
+        case "staff_acknowledged":
+            return f"{author} takes it, by {body.get('via')}"
+        case "staff_passed_on":
+            return f"{author} passed it on, by {body.get('via')}"
+        case _:
+            return f"Nobody of the rota {body.get('rota')} has answered, and everybody was told"
 
 
 def past_sentence(explanation: Mapping[str, Any], rule: str, resolved_at: datetime) -> str:

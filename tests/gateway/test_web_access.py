@@ -29,6 +29,8 @@ MEANT_FOR_EVERYONE = {
     "/logged-out",
     "/logout/provider",
     "/join/{token}",
+    "/a/{token}",
+    "/ics/{token}.ics",
     "/webhooks/help-desks/{name}",
     *CLAIMS,
     *WEBHOOKS,

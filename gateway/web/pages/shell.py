@@ -35,6 +35,7 @@ SECTIONS = (
     ("silences", "/silences", N_("Silences"), None),
     ("sla", "/sla", N_("Service levels"), None),
     ("teams", "/teams", N_("Teams"), None),
+    ("rota", "/rota", N_("On call"), "alerts"),
     ("rejected", "/rejected", N_("Rejected"), None),
     ("reports", "/reports", N_("Reports"), None),
     ("admin", "/admin", N_("Operation"), None),

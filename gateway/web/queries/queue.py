@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from gateway.staff.sla import Target
 from gateway.store.readings import unjoined
 from gateway.store.schema import cases, devices, notifications
-from gateway.store.staff import team_members
+from gateway.store.staff import staff_alerts, team_members
 from gateway.web.queries import cases as case_queries
 from gateway.web.queries import search
 from gateway.web.queries.cases import CaseLine
@@ -117,7 +117,8 @@ def load(connection: sa.Connection, wanted: QueueFilter, now: datetime) -> Queue
 def count(connection: sa.Connection, user: str, now: datetime) -> Mapping[str, int]:
     """Count what the navigation shows at ``now``, each up to COUNTED_TO.
 
-    By name: ``needs_you``, ``mine``, ``messages``, ``arrival``, ``team``, ``unjoined``.
+    By name: ``needs_you``, ``mine``, ``messages``, ``arrival``, ``team``, ``alerts``,
+    ``unjoined``.
     """
     needing = sa.union(
         sa.select(cases.c.id).where(*_due(now)).limit(COUNTED_TO).subquery().select(),
@@ -134,6 +135,7 @@ def count(connection: sa.Connection, user: str, now: datetime) -> Mapping[str, i
         "messages": messages,
         "arrival": arrival,
         "team": sa.select(cases.c.id).where(_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.team.in_(_own_teams(user))),
+        "alerts": sa.select(staff_alerts.c.id).where(staff_alerts.c.state == "open"),
         "unjoined": sa.select(unjoined.c.inbound_id).where(unjoined.c.state == sa.literal_column("'open'")),
     }
     return {name: _size(connection, query) for name, query in counted.items()}

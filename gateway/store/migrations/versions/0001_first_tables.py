@@ -30,6 +30,9 @@ TABLES = (
     "tallies",
     "survey_answers",
     "subscriptions",
+    "staff_contacts",
+    "staff_alerts",
+    "staff_alert_keys",
     "sla_policies",
     "sla_clocks",
     "silences",
@@ -40,6 +43,8 @@ TABLES = (
     "saved_views",
     "rule_sets",
     "rule_drafts",
+    "rotas",
+    "rota_overrides",
     "own_texts",
     "rejections",
     "refused_events",
@@ -786,6 +791,30 @@ def upgrade() -> None:
     )
     op.create_index("ix_own_texts_kind", "own_texts", ["kind", "name", "language"], unique=False)
     op.create_table(
+        "rotas",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("team", sa.Text(), nullable=True),
+        sa.Column("severities", sa.JSON(), nullable=False),
+        sa.Column("breaches", sa.Boolean(), nullable=False),
+        sa.Column("alarms", sa.Boolean(), nullable=False),
+        sa.Column("ack_within_s", sa.Float(), nullable=False),
+        sa.Column("lines", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "rota_overrides",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("rota", sa.Text(), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("instead_of", sa.Text(), nullable=True),
+        sa.Column("said_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_rota_overrides_rota"), "rota_overrides", ["rota"], unique=False)
+    op.create_table(
         "rule_drafts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -923,6 +952,40 @@ def upgrade() -> None:
         sa.Column("warn_before_s", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.create_table(
+        "staff_contacts",
+        sa.Column("user_name", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("user_name", "channel"),
+    )
+    op.create_index(op.f("ix_staff_contacts_address"), "staff_contacts", ["address"], unique=False)
+    op.create_table(
+        "staff_alerts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("rota", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("items", sa.JSON(), nullable=False),
+        sa.Column("sent_items", sa.Integer(), nullable=False),
+        sa.Column("told", sa.JSON(), nullable=False),
+        sa.Column("last_sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("acknowledged_by", sa.Text(), nullable=True),
+        sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_staff_alerts_rota"), "staff_alerts", ["rota"], unique=False)
+    op.create_index(op.f("ix_staff_alerts_state"), "staff_alerts", ["state"], unique=False)
+    op.create_table(
+        "staff_alert_keys",
+        sa.Column("rota", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("alert_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("rota", "key"),
+    )
+    op.create_index(op.f("ix_staff_alert_keys_alert_id"), "staff_alert_keys", ["alert_id"], unique=False)
     op.create_table(
         "subscriptions",
         sa.Column("name", sa.Text(), nullable=False),
