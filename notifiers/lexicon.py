@@ -8,7 +8,7 @@ one counts: "not working" is no "working".
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,6 +20,11 @@ STOPPING = ("keep", "machine", "stop")
 is what else people want stopped: the alarm, the pump."""
 _HALVES = ("end", "messages")
 """A stop in two parts: something that ends, and our messages near it."""
+OBJECTS = ("messages", "thing", "off")
+"""What a stop may be about: our messages, or another thing that comes (a technician, a bill); ``off`` is made of
+``end`` and ``thing``: such a thing is called off."""
+_CURT = ("enough", "filler")
+"""What a curt stop is made of: words that end a talk by themselves, and those that may stand around them."""
 TOPICS = ("help", "fixed", "still_broken", "call_me", "book", "question", "done", "later")
 """Sections that compete among themselves."""
 MOODS = ("thanks", "urgent", "happy", "upset", "noise", "price", "automatic")
@@ -27,6 +32,8 @@ MOODS = ("thanks", "urgent", "happy", "upset", "noise", "price", "automatic")
 UNSPACED_LANGUAGES = frozenset({"ja", "zh"})
 LONGEST_TEXT = 2000
 """Characters looked at; a longer text is for a person whatever it begins with."""
+_LONGEST_CURT = 70
+"""Characters; whoever writes more says something."""
 _ARABIC_BEFORE = "(?:[وف]?(?:ال|بال|لل|[بل])?)"
 """Conjunctions, prepositions and the article, which Arabic writes together with the word."""
 
@@ -52,16 +59,24 @@ class Lexicon:
 
     def __init__(self, language: str, sections: Mapping[str, list[str]]) -> None:
         """``sections``: cues by section; raises ValueError for a section that nobody reads."""
-        unknown = set(sections) - {*STOPPING, *TOPICS, *MOODS, *_HALVES}
+        unknown = set(sections) - {*STOPPING, *TOPICS, *MOODS, *_HALVES, *OBJECTS, *_CURT, "spelling"}
         if unknown:
             raise ValueError(f"cues/{language}.txt: there is no section [{min(unknown)}]")
         self.language = language
-        self._patterns = [
-            (name, _pattern(name, cues, language)) for name, cues in sections.items() if cues and name not in _HALVES
-        ]
-        if all(sections.get(half) for half in _HALVES):
-            end, messages = (sections[half] for half in _HALVES)
-            self._patterns.append(("stop", _both(end, messages, language)))
+        self._spelling = _spelling_of(sections.get("spelling", ()), language)
+        meant = {name: [self._spelt(cue) for cue in cues] for name, cues in sections.items() if name != "spelling"}
+        self._meant = meant
+        apart = {"end", *_CURT}
+        self._patterns = [(name, _pattern(name, cues, language)) for name, cues in meant.items() if name not in apart]
+        if all(meant.get(half) for half in _HALVES):
+            self._patterns.append(("stop", _both(meant["end"], meant["messages"], language)))
+        if meant.get("end") and meant.get("thing"):
+            self._patterns.append(("off", _both(meant["end"], meant["thing"], language)))
+        self._enough = _pattern("enough", meant["enough"], language) if meant.get("enough") else None
+        ending = [*meant.get("end", ()), *meant.get("enough", ())]
+        self._ending = _pattern("end", ending, language) if ending else None
+        around = [cue for name in (*_CURT, "messages") for cue in meant.get(name, ())]
+        self._around = _pattern("filler", around, language) if around else None
 
     def find(self, text: str) -> list[Found]:
         """Return the cues of a text, as it was written, in its order."""
@@ -71,14 +86,38 @@ class Lexicon:
             for name, pattern in self._patterns
             for match in pattern.finditer(shown)
         ]
-        kept = [cue for cue in found if cue.section in MOODS]
+        kept = [cue for cue in found if cue.section in MOODS or cue.section in OBJECTS]
         for rivals in (STOPPING, TOPICS):
             kept += _longest([cue for cue in found if cue.section in rivals], rivals)
         return sorted(kept, key=lambda cue: cue.start)
 
+    def written(self, *sections: str) -> list[str]:
+        """Return the cues of sections as a customer would write them, the words between left out."""
+        cues = (cue for section in sections for cue in self._meant.get(section, ()))
+        return [cue.replace("*", "").replace("..", "") for cue in cues]
+
+    def ends_something(self, text: str) -> bool:
+        """Tell whether a word of a text says that something is to end, whatever it is."""
+        return self._ending is not None and self._ending.search(self._prepared(text)) is not None
+
+    def is_curt(self, text: str) -> bool:
+        """Tell whether a text ends the talk and says nothing else: "enough of this already", "stop it you people"."""
+        shown = self._prepared(text)
+        if len(shown) > _LONGEST_CURT or self._enough is None or self._around is None:
+            return False
+        return self._enough.search(shown) is not None and not self._around.sub("", shown).strip()
+
     def _prepared(self, text: str) -> str:
         words = re.findall(r"\w+", plain(text[:LONGEST_TEXT]))
-        return ("" if self.language in UNSPACED_LANGUAGES else " ").join(words)
+        if self.language in UNSPACED_LANGUAGES:
+            return "".join(words)
+        return " ".join(self._spelling.get(word, word) for word in words)
+
+    def _spelt(self, cue: str) -> str:
+        """A cue as texts are read: with what is typed short written out."""
+        if self.language in UNSPACED_LANGUAGES:
+            return cue
+        return " ".join(self._spelling.get(plain(word), word) for word in cue.split())
 
 
 def _longest(found: list[Found], sections: tuple[str, ...]) -> list[Found]:
@@ -88,6 +127,15 @@ def _longest(found: list[Found], sections: tuple[str, ...]) -> list[Found]:
         if all(cue.end <= other.start or other.end <= cue.start for other in kept):
             kept.append(cue)
     return kept
+
+
+def _spelling_of(lines: Iterable[str], language: str) -> dict[str, str]:
+    """Read ``typed=meant`` pairs. Raises ValueError for a line that is none."""
+    pairs = [line.partition("=") for line in lines]
+    wrong = next((typed for typed, sign, meant in pairs if not (sign and typed.strip() and meant.strip())), None)
+    if wrong is not None:
+        raise ValueError(f"cues/{language}.txt: [spelling] {wrong!r} is no typed=meant")
+    return {plain(typed.strip()): " ".join(re.findall(r"\w+", plain(meant))) for typed, _, meant in pairs}
 
 
 def _pattern(section: str, cues: list[str], language: str) -> re.Pattern[str]:
@@ -153,10 +201,12 @@ def languages() -> list[str]:
 
 @cache
 def version() -> str:
-    """Return a name for the cues and keywords as they are: it changes with each of them, and so may the score."""
+    """Return a name for cues, keywords and known phrases as they are; it changes with each, as the score may."""
     cues = files("notifiers").joinpath("cues")
     texts = [cues.joinpath(f"{language}.txt").read_text(encoding="utf-8") for language in languages()]
     texts.append(files("notifiers").joinpath("reply_words.py").read_text(encoding="utf-8"))
+    known = [file for file in files("notifiers").joinpath("known_phrases").iterdir() if file.name.endswith(".tsv")]
+    texts += [file.read_text(encoding="utf-8") for file in sorted(known, key=lambda file: file.name)]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:8]
 
 

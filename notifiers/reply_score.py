@@ -1,31 +1,12 @@
-"""How well messages are understood: tagged phrases, read and compared.
+"""How well messages are understood: tagged phrases, read and compared."""
 
-A file of phrases has a line each: language, what it is, text, parted by tabs. What it is: the intent, then ``!`` where
-it is urgent, ``+`` or ``-`` where the mood is good or bad, ``~`` where it is noise: ``still_broken!-``.
-"""
-
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from notifiers.phrases import Phrase
 from notifiers.replies import Intent
-from notifiers.understanding import Sentiment, Tags, Urgency, understand
-
-_WHAT = re.compile(r"(?P<intent>[a-z_]+)(?P<marks>[!+\-~]*)")
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """One message with what a person says it is."""
-
-    language: str
-    intent: Intent
-    urgent: bool
-    sentiment: Sentiment
-    noise: bool
-    text: str
-    line: int
+from notifiers.understanding import Tags, Urgency, understand
 
 
 @dataclass(slots=True)
@@ -73,23 +54,6 @@ class Score:
     def as_dict(self) -> dict[str, object]:
         """Return the figures, without the phrases."""
         return {name: getattr(self, name) for name in self.__slots__ if name != "mistakes"}
-
-
-def read_phrases(text: str, filename: str) -> list[Phrase]:
-    """Read a file of phrases. Raises ValueError naming file and line."""
-    phrases = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        columns = line.split("\t")
-        what = _WHAT.fullmatch(columns[1]) if len(columns) == 3 else None
-        if what is None or what["intent"] not in Intent.__members__.values():
-            raise ValueError(f"{filename}:{number}: is no language, intent and text, parted by tabs")
-        marks = what["marks"]
-        mood: Sentiment = 1 if "+" in marks else -1 if "-" in marks else 0
-        intent = Intent(what["intent"])
-        phrases.append(Phrase(columns[0], intent, "!" in marks, mood, "~" in marks, columns[2], number))
-    return phrases
 
 
 def score(phrases: Iterable[Phrase]) -> list[Score]:

@@ -12,17 +12,16 @@ from typing import Literal
 
 from device_models.purpose import Purpose
 from notifiers.language import Guess, guess_language
-from notifiers.lexicon import LONGEST_TEXT, Found, Lexicon, lexicon
+from notifiers.lexicon import OBJECTS, Found, Lexicon, lexicon
 from notifiers.plain import plain, words_of
 from notifiers.replies import Intent, Reply, read_reply
-from notifiers.stopping import asks_to_stop, is_about_something_else, mistyped, sentences, tidy
+from notifiers.stopping import calls_off, heard_stop, mentions_stop
 
 SURE = 0.6
 """From this confidence on a message moves its case by itself. Chosen on the phrases for tuning; docs/replies.md has
 what it gives on unseen ones."""
 _SHORT = 8
-"""Words; beyond it a single odd one is no mistyped keyword."""
-_MOST_NAMED = 60
+"""Words that a courtesy may have."""
 _LONG = 30
 """Words; a longer text says more than one thing."""
 _REQUESTS = (Intent.CALL_ME, Intent.BOOK)
@@ -93,11 +92,15 @@ def understand(text: str, locale: str = "en", options: Sequence[Intent] = ()) ->
         # "Works again?" asks; "STOP?" is a stop all the same.
         asks = any(mark in text for mark in "?？؟") and reply.intent in (Intent.FIXED, Intent.DONE)
         return replace(tags, confidence=0.5) if asks else tags
-    found = _best(text, guess, locale)
-    stop = _stop(text, found)
+    lexicons = _lexicons(guess, locale)
+    found = _best(text, lexicons)
+    stop = heard_stop(text, lexicons)
     if stop is not None:
-        return _tagged(Intent.STOP, 0.9, stop, found, guess)
+        return _tagged(Intent.STOP, stop.confidence, stop.reply, found, guess)
     intent, confidence = _intent(text, found)
+    if mentions_stop(text) or any(cue.section == "stop" for cue in found):
+        # "Stop, it works again": no STOP, yet nothing follows from it before a person read it.
+        confidence = min(confidence, 0.5)
     return _tagged(intent, confidence, reply, found, guess)
 
 
@@ -114,69 +117,18 @@ def _of_keyword(reply: Reply, guess: Guess) -> Tags:
     )
 
 
-def _best(text: str, guess: Guess, locale: str) -> list[Found]:
-    """The cues of the language that finds most in it: the one it seems to be in, the customer's, English."""
+def _lexicons(guess: Guess, locale: str) -> list[Lexicon]:
+    """Of the language it seems to be in, the customer's, and English."""
     wanted = dict.fromkeys((guess.language if guess.confidence >= 0.5 else None, locale.split("-")[0].lower(), "en"))
-    lexicons: list[Lexicon] = [one for one in (lexicon(name) for name in wanted if name) if one is not None]
+    return [one for one in (lexicon(name) for name in wanted if name) if one is not None]
+
+
+def _best(text: str, lexicons: Sequence[Lexicon]) -> list[Found]:
+    """The cues of the language that finds most in it."""
     if not lexicons:
         return []
     # Latin words stand in texts of every script, so English is asked last and wins only where it finds more.
-    return max(([*one.find(text)] for one in lexicons), key=lambda cues: sum(cue.end - cue.start for cue in cues))
-
-
-def _stop(text: str, found: list[Found]) -> Reply | None:
-    """The stop that a text holds, with the purposes it names."""
-    if is_about_something_else(found):
-        return None
-    whole = read_reply(tidy(text))
-    if whole.intent is Intent.STOP:
-        return whole
-    slipped = _without_slip(tidy(text))
-    if slipped is not None:
-        return slipped
-    if asks_to_stop(found):
-        named = read_reply(" ".join(["stop", *_purpose_words(text)]))
-        return named if named.intent is Intent.STOP else Reply(Intent.STOP, text)
-    said = [(sentence, read_reply(tidy(sentence))) for sentence in sentences(text[:LONGEST_TEXT])]
-    if said and all(reply.intent is Intent.STOP for _, reply in said):
-        return said[0][1]
-    stops = (reply for sentence, reply in said if reply.intent is Intent.STOP and _unmistakable(sentence))
-    return next(stops, None)
-
-
-def _without_slip(text: str) -> Reply | None:
-    """Read a text whose one word beside courtesies and purposes is a keyword with a slip in it."""
-    words = words_of(text)
-    if len(words) > _SHORT:
-        return None
-    odd = [word for word in words if read_reply(f"stop {word}").intent is Intent.TEXT]
-    if len(odd) != 1 or not mistyped(odd[0]):
-        return None
-    said = read_reply(" ".join("stop" if word == odd[0] else word for word in words))
-    return said if said.intent is Intent.STOP else None
-
-
-def _purpose_words(text: str) -> list[str]:
-    """The words that name a purpose, or all of them."""
-    named = []
-    for word in words_of(text)[:_MOST_NAMED]:
-        said = read_reply(f"stop {word}")
-        if said.intent is Intent.STOP and (said.purposes or said.everything):
-            named.append(word)
-    return list(dict.fromkeys(named))[:8]
-
-
-_UNMISTAKABLE = frozenset(
-    plain(
-        """stop stopall stopp unsubscribe optout abmelden abbestellen désabonner désinscription descadastrar
-        стоп отписаться отпишите отписка berhenti 配信停止 退订 退訂 取消订阅 إيقاف أوقفوا"""
-    ).split()
-)
-"""Keywords that mean our messages wherever they stand alone between full stops or commas."""
-
-
-def _unmistakable(sentence: str) -> bool:
-    return any(word in _UNMISTAKABLE for word in words_of(tidy(sentence)))
+    return max((one.find(text) for one in lexicons), key=lambda cues: sum(cue.end - cue.start for cue in cues))
 
 
 def _intent(text: str, found: list[Found]) -> tuple[Intent, float]:
@@ -186,6 +138,9 @@ def _intent(text: str, found: list[Found]) -> tuple[Intent, float]:
     counts = {intent: sections.count(topic) for topic, intent in _OF_TOPIC.items() if topic in sections}
     asks = "question" in sections or any(mark in text for mark in "?？؟")
     words = len(words_of(text))
+    if calls_off(found):
+        # "Cancel the visit": whatever is booked or put off by itself would be the opposite of it.
+        counts = {intent: n for intent, n in counts.items() if intent in (*_STATES, Intent.CALL_ME)}
     if not counts:
         return _without_topic(text, sections, asks, words)
     requests = [intent for intent in _REQUESTS if intent in counts]
@@ -237,7 +192,7 @@ def _tagged(intent: Intent, confidence: float, reply: Reply, found: list[Found],
         urgency = Urgency.HIGH
     elif noise or intent in (Intent.FIXED, Intent.DONE, Intent.LATER, Intent.STOP, Intent.THANKS):
         urgency = Urgency.LOW
-    cues = tuple(dict.fromkeys(cue.words for cue in found))[:12]
+    cues = tuple(dict.fromkeys(cue.words for cue in found if cue.section not in OBJECTS))[:12]
     return Tags(
         intent,
         0.8 if contentless else round(confidence, 2),

@@ -25,7 +25,11 @@ from rules.respond import Notify
 
 _ALL_BUT_SAFETY = frozenset(Purpose) - {Purpose.SAFETY}
 
-_ANSWERED_BY_OTHERS = frozenset({"page", "sms"})
+_CARRIER_KEYWORDS = frozenset(
+    {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "start", "unstop", "yes"}
+    | {"help", "info"}
+)
+"""What Twilio answers by itself (its "Advanced Opt-Out" and default keywords); any other STOP is confirmed by us."""
 
 ServiceAnswer = Literal["done", "later"]
 
@@ -230,8 +234,9 @@ def _withhold_waiting(tx: Transaction, customer_id: str, purposes: frozenset[Pur
 def _answer(
     tx: Transaction, customer: Customer, command: CustomerWrote, template: str, purposes: frozenset[Purpose]
 ) -> None:
-    """Say on the same channel that it was heeded. The page says so itself, and for SMS the provider does."""
-    if command.channel in _ANSWERED_BY_OTHERS:
+    """Say on the same channel that it was heeded, and how to undo it. The page says so itself."""
+    by_carrier = command.channel == "sms" and command.text.strip().casefold() in _CARRIER_KEYWORDS
+    if by_carrier or command.channel == "page":
         return
     said = {"purpose": next(iter(purposes)).value} if len(purposes) == 1 else {}
     enqueue(

@@ -8,7 +8,8 @@ import typer
 
 from gateway.cli.options import plain_errors, stderr
 from notifiers.lexicon import version
-from notifiers.reply_score import Score, read_phrases, score
+from notifiers.phrases import read_phrases
+from notifiers.reply_score import Score, score
 from notifiers.understanding import SURE, understand
 
 app = typer.Typer(help="See how customers' messages are understood, and how often that is right.", no_args_is_help=True)

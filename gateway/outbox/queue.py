@@ -16,6 +16,7 @@ from gateway.outbox.channels import configured_channels
 from gateway.outbox.checking import STAFF_ALERT
 from gateway.outbox.learning import learner_for, left_out
 from gateway.outbox.reachability import shut_channels
+from gateway.outbox.unread import after_unread
 from gateway.store import dialect, schema
 from gateway.store.enrolment import verified_addresses
 from gateway.store.statements import load, update
@@ -166,6 +167,7 @@ def choose_now(
     )
     if choice.channel is not None and capped:
         choice = within_caps(tx, customer, purpose, severity, choice, key)
+        choice = after_unread(tx, customer, purpose, choice)
     return replace(choice, why=(*shut.values(), *choice.why)) if shut else choice
 
 

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from device_models.purpose import Purpose
+from device_models.purpose import Purpose, Severity
 from gateway import commands as c
 from gateway.cases.desk import MOST_OPEN_TASKS
+from gateway.outbox.queue import choose_now
 from gateway.store import schema
 from gateway.store.desk import tasks
 from gateway.store.readings import readings, unjoined
+from gateway.transaction import Transaction
+from notifiers.choice import Choice
 from notifiers.replies import Intent
 from notifiers.understanding import Tags
 from tests.gateway.making import ANA, T0, Gateway, gateway
@@ -243,3 +246,34 @@ def test_what_nobody_decides_on_for_long_is_forgotten_and_what_is_newer_stays(to
     ]
     assert [row["text"] for row in told.rows(schema.inbound)] == ["", "newer words"]
     assert told.submit(c.ForgetUnjoined()) == 0
+
+
+def test_a_stop_that_no_carrier_answers_is_confirmed_with_how_to_undo_it(told: Gateway) -> None:
+    say(told, "STOP", 1)
+    assert "stop_confirmed" not in [row["template"] for row in told.rows(schema.notifications)]
+
+    say(told, "chega dessas mensagens", 2)
+
+    [told_so] = [row for row in told.rows(schema.notifications) if row["template"] == "stop_confirmed"]
+    assert (told_so["channel"], told_so["state"]) == ("sms", "queued")
+
+
+def test_what_can_wait_waits_until_a_person_has_read_their_words(told: Gateway) -> None:
+    assert chosen(told, Purpose.MAINTENANCE).not_before is None
+
+    say(told, "hmpf, was soll das eigentlich")
+    waiting = chosen(told, Purpose.MAINTENANCE)
+    assert waiting.not_before is not None
+    assert waiting.why[-1].code == "reply.unread"
+    assert chosen(told, Purpose.FAULT).not_before is None
+
+    told.submit(c.Reply(case(told)["id"], "Desculpe, o que houve?", "mia"))
+    assert chosen(told, Purpose.MAINTENANCE).not_before is None
+
+
+def chosen(made: Gateway, purpose: Purpose) -> Choice:
+    """How Ana would be told of something now."""
+    committer = made.committer
+    with made.store.read() as connection:
+        tx = Transaction(connection, made.now, committer._registry, committer._config, {})
+        return choose_now(tx, tx.registry.customers["ana"], purpose, Severity.INFO, key="k", device_id="f1")
