@@ -144,28 +144,22 @@ _WHY = {
     "language": N_("language {1}"),
     "region": N_("customer in {1}"),
 }
-SEVERITIES = (N_("Critical"), N_("Major"), N_("Minor"), N_("Info"), N_("Resolved"))
-"""As ``|capitalize|named`` has them, and so these."""
-DAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
-LIKENESSES = (N_("Profile"), N_("Model"), N_("Firmware"), N_("Site"), N_("Hub"), N_("Region"))
-LIKE = (N_("profile"), N_("model"), N_("firmware"), N_("site"), N_("hub"), N_("region"))
-PARTS = (N_("Broker"), N_("Relay"), N_("Pipeline"), N_("History"), N_("Offers"))
 
 
 def routed_text(author: str, body: Mapping[str, Any]) -> str:
     """Say to whom a case went and what decided."""
+    team = body.get("team")
     if author != "gateway":
-        return f"{author} handed it to team {body.get('team')}"
+        return say("{1} handed it to team {2}", author, team)
     why: Mapping[str, Any] = body.get("why") or {}
-    reasons = [form.format(why[name]) for name, form in _WHY.items() if why.get(name)]
+    reasons = [say(form, why[name]) for name, form in _WHY.items() if why.get(name)]
     if own := why.get("instead_of"):
-        reasons.append(f"nobody of team {own} is on duty")
-    said = f"Went to team {body.get('team')}"
+        reasons.append(say("nobody of team {1} is on duty", own))
+    said = say("Went to team {1}", team)
     if agent := body.get("agent"):
-        load = why.get("load")
-        said += f" and {agent}" + (f", who has {load} open" if load is not None else "")
+        said = say("Went to team {1} and {2}, who has {3} open", team, agent, why.get("load", 0))
     elif nobody := why.get("nobody"):
-        reasons.append("nobody is on duty" if nobody == "off duty" else "everybody has as many as they can take")
+        reasons.append(_("nobody is on duty") if nobody == "off duty" else _("everybody has as many as they can take"))
     return f"{said}: {', '.join(reasons)}" if reasons else said
 
 
@@ -173,13 +167,14 @@ def alerted_text(kind: str, author: str, body: Mapping[str, Any]) -> str:
     """Say who of the staff was told, and what they answered."""
     match kind:
         case "staff_alerted":
-            return f"{body.get('name')} was told by {channel_name(str(body.get('channel')))}, rota {body.get('rota')}"
+            channel = channel_name(str(body.get("channel")))
+            return say("{1} was told by {2}, rota {3}", body.get("name"), channel, body.get("rota"))
         case "staff_acknowledged":
-            return f"{author} takes it, by {body.get('via')}"
+            return say("{1} takes it", author)
         case "staff_passed_on":
-            return f"{author} passed it on, by {body.get('via')}"
+            return say("{1} passed it on", author)
         case _:
-            return f"Nobody of the rota {body.get('rota')} has answered, and everybody was told"
+            return say("Everybody of the rota {1} was told, and nobody has answered", body.get("rota"))
 
 
 def past_sentence(explanation: Mapping[str, Any], rule: str, resolved_at: datetime) -> str:

@@ -31,6 +31,7 @@ from gateway.web.case_forms import moment_of, number_of
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.forms import Sent, flag_of, optional_text, text_of, words_of
+from gateway.web.language import _
 from gateway.web.links import LinkError
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show, viewer_zone
@@ -211,7 +212,7 @@ async def take_answer(request: web.Request) -> web.StreamResponse:
     takes = (await form_of(request)).get("answer") == "take"
     try:
         await request.app[DEPS].commands.submit(AnswerAlert(alert["id"], name, takes, "link"))
-        said = "It is yours." if takes else "Passed on: the next is told now."
+        said = _("It is yours.") if takes else _("Passed on: the next is told now.")
     except CommandRefused as refused:
         said = f"{refused}."
     return html(request, "alert.html", {"alert": alert, "name": name, "said": said})
