@@ -155,6 +155,8 @@ class Customer(Record):
     """Purposes objected to (STOP); they win over ``consents``."""
     consent_source: OptionalText = None
     consented_at: AwareDatetime | None = None
+    left_at: AwareDatetime | None = None
+    """When they stopped being a customer, as the company has it; for the report of churn, messages do not go by it."""
 
     def allows(self, purpose: Purpose) -> bool:
         """Tell whether this person may be contacted for ``purpose`` at all."""

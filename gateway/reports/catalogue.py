@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from gateway.reports import case_facts
 from gateway.reports.case_facts import CaseFacts
 from gateway.reports.channels import channels
+from gateway.reports.churn import churn
 from gateway.reports.drivers import contacts_by_rule, drivers
 from gateway.reports.offers import offers
 from gateway.reports.proactive import proactive
@@ -52,6 +53,7 @@ REPORTS: Mapping[str, Make] = {
     "self_help": lambda sources: self_help(sources.connection, sources.period),
     "satisfaction": lambda sources: satisfaction(sources.connection, sources.period),
     "comments": lambda sources: comments(sources.connection, sources.period),
+    "churn": lambda sources: churn(sources.connection, sources.period),
     "channels": lambda sources: channels(sources.connection, sources.period),
     "offers": lambda sources: offers(sources.connection, sources.period),
     "work": lambda sources: work(sources.connection, sources.period),

@@ -91,6 +91,7 @@ customers = Table(
     Column("objections", sa.JSON, nullable=False),
     Column("consent_source", sa.Text),
     Column("consented_at", UtcTime),
+    Column("left_at", UtcTime),
 )
 
 shops = Table(

@@ -38,6 +38,7 @@ class CustomerCard:
     objections: tuple[str, ...]
     consent_source: str | None
     consented_at: datetime | None
+    left_at: datetime | None
 
 
 def customer(connection: sa.Connection, customer_id: str) -> CustomerCard | None:

@@ -392,6 +392,7 @@ def upgrade() -> None:
         sa.Column("objections", sa.JSON(), nullable=False),
         sa.Column("consent_source", sa.Text(), nullable=True),
         sa.Column("consented_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_customers_email"), "customers", ["email"], unique=False)
