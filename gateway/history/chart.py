@@ -128,7 +128,8 @@ def chart(
             *_annotations(plot, annotations),
         ]
         if limit is not None:
-            body += _limit(plot, limit, f"{write_number(limit, decimals)} {unit}".strip(), severity, direction)
+            words = say("limit {1}", f"{write_number(limit, decimals)} {unit}".strip())
+            body += _limit(plot, limit, words, severity, direction)
         words = describe(
             series,
             title=title,
@@ -237,7 +238,7 @@ def _limit(plot: _Plot, limit: float, label: str, severity: Severity, direction:
     )
     words = el(
         "text",
-        text(f"{_SHAPE[severity]} limit {label}"),
+        text(f"{_SHAPE[severity]} {label}"),
         x=plot.left + 6,
         y=y + 14 if below else y - 5,
         fill=colour,

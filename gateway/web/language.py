@@ -6,7 +6,7 @@ request, as its time zone does, so it is kept beside it and not handed through e
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -103,6 +103,11 @@ def say(msgid: str, *arguments: object) -> str:
 def markup(msgid: str, *arguments: object) -> Markup:
     """Say a run of a template's text, as markup; what is put in is escaped."""
     return Markup(filled(_(msgid), arguments, lambda value: str(escape(value))))  # noqa: S704 - msgids are ours
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Join with this language's comma."""
+    return ("\N{ARABIC COMMA} " if voice().language == "ar" else ", ").join(parts)
 
 
 def number_text(value: float, decimals: int = 1) -> str:

@@ -83,6 +83,7 @@ def create_environment(deps: WebDeps) -> Environment:
         "editable": lambda text: words_to_edit(text, deps.brand),
         "bytes": bytes_text,
         "count": count_text,
+        "in_mine": wording.text_in,
         "named": lambda word: _(str(word)),
     }
     environment.globals |= {

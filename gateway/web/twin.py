@@ -36,7 +36,7 @@ def twin_of(state: bytes | None) -> Twin:
     return Twin.from_json(data.get("twin", {}))
 
 
-def fields_of(twin: Twin, profile: DeviceProfile | None, now: datetime, locale: str = "en") -> list[TwinField]:
+def fields_of(twin: Twin, profile: DeviceProfile | None, now: datetime, locale: str | None = None) -> list[TwinField]:
     """List the twin's values: those the profile names first, in its order, then the rest by name."""
     described = list((profile or GENERIC).fields)
     names = [n for n in described if n in twin.values] + sorted(n for n in twin.values if n not in described)

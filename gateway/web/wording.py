@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from device_models.event import Value
 from device_models.localized import in_language
 from device_models.profile import GENERIC, DeviceProfile, FieldSpec
-from gateway.web.language import N_, _, day_text, number_text, say, short_span, span_text, voice
+from gateway.web.language import N_, _, day_text, listed, number_text, say, short_span, span_text, voice
 from notifiers.reasons import channel_name
 
 __all__ = ["number_text", "short_span", "span_text"]
@@ -46,7 +46,9 @@ def value_text(value: object, unit: str = "", decimals: int = 1) -> str:
         return _("yes") if value else _("no")
     if isinstance(value, int | float):
         number = number_text(value, 0 if isinstance(value, int) else decimals)
-        return number if not unit else f"{number}{'' if unit in _TIGHT else chr(0xA0)}{unit}"
+        text = number if not unit else f"{number}{'' if unit in _TIGHT else chr(0xA0)}{unit}"
+        # Within Arabic a minus and a unit would change places: isolated, left to right (UAX #9).
+        return f"\N{LEFT-TO-RIGHT ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}" if voice().direction == "rtl" else text
     return str(value)
 
 
@@ -111,7 +113,7 @@ def staff_sentence(
     if latest and isinstance(values, Mapping):
         explanation = {**explanation, "values": {name: latest.get(name, value) for name, value in values.items()}}
     title = staff_title(explanation, rule)
-    proof = ", ".join(part for part in _proofs(explanation, profile, at) if part)
+    proof = listed(part for part in _proofs(explanation, profile, at) if part)
     if proof.startswith("for "):
         # That it lasts is all there is to say: "Freezer's door is open for 22 min."
         return f"{title} {proof}."

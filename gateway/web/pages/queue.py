@@ -15,7 +15,7 @@ from gateway.web.access import IDENTITY, fields, read
 from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
-from gateway.web.language import N_, _
+from gateway.web.language import N_, _, voice
 from gateway.web.pages import case as case_page
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, people, queue
@@ -139,7 +139,7 @@ async def suggest(request: web.Request) -> web.StreamResponse:
 def _rules_named(request: web.Request, words: str) -> list[dict[str, str]]:
     detector, wanted = request.app[DEPS].detector, words.lower().split()
     rules = detector().ruleset.rules if detector is not None and wanted else ()
-    named = [(rule.id, in_language(rule.title, "en") or rule.id) for rule in rules]
+    named = [(rule.id, in_language(rule.title, voice().language) or rule.id) for rule in rules]
     return [
         {"href": f"/rules/{rule_id}", "label": title, "hint": "rule"}
         for rule_id, title in named

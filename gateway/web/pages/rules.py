@@ -22,7 +22,7 @@ from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
 from gateway.web.api import present
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
-from gateway.web.language import _
+from gateway.web.language import _, voice
 from gateway.web.pages.case import VERDICTS, id_of
 from gateway.web.pages.shell import show
 from gateway.web.wording import moment
@@ -73,9 +73,9 @@ async def show_rule(request: web.Request) -> web.StreamResponse:
         "rule.html",
         "rules",
         rule=rule,
-        title=in_language(rule.title, "en") or rule.id,
+        title=in_language(rule.title, voice().language) or rule.id,
         text=yaml.safe_dump(_said(rule), allow_unicode=True, sort_keys=False, width=100),
-        advice=in_language(rule.advice, "en"),
+        advice=in_language(rule.advice, voice().language),
         opened=numbers.cases.get(rule.id, 0),
         verdicts=numbers.verdicts.get(rule.id, Verdicts()),
         trial=trial,
