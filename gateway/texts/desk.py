@@ -29,24 +29,6 @@ Send = Callable[[str, str, Rendered], Awaitable[None]]
 """(channel, address, message): hand it over. Raises NotifierError, and LookupError where nothing serves the channel."""
 _NAMES = re.compile(r"%\((\w+)\)[sd]")
 _PERCENT = re.compile(r"%(?!\(\w+\)[sd]|%)")
-MEANS: Mapping[str, str] = {
-    "agent_reply": "An agent's answer",
-    "answer_noted": "Thanks for an answer",
-    "check": "Proof of an address: a code",
-    "fault_improving": "It gets better",
-    "fault_opened": "A fault was found",
-    "fault_resolved": "It is over",
-    "fault_update": "News from an agent",
-    "help": "How to reach a person",
-    "maintenance_confirmed": "A service was noted",
-    "maintenance_due": "A service is due",
-    "offer": "An offer near a shop",
-    "start_confirmed": "They agreed again",
-    "stop_confirmed": "They said stop",
-    "test": "A test of a channel",
-    "welcome": "Welcome, after registration",
-}
-"""What each message is for, as staff say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +109,7 @@ class TextDesk:
                 for language in self.languages
             ]
             about = purpose.value if isinstance(purpose, Purpose) else ""
-            lines.append(Line(name, MEANS.get(name, name), about, standings, name in own.templates))
+            lines.append(Line(name, name, about, standings, name in own.templates))
         return lines
 
     def articles(self) -> list[Line]:

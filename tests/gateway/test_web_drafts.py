@@ -241,7 +241,7 @@ async def test_a_backtest_over_the_history_tells_what_would_be_otherwise(tmp_pat
         assert outcome["live"]["judged"]["false"] == 1
         assert (outcome["live"]["judged"]["false_alarms"], outcome["draft"]["judged"]["false_alarms"]) == (1, 0)
         page = await web.page(f"/drafts/{draft}/backtest")
-        assert "Of 1 false alarm" in page
+        assert "Judged false alarms, again" in page
         assert "Only with what is live" in page
 
 

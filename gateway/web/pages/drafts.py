@@ -17,6 +17,7 @@ from gateway.web.api import present
 from gateway.web.case_forms import number_of
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
+from gateway.web.language import _, say
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show
 from gateway.web.render import ENVIRONMENT, html
@@ -214,7 +215,7 @@ async def _show_editor(
 ) -> web.StreamResponse:
     found, live = await desk_of(request).look(text, replaces)
     titles = {rule.id: in_language(rule.title, "en") for rule in live.rules}
-    named = titles.get(replaces[0]) or replaces[0] if len(replaces) == 1 else f"{len(replaces)} rules"
+    named = titles.get(replaces[0]) or replaces[0] if len(replaces) == 1 else say("{1} rules", len(replaces))
     moved = False
     if draft is not None and draft.state == "open" and draft.replaces and draft.began_from != live.version:
         moved = (await desk_of(request).begin(draft.replaces)).text != draft.began_as
@@ -226,7 +227,7 @@ async def _show_editor(
         text=text,
         began_as=began_as,
         replaces=replaces,
-        heading=named if replaces else "New rule",
+        heading=named if replaces else _("New rule"),
         look=found,
         lines=changed_lines(began_as, text) if began_as else [],
         moved=moved,

@@ -9,13 +9,14 @@ from aiohttp import web
 
 from device_models.event import rfc3339
 from gateway.commands.texts import NoteTestSend, SaveText, TextKind
-from gateway.texts.desk import BROKEN, MEANS, TextDesk, direction_of
+from gateway.texts.desk import BROKEN, TextDesk, direction_of
 from gateway.texts.own import TextVersion, version, versions_of
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api import present
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
+from gateway.web.language import N_, _
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show
 from gateway.web.queries import people
@@ -26,6 +27,24 @@ from notifiers.errors import NotifierError
 from notifiers.render import TEMPLATES
 from notifiers.template_check import CHANNELS, Finding
 
+MEANS: Mapping[str, str] = {
+    "agent_reply": N_("An agent's answer"),
+    "answer_noted": N_("Thanks for an answer"),
+    "check": N_("Proof of an address: a code"),
+    "fault_improving": N_("It gets better"),
+    "fault_opened": N_("A fault was found"),
+    "fault_resolved": N_("It is over"),
+    "fault_update": N_("News from an agent"),
+    "help": N_("How to reach a person"),
+    "maintenance_confirmed": N_("A service was noted"),
+    "maintenance_due": N_("A service is due"),
+    "offer": N_("An offer near a shop"),
+    "start_confirmed": N_("They agreed again"),
+    "stop_confirmed": N_("They said stop"),
+    "test": N_("A test of a channel"),
+    "welcome": N_("Welcome, after registration"),
+}
+"""What each message is for, as staff say it."""
 LARGEST = 100_000
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 
@@ -34,7 +53,10 @@ async def show_texts(request: web.Request) -> web.StreamResponse:
     """GET /texts: messages and articles by language, with what is missing."""
     desk = desk_of(request)
     messages, articles = await asyncio.to_thread(desk.messages), await asyncio.to_thread(desk.articles)
-    return await show(request, "texts.html", "texts", messages=messages, articles=articles, languages=desk.languages)
+    titles = {name: _(said) for name, said in MEANS.items()}
+    return await show(
+        request, "texts.html", "texts", messages=messages, articles=articles, languages=desk.languages, titles=titles
+    )
 
 
 async def show_message(request: web.Request) -> web.StreamResponse:
@@ -53,7 +75,7 @@ async def show_message(request: web.Request) -> web.StreamResponse:
         "text_message.html",
         "texts",
         name=name,
-        title=MEANS.get(name, name),
+        title=_(MEANS.get(name, name)),
         words=words,
         source=desk.source(name),
         language=language,
@@ -187,7 +209,7 @@ async def list_texts(request: web.Request) -> web.StreamResponse:
         {
             "kind": kind,
             "name": line.name,
-            "title": line.title,
+            "title": MEANS.get(line.name, line.title),
             "about": line.about,
             "own_template": line.own,
             "languages": {s.language: {"missing": s.missing, "own": s.own} for s in line.languages},
