@@ -21,9 +21,12 @@ from gateway.staff.working_hours import ALWAYS, WorkingHours
 from gateway.store import dialect
 from gateway.store.schema import cases
 from gateway.store.staff import sla_clocks
+from gateway.store.statements import one_of, update
 from gateway.transaction import Transaction
 
 _PART = 500
+_CASES = sa.select(cases).where(one_of(cases.c.id, "ids"), cases.c.on_arrival.is_(sa.false()))
+_CLOCKS = sa.select(sla_clocks).where(one_of(sla_clocks.c.case_id, "ids"))
 _STANDING: dict[str, Any] = dict.fromkeys(("sla_target", "sla_since", "sla_warn_at", "sla_due_at", "sla_paused"))
 _SAID = {"first_response": "first answer", "next_response": "answer", "resolve": "solution"}
 _NOT_TOLD: Mapping[str, None] = {"warned_at": None, "breached_at": None}
@@ -96,11 +99,9 @@ def due_now(now: datetime) -> sa.Select[Any]:
 
 
 def _follow(tx: Transaction, ids: list[int], policies: list[Policy], hours: _Hours) -> None:
-    rows = tx.connection.execute(
-        sa.select(cases).where(cases.c.id.in_(ids), cases.c.on_arrival.is_(sa.false()))
-    ).mappings()
+    rows = tx.connection.execute(_CASES, {"ids": ids}).mappings()
     known: dict[int, dict[Target, sa.RowMapping]] = {}
-    for clock in tx.connection.execute(sa.select(sla_clocks).where(sla_clocks.c.case_id.in_(ids))).mappings():
+    for clock in tx.connection.execute(_CLOCKS, {"ids": ids}).mappings():
         known.setdefault(clock["case_id"], {})[Target(clock["target"])] = clock
     kept: list[dict[str, Any]] = []
     for row in rows.all():
@@ -205,7 +206,7 @@ def _show(
     shown["response_due_at"] = answer or row["response_due_at"]
     if any(row[name] != value for name, value in shown.items()):
         # No new version: whatever brought this about has counted as one.
-        tx.connection.execute(sa.update(cases).where(cases.c.id == row["id"]).values(**shown))
+        update(tx.connection, cases, row["id"], shown)
 
 
 def _clock(row: sa.RowMapping) -> Clock:

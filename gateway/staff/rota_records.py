@@ -14,6 +14,8 @@ from notifiers.public_holidays import public_holiday
 
 HOLIDAYS = ("as usual", "off", "only")
 """What becomes of a line's shifts on public holidays of its ``place``."""
+_ROTAS = sa.select(rotas).order_by(rotas.c.name)
+_OVERRIDES = sa.select(rota_overrides).order_by(rota_overrides.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,15 @@ class Rota:
 
 def load_rotas(connection: sa.Connection) -> list[Rota]:
     """Read all rotas, by name."""
+    by_name = connection.execute(_ROTAS).mappings().all()
+    if not by_name:
+        return []
     kept: dict[str, list[Override]] = {}
-    for row in connection.execute(sa.select(rota_overrides).order_by(rota_overrides.c.id)).mappings():
+    for row in connection.execute(_OVERRIDES).mappings():
         override = Override(row["starts_at"], row["ends_at"], row["person"], row["instead_of"])
         kept.setdefault(row["rota"], []).append(override)
     found = []
-    for row in connection.execute(sa.select(rotas).order_by(rotas.c.name)).mappings():
+    for row in by_name:
         lines = tuple(line_of(line, row["zone"]) for line in row["lines"])
         named = {name: row[name] for name in ("name", "zone", "team", "breaches", "alarms", "ack_within_s")}
         severities = frozenset(row["severities"])
