@@ -73,7 +73,7 @@ def guarded(route: Route) -> Handler:
         if request.method not in SAFE and identity.session_hash is not None:
             await _check_csrf(request, identity.session_hash)
         request[IDENTITY] = identity
-        if identity.language is not None:
+        if identity.language is not None and not is_api(request):
             speak(identity.language)
         if identity.scope.bounded:
             await keep_within(request, route, identity.scope)

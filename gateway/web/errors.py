@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from gateway.commands import CommandRefused, Stale
 from gateway.web.access import IDENTITY, wants_json
 from gateway.web.customer.session import gone
+from gateway.web.language import _, refusal, say
 from gateway.web.render import html
 
 
@@ -30,20 +31,22 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except Stale as stale:
         told = {"changed_by": stale.by, "changed_at": stale.at, "change": stale.what}
-        said = f"{str(stale)[:1].upper()}{str(stale)[1:]}."
+        by_whom = stale.by, (stale.what or "").replace("_", " ")
+        known = say("{1} changed this meanwhile ({2}); look at it again, then decide.", *by_whom)
+        said = known if stale.by else _("This was changed meanwhile; look at it again, then decide.")
         return answer(request, HTTPStatus.PRECONDITION_FAILED, said, told)
-    except CommandRefused as refused:
-        return answer(request, HTTPStatus.CONFLICT, str(refused))
+    except CommandRefused as error:
+        return answer(request, HTTPStatus.CONFLICT, refusal(str(error)))
     except FieldError as error:
-        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {"field": error.field})
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, refusal(str(error)), {"field": error.field})
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
-        refusal = answer(request, HTTPStatus(error.status), error.text or "")
+        refused = answer(request, HTTPStatus(error.status), refusal(error.text or ""))
         for name in ("Allow", "WWW-Authenticate", "Retry-After"):
             if name in error.headers:
-                refusal.headers[name] = error.headers[name]
-        return refusal
+                refused.headers[name] = error.headers[name]
+        return refused
 
 
 def answer(

@@ -25,6 +25,7 @@ from notifiers.catalogue import SOURCE_LANGUAGE, Catalogue
 LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch", "ar": "العربية"}
 """Those of the console, by their own names."""
 _RIGHT_TO_LEFT = frozenset({"ar"})
+REFUSAL = "refusal"
 _SAID_BY_SCRIPT = re.compile(r'\bt\("([^"]+)"')
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
 
@@ -36,6 +37,8 @@ class Voice:
     language: str
     catalogue: Catalogue
     locale: Locale
+    refusals: tuple[tuple[re.Pattern[str], str], ...] = ()
+    """English sentences with which something is refused, as patterns, and how they are said; the longest first."""
 
     @property
     def direction(self) -> str:
@@ -49,9 +52,11 @@ def voice_of(language: str) -> Voice:
     if language not in LANGUAGES or language == SOURCE_LANGUAGE:
         return Voice(SOURCE_LANGUAGE, Catalogue(SOURCE_LANGUAGE), Locale("en", "GB"))
     content = files("gateway.web").joinpath("locale", f"{language}.po").read_bytes()
-    catalogue = Catalogue(language, [read_po(io.BytesIO(content), locale=language, abort_invalid=True)])
+    catalog = read_po(io.BytesIO(content), locale=language, abort_invalid=True)
+    refusing = sorted((m for m in catalog if m.context == REFUSAL), key=lambda m: -len(m.id))
+    refusals = tuple((_pattern(str(m.id)), str(m.string)) for m in refusing)
     # Digits as they are on displays of devices everywhere, also in Arabic: "ar" alone has them in CLDR.
-    return Voice(language, catalogue, Locale(language))
+    return Voice(language, Catalogue(language, [catalog]), Locale(language), refusals)
 
 
 _voice: ContextVar[Voice | None] = ContextVar("voice", default=None)
@@ -98,6 +103,23 @@ def _n(one: str, many: str, count: int) -> str:
 def say(msgid: str, *arguments: object) -> str:
     """Say it with ``arguments`` for ``{1}``, ``{2}``, …; a translation may put them in another order."""
     return filled(_(msgid), arguments)
+
+
+def refusal(sentence: str) -> str:
+    """Say a sentence with which something was refused; what commands and handlers raise is English everywhere.
+
+    The catalogue knows them by their words (``msgctxt "refusal"``); what stands where ``{1}`` does is put in as it is.
+    A sentence that it does not know stays as it is.
+    """
+    for pattern, said in voice().refusals:
+        if found := pattern.fullmatch(sentence):
+            return filled(said, found.groups())
+    return sentence
+
+
+def _pattern(msgid: str) -> re.Pattern[str]:
+    parts = re.split(r"\{\d+\}", msgid)
+    return re.compile("(.+?)".join(map(re.escape, parts)), re.DOTALL)
 
 
 def markup(msgid: str, *arguments: object) -> Markup:

@@ -56,3 +56,55 @@ def _said_by(tree: ast.AST) -> Iterator[str]:
                 for part in ast.walk(given):
                     if isinstance(part, ast.Constant) and isinstance(part.value, str) and re.search(r"\w", part.value):
                         yield part.value
+
+
+REFUSING = frozenset({"FieldError", "CommandRefused", "LoginRefused", "ProviderUnreachable"})
+
+
+def all_refusals() -> dict[str, str]:
+    """Return each sentence with which something is refused, ``{1}``, … for what is put in, and where.
+
+    Those that begin with the name of a field (``cursor: …``) are for programs, which are answered in English.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(WEB.parent.rglob("*.py")):
+        if not {"customer", "cli", "bench", "demo", "ingest", "history"} & set(path.parts):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call):
+                    for msgid in _refused_by(node):
+                        if not re.match(r"[a-z_]+: |\{1\}: ", msgid):
+                            found.setdefault(msgid, path.name)
+    return found
+
+
+def _refused_by(call: ast.Call) -> Iterator[str]:
+    name = (
+        call.func.id
+        if isinstance(call.func, ast.Name)
+        else call.func.attr
+        if isinstance(call.func, ast.Attribute)
+        else ""
+    )
+    if name in REFUSING and call.args:
+        yield from _sentence(call.args[-1])
+    elif name.startswith("HTTP"):
+        for keyword in call.keywords:
+            if keyword.arg == "text":
+                yield from _sentence(keyword.value)
+
+
+def _sentence(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from (*_sentence(node.body), *_sentence(node.orelse))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        text, count = "", 0
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                text += str(part.value)
+            else:
+                count += 1
+                text += f"{{{count}}}"
+        if re.search(r"\w+ \w+", re.sub(r"\{\d+\}", "", text)):
+            yield text

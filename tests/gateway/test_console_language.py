@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,13 +24,14 @@ from gateway.web.language import (
     day_text,
     markup,
     number_text,
+    refusal,
     say,
     span_text,
     speak,
     voice_of,
 )
 from gateway.web.spoken import messages_in, rewrite
-from tests.gateway.console_words import all_messages
+from tests.gateway.console_words import all_messages, all_refusals
 from tests.gateway.web_visit import Visit, visit
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -69,6 +71,10 @@ class VisibleText(HTMLParser):
             self.said.append(" ".join(data.split()))
 
 
+def console_catalog(language: str) -> Catalog:
+    return read_po(io.BytesIO(files("gateway.web").joinpath("locale", f"{language}.po").read_bytes()), language)
+
+
 async def page_in(web: Visit, path: str, language: str) -> str:
     answer = await web.client.get(path, headers={"Accept-Language": language}, allow_redirects=False)
     text = await answer.text()
@@ -79,11 +85,42 @@ async def page_in(web: Visit, path: str, language: str) -> str:
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_catalogue_is_whole_and_holds_nothing_that_nobody_says(language: str) -> None:
     said = set(all_messages())
-    catalog = read_po(io.BytesIO(files("gateway.web").joinpath("locale", f"{language}.po").read_bytes()), language)
-    known = {message.id: message.string for message in catalog if message.id}
+    catalog = console_catalog(language)
+    known = {message.id: message.string for message in catalog if message.id and not message.context}
     assert sorted(said - set(known)) == []
     assert sorted(set(known) - said) == []
     assert [msgid for msgid, string in known.items() if not string] == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_refusals_are_said_in_the_viewers_language_with_what_they_are_about(language: str) -> None:
+    refusals = all_refusals()
+    speak(language)
+    unsaid = [msgid for msgid in refusals if refusal(msgid) == msgid]
+    # One that a catalogue does not know yet is said in English; a handful of new ones may be.
+    assert len(unsaid) <= len(refusals) // 10, unsaid
+    said = {str(message.id) for message in console_catalog(language) if message.context}
+    assert sorted(said - set(refusals)) == []
+
+
+def test_a_refusal_keeps_what_was_put_in_and_an_unknown_one_stays() -> None:
+    speak("de")
+    assert refusal("case 17 is resolved already") == "Fall 17 ist schon gelöst"
+    assert refusal("there is no user 'there is no user'") == "es gibt keinen Benutzer 'there is no user'"
+    assert refusal("a sentence of a library") == "a sentence of a library"
+    speak("en")
+    assert refusal("case 17 is resolved already") == "case 17 is resolved already"
+
+
+async def test_what_is_refused_is_said_in_german_on_a_page_and_in_english_to_a_program(tmp_path: Path) -> None:
+    async with visit(tmp_path, "Mia", empty=True) as web:
+        headers = {"Accept-Language": "de", "Accept": "application/json", "X-CSRF-Token": web.csrf}
+        answer = await web.client.post("/cases/999/acknowledge", headers=headers)
+        assert (await answer.json())["detail"] == "es gibt keinen Fall 999"
+        programs = await web.client.post("/api/cases/999/acknowledge", headers=headers)
+        assert (await programs.json())["detail"] == "there is no case 999"
+        page = await web.client.get("/cases/999", headers={"Accept-Language": "de"})
+        assert "Hier ist nichts" in await page.text()
 
 
 @pytest.mark.parametrize("language", OTHERS)

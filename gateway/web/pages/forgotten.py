@@ -9,6 +9,7 @@ from gateway.commands.accounts import BY_THEMSELVES, OpenAccountLink
 from gateway.web.access import form_of, read
 from gateway.web.auth import LoginThrottle, csrf_matches, csrf_token, new_token, token_hash
 from gateway.web.deps import DEPS
+from gateway.web.language import _
 from gateway.web.pages.login import LOGIN_COOKIE, LONGEST_NAME, set_cookie
 from gateway.web.queries import people
 from gateway.web.render import html
@@ -38,11 +39,11 @@ async def ask(request: web.Request) -> web.StreamResponse:
     form = await form_of(request)
     who, address = form.get("who", "").strip()[:LONGEST_NAME], request.remote or ""
     if not csrf_matches(deps.secret, request.cookies.get(LOGIN_COOKIE, ""), form.get("_csrf", "")):
-        return _form(request, "That form had expired. Please try again.", status=403)
+        return _form(request, _("That form had expired. Please try again."), status=403)
     if not who:
-        return _form(request, "Write your name or your mail address.", status=422)
+        return _form(request, _("Write your name or your mail address."), status=422)
     if throttle.wait("", address) > timedelta(0):
-        return _form(request, "Too many were asked for from here. Wait an hour, then try again.", status=429)
+        return _form(request, _("Too many were asked for from here. Wait an hour, then try again."), status=429)
     throttle.failed("", address)
     mail.later(_mail_link(request, mail, who))
     return html(request, "forgotten_sent.html", {})

@@ -9,6 +9,7 @@ from gateway.commands.accounts import UseAccountLink
 from gateway.web.access import form_of, read
 from gateway.web.auth import SHORTEST_PASSWORD, csrf_matches, csrf_token, hash_password, new_token, token_hash
 from gateway.web.deps import DEPS
+from gateway.web.language import _, say
 from gateway.web.pages.login import LOGIN_COOKIE, let_in, set_cookie
 from gateway.web.queries import people
 from gateway.web.render import html
@@ -35,11 +36,11 @@ async def join(request: web.Request) -> web.StreamResponse:
     if not deps.password_counts(name):
         raise _at_the_provider(request, name)
     if not csrf_matches(deps.secret, request.cookies.get(LOGIN_COOKIE, ""), form.get("_csrf", "")):
-        return _form(request, name, new=new, error="That form had expired. Please try again.", status=403)
+        return _form(request, name, new=new, error=_("That form had expired. Please try again."), status=403)
     if len(password) < SHORTEST_PASSWORD:
-        return _form(request, name, new=new, error=f"Use at least {SHORTEST_PASSWORD} characters.", status=422)
+        return _form(request, name, new=new, error=say("Use at least {1} characters.", SHORTEST_PASSWORD), status=422)
     if password != form.get("again", ""):
-        return _form(request, name, new=new, error="The two are not the same. Type them again.", status=422)
+        return _form(request, name, new=new, error=_("The two are not the same. Type them again."), status=422)
     hashed = await asyncio.to_thread(hash_password, password)
     name = await deps.commands.submit(UseAccountLink(_hash(request), hashed))
     if not new:

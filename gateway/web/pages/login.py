@@ -23,6 +23,7 @@ from gateway.web.auth import (
     token_hash,
 )
 from gateway.web.deps import DEPS
+from gateway.web.language import _, refusal, say
 from gateway.web.queries import people
 from gateway.web.render import html
 from gateway.web.security import is_https
@@ -53,18 +54,20 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     name, password = form.get("name", "")[:LONGEST_NAME], form.get("password", "")
     address, next_path = request.remote or "", form.get("next", "/")
     if not csrf_matches(deps.secret, _login_cookie(request), form.get("_csrf", "")):
-        return _form(request, name, next_path, "That form had expired. Please try again.", status=403)
+        return _form(request, name, next_path, _("That form had expired. Please try again."), status=403)
     wait = throttle.wait(name, address)
     if wait > timedelta(0):
         # The window is on the demo's clock; the person waits on the wall's.
         real = timedelta(seconds=deps.clock.wall_seconds(wait))
-        return _form(request, name, next_path, f"Too many tries. Wait {span_text(real)}, then try again.", status=429)
+        return _form(
+            request, name, next_path, say("Too many tries. Wait {1}, then try again.", span_text(real)), status=429
+        )
     # Where passwords are switched off all but the named fail alike, and as slowly: nobody learns who those are.
     known_hash = await read(request, people.password_hash, name) if deps.password_counts(name) else None
     if not await asyncio.to_thread(password_matches, password, known_hash):
         throttle.failed(name, address)
         log.warning("login.failed", user=name if known_hash else None)
-        return _form(request, name, next_path, "This name and password do not belong together.", status=401)
+        return _form(request, name, next_path, _("This name and password do not belong together."), status=401)
     if await read(request, people.sealed_secret, name) is not None:
         return _code_form(request, _ticket(request).dumps([name, _login_cookie(request), known_hash]), next_path)
     throttle.succeeded(name, address)
@@ -79,20 +82,22 @@ async def take_code(request: web.Request) -> web.StreamResponse:
     try:
         name, cookie, known_hash = _ticket(request).loads(ticket, max_age=int(CODE_WITHIN.total_seconds()))
     except BadData:
-        return _form(request, "", next_path, "That took too long. Please begin again.", status=403)
+        return _form(request, "", next_path, _("That took too long. Please begin again."), status=403)
     if cookie != _login_cookie(request) or not csrf_matches(deps.secret, cookie, form.get("_csrf", "")):
-        return _form(request, name, next_path, "That form had expired. Please try again.", status=403)
+        return _form(request, name, next_path, _("That form had expired. Please try again."), status=403)
     if throttle.wait(name, address) > timedelta(0):
-        return _form(request, name, next_path, "Too many tries. Wait a quarter of an hour, then try again.", status=429)
+        return _form(
+            request, name, next_path, _("Too many tries. Wait a quarter of an hour, then try again."), status=429
+        )
     # A password that was changed meanwhile, or a user shut out, ends here.
     if await read(request, people.password_hash, name) != known_hash:
-        return _form(request, name, next_path, "Please log in again.", status=403)
+        return _form(request, name, next_path, _("Please log in again."), status=403)
     try:
         await deps.commands.submit(await _second_factor(request, name, form.get("code", "")))
     except CommandRefused as refused:
         throttle.failed(name, address)
         log.warning("login.code_refused", user=name)
-        return _code_form(request, ticket, next_path, f"{str(refused).capitalize()}.", status=401)
+        return _code_form(request, ticket, next_path, f"{refusal(str(refused)).capitalize()}.", status=401)
     throttle.succeeded(name, address)
     raise await let_in(request, name, next_path)
 

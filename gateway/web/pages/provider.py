@@ -15,6 +15,7 @@ from gateway.web.access import IDENTITY, fields, form_of, identify, read
 from gateway.web.auth import new_token
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
+from gateway.web.language import refusal
 from gateway.web.oidc import LoginRefused, Proved, Provider, ProviderUnreachable, name_in, role_in
 from gateway.web.pages.case import done
 from gateway.web.pages.login import after_login, new_session, set_cookie
@@ -69,7 +70,8 @@ async def come_back(request: web.Request) -> web.StreamResponse:
         user = await request.app[DEPS].commands.submit(command)
     except CommandRefused as refused:
         log.warning("login.provider_refused", reason="user")
-        return _problem(request, f"{str(refused)[:1].upper()}{str(refused)[1:]}.", status=403)
+        said = refusal(str(refused))
+        return _problem(request, f"{said[:1].upper()}{said[1:]}.", status=403)
     log.info("login.succeeded", user=user, way="provider")
     answer = after_login(request, token, next_path)
     answer.del_cookie(_FLOW_COOKIE)
@@ -172,7 +174,11 @@ def _provider(request: web.Request) -> Provider:
 def _problem(request: web.Request, detail: str, status: int) -> web.Response:
     """Say why nobody is logged in, and offer to begin again."""
     deps = request.app[DEPS]
-    context = {"detail": detail, "label": request.app[PROVIDER].settings.label, "local_login": deps.local_login}
+    context = {
+        "detail": refusal(detail),
+        "label": request.app[PROVIDER].settings.label,
+        "local_login": deps.local_login,
+    }
     answer = html(request, "provider_problem.html", context, status=status)
     answer.del_cookie(_FLOW_COOKIE)
     return answer

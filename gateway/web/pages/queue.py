@@ -15,7 +15,7 @@ from gateway.web.access import IDENTITY, fields, read
 from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
-from gateway.web.language import N_, _, voice
+from gateway.web.language import N_, _, refusal, voice
 from gateway.web.pages import case as case_page
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, people, queue
@@ -114,7 +114,7 @@ async def bulk(request: web.Request) -> web.StreamResponse:
         try:
             await request.app[DEPS].commands.submit(CASE_COMMANDS[action](case_id, by, sent))
         except CommandRefused as error:
-            refused[str(case_id)] = str(error)
+            refused[str(case_id)] = refusal(str(error))
     done = len(ids) - len(refused)
     return web.json_response({"done": done, "refused": refused}, status=HTTPStatus.OK)
 
