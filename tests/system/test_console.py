@@ -186,15 +186,29 @@ async def test_what_the_gateway_refuses_is_said_beside_the_control(tmp_path: Pat
         page = await at.open()
         case = at.town.case_of("f-yusuf")["id"]
         await page.goto(f"{at.base}/cases/{case}")
-        await page.evaluate("() => { document.querySelector('[data-part=head]').removeAttribute('data-part'); }")
-        await at.town.submit(Resolve(case, "Ben"))
-        await page.keyboard.press("d")
-        form = page.locator(".pop[action$='/resolve']")
-        await form.locator("button.primary").click()
-        await expect(form.locator(".error")).to_have_text(f"case {case} is resolved already")
+        await page.keyboard.press("m")
+        form = page.locator(f"form[action='/cases/{case}/merge']")
+        await form.locator("input[name=into]").fill("999")
+        await page.keyboard.press("Enter")
+        await expect(form.locator(".error")).to_have_text("there is no case 999")
         await expect(form.locator(".error")).to_be_visible()
         # The browser itself notes a 409 on its console; that is the one word allowed here.
         at.complaints = [text for text in at.complaints if "409" not in text]
+
+
+async def test_a_page_that_is_older_than_what_a_colleague_did_says_so_and_changes_nothing(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        page = await at.open()
+        case = at.town.case_of("f-yusuf")["id"]
+        await page.goto(f"{at.base}/cases/{case}")
+        await page.evaluate("() => { document.querySelector('[data-part=head]').removeAttribute('data-part'); }")
+        await at.town.submit(Resolve(case, "Ben"))
+        await page.keyboard.press("d")
+        await page.locator(".pop[action$='/resolve']").locator("button.primary").click()
+        await expect(page.locator(".toast")).to_contain_text("Ben changed this meanwhile")
+        assert at.town.rows(schema.cases, id=case)[0]["resolved_by"] == "Ben"
+        # The browser itself notes a 412 on its console.
+        at.complaints = [text for text in at.complaints if "412" not in text]
 
 
 async def test_the_palette_finds_a_case_and_a_page(tmp_path: Path) -> None:
