@@ -275,6 +275,8 @@ class Notifiers(_Section):
     whatsapp: WhatsApp | None = None
     learning: Learning = Field(default_factory=Learning)
     caps: Caps = Field(default_factory=Caps)
+    digest: tuple[Literal[Purpose.FAULT, Purpose.MAINTENANCE], ...] = (Purpose.MAINTENANCE,)
+    """Purposes whose messages to one customer become one where several may go at once; what is major never waits."""
     quiet_hours: QuietHours = Field(default_factory=QuietHours)
 
 

@@ -34,6 +34,7 @@ TEMPLATES: dict[str, Purpose | None] = {
     "agent_reply": None,
     "answer_noted": Purpose.FAULT,
     "check": None,
+    "digest": None,
     "fault_improving": Purpose.FAULT,
     "fault_opened": Purpose.FAULT,
     "fault_resolved": Purpose.FAULT,

@@ -11,6 +11,7 @@ from gateway.cases import desk
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused
 from gateway.commands.desk import AskForCall
+from gateway.outbox.digest import TEMPLATE as DIGEST
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
 from gateway.transaction import Transaction
@@ -31,6 +32,8 @@ class Answered:
 
     case_id: int | None = None
     options: tuple[Intent, ...] = ()
+    several: bool = False
+    """It told of several things: "done" does not say which."""
 
 
 def message_answered(
@@ -53,7 +56,7 @@ def message_answered(
         return Answered()
     # In an agent's words the template's options are gone.
     options = () if row["text"] else tuple(OPTIONS.get(row["template"], ()))
-    return Answered(row["case_id"], options)
+    return Answered(row["case_id"], options, several=row["template"] == DIGEST and not row["text"])
 
 
 def needs_a_person(tags: Tags) -> bool:

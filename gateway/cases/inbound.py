@@ -25,6 +25,8 @@ from rules.respond import Notify
 
 _ALL_BUT_SAFETY = frozenset(Purpose) - {Purpose.SAFETY}
 
+_OF_ONE_THING = frozenset({Intent.DONE, Intent.LATER, Intent.FIXED, Intent.YES, Intent.NO})
+"""Answers that move one case: after a message about several a person reads which."""
 _CARRIER_KEYWORDS = frozenset(
     {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "start", "unstop", "yes"}
     | {"help", "info"}
@@ -50,6 +52,8 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     customer = _customer_of(tx, command)
     answered = message_answered(tx, customer, command.provider, command.channel, command.answers)
     tags = _understood(command, customer, answered)
+    if answered.several and tags.intent in _OF_ONE_THING:
+        tags = replace(tags, confidence=min(tags.confidence, 0.5))
     case = _case_meant(tx, command, customer, answered, tags)
     row = {
         "provider": command.provider,

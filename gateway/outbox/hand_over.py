@@ -19,6 +19,8 @@ from gateway.cases.timeline import add_entry, touch
 from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
 from gateway.outbox.caps import is_capped
 from gateway.outbox.checking import addressee, choice_of_check, is_check, is_staff_alert, without_code
+from gateway.outbox.digest import TEMPLATE as DIGEST
+from gateway.outbox.digest import cases_of, gather, said
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.outcomes import note_failed, note_receipt, note_sent
 from gateway.outbox.queue import choose_now, is_behind_a_retry, is_held, is_urgent, load_notification, set_state, why_of
@@ -105,7 +107,8 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
     if is_staff_alert(row):
         rendered, message_links = as_it_stands(row["text"]), Links()
     else:
-        rendered, message_links = render_row(tx, {**row}, customer, choice.channel, links)
+        row = gather(tx, row)
+    rendered, message_links = render_row(tx, {**row}, customer, choice.channel, links)
     set_state(
         tx,
         row["id"],
@@ -172,10 +175,14 @@ def render_row(
 ) -> tuple[Rendered, Links]:
     """Put a row of the outbox into words as they would go out now on ``channel``."""
     purpose = Purpose(row["purpose"])
+    brand = Brand(tx.config.brand.name, tx.config.brand.support_name, tx.config.public_url)
+    if row["template"] == DIGEST and not row["text"]:
+        template, facts, case_id = said(tx, row, customer, brand)
+        repeats = {"may_repeat": True} if row["facts"].get("may_repeat") else {}
+        row = {**row, "template": template, "facts": {**facts, **repeats}, "case_id": case_id}
     stop_url = links.stop_url(customer.id, row["case_id"], purpose)
     page_url = links.page_url(customer.id, row["case_id"], purpose)
     message_links = Links() if is_check(row) else Links(page_url, stop_url, stop_url)
-    brand = Brand(tx.config.brand.name, tx.config.brand.support_name, tx.config.public_url)
     facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {}), **_steps(tx, row, customer)}
     template = "agent_reply" if row["text"] else row["template"]
     return word(tx, template, customer, facts, channel, brand, message_links, tx.now), message_links
@@ -213,10 +220,10 @@ def record_sent(tx: Transaction, command: Sent) -> None:
     note_sent(tx, row, state)
     if state.reached:
         call_back(tx, row)
-    if row["case_id"] is not None:
-        case = load_case(tx, row["case_id"])
+    for case_id in cases_of(row):
+        case = load_case(tx, case_id)
         first = {} if case is None or case["first_response_at"] else {"first_response_at": tx.now}
-        touch(tx, row["case_id"], **first)
+        touch(tx, case_id, **first)
 
 
 def record_failure(tx: Transaction, command: SendFailed, chance: random.Random) -> None:

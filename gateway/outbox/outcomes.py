@@ -15,7 +15,7 @@ from notifiers.learning import segment_of
 from notifiers.outcomes import Stage
 from notifiers.receipts import SendState
 
-ASKS = frozenset({"fault_opened", "fault_update", "maintenance_due", "agent_reply", "offer"})
+ASKS = frozenset({"fault_opened", "fault_update", "maintenance_due", "digest", "agent_reply", "offer"})
 """Templates that ask for something; that all is well again, or that a STOP was heeded, needs no answer."""
 
 

@@ -111,7 +111,19 @@ def withdraw(tx: Transaction, case_id: int, reason: str, customer_id: str | None
     if customer_id is not None:
         waiting = waiting.where(n.c.customer_id == customer_id)
     for notification_id in tx.connection.execute(waiting).scalars().all():
-        set_state(tx, notification_id, "cancelled", reason=reason)
+        if not _tells_of_others(tx, notification_id, case_id):
+            set_state(tx, notification_id, "cancelled", reason=reason)
+
+
+def _tells_of_others(tx: Transaction, notification_id: int, case_id: int) -> bool:
+    """Whether a message that waits tells of other cases too; then it goes on without this one."""
+    row = load_notification(tx, notification_id)
+    items = [item for item in row["facts"].get("items", ()) if item["case_id"] != case_id] if row is not None else []
+    if row is None or not items:
+        return False
+    values = {"case_id": items[0]["case_id"], "facts": {**row["facts"], "items": items}}
+    set_state(tx, notification_id, row["state"], **values)
+    return True
 
 
 def set_state(tx: Transaction, notification_id: int, state: str, **values: Any) -> None:

@@ -84,6 +84,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "offer": OFFER,
     "agent_reply": FREEZER | {"text": "Hello Ana,\nthe seal looks worn.\nMay we come at 10?", "agent": "Mia"},
     "answer_noted": FREEZER | {"answer": "not_seen_fixed"},
+    "digest": {"purpose": "maintenance", "text": "• Freezer 14\n• Cellar"},
     "fault_improving": FREEZER | {"values": {"temperature": -14.2}},
     "stop_confirmed": {"purpose": "offer"},
     "start_confirmed": {"purpose": "offer"},

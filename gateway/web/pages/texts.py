@@ -31,6 +31,7 @@ MEANS: Mapping[str, str] = {
     "agent_reply": N_("An agent's answer"),
     "answer_noted": N_("Thanks for an answer"),
     "check": N_("Proof of an address: a code"),
+    "digest": N_("Several messages in one"),
     "fault_improving": N_("It gets better"),
     "fault_opened": N_("A fault was found"),
     "fault_resolved": N_("It is over"),
