@@ -216,7 +216,7 @@ def test_numbers_days_and_spans_are_as_people_there_write_them() -> None:
         speak(language)
         said[language] = (number_text(-1234.5), count_text(1234), day_text(at), span_text(span).replace("\xa0", " "))
     assert said["en"] == ("−1\u202f234.5", "1\u202f234", "3 Nov", "3 h 5 min")
-    assert said["de"] == ("−1.234,5", "1.234", "3. Nov.", "3 Std. 5 Min.")
+    assert said["de"] == ("−1.234,5", "1.234", "3. Nov.", "3 Std 5 Min")
     assert said["ar"][1:] == ("1,234", "3 نوفمبر", "3 س 5 د")
 
 
