@@ -21,7 +21,7 @@ from gateway.staff.working_hours import ALWAYS, WorkingHours
 from gateway.store import dialect
 from gateway.store.schema import cases
 from gateway.store.staff import sla_clocks
-from gateway.store.statements import one_of, update
+from gateway.store.statements import one_of
 from gateway.transaction import Transaction
 
 _PART = 500
@@ -77,7 +77,6 @@ def watch(tx: Transaction) -> dict[str, int]:
             "hours": row["sla_hours"],
         }
         add_entry(tx, row["case_id"], kind, body=body)
-        tx.changed(kind, row["case_id"])
         said = "is overdue" if breached else "is due soon"
         tell_of_breach(tx, row["case_id"], row["target"], body["due_at"], f"{_SAID[row['target']]} {said}")
         told["breached" if breached else "warned"] += 1
@@ -104,14 +103,19 @@ def _follow(tx: Transaction, ids: list[int], policies: list[Policy], hours: _Hou
     for clock in tx.connection.execute(_CLOCKS, {"ids": ids}).mappings():
         known.setdefault(clock["case_id"], {})[Target(clock["target"])] = clock
     kept: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
     for row in rows.all():
         facts = _facts(tx, row)
         policy = policy_of(policies, facts) or _usual(tx, facts)
         whose = hours.of(policy, row["team"])
         of_case = _advance(tx, row, facts, policy, hours.by_name.get(whose, ALWAYS), known.get(row["id"], {}))
         kept += [clock for clock in of_case if clock not in map(dict, known.get(row["id"], {}).values())]
-        _show(tx, row, policy.name, whose, pause_of(facts, policy), of_case)
+        if (shown := _shown(row, policy.name, whose, pause_of(facts, policy), of_case)) is not None:
+            changed.append({"of_case": row["id"], **shown})
     dialect.upsert(tx.connection, sla_clocks, kept)
+    if changed:
+        # No new version: whatever brought this about has counted as one.
+        tx.connection.execute(sa.update(cases).where(cases.c.id == sa.bindparam("of_case")), changed)
 
 
 def _facts(tx: Transaction, row: sa.RowMapping) -> CaseFacts:
@@ -183,15 +187,10 @@ def _warn_at(clock: Clock, budget: timedelta, hours: WorkingHours, before: timed
     return due_at(clock, max(budget - before, budget / 2), hours)
 
 
-def _show(
-    tx: Transaction,
-    row: sa.RowMapping,
-    policy: str,
-    hours: str | None,
-    pause: Pause | None,
-    of_case: list[dict[str, Any]],
-) -> None:
-    """Write the clock that is due first on the case, where queue, page and API read it."""
+def _shown(
+    row: sa.RowMapping, policy: str, hours: str | None, pause: Pause | None, of_case: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """Return the clock that is due first as the case shows it, to queue, page and API; None: it does already."""
     going = [clock for clock in of_case if clock["stopped_at"] is None]
     running = [clock for clock in going if clock["due_at"] is not None]
     shown = _STANDING | {"sla_policy": policy if going else None, "sla_hours": hours if going else None}
@@ -204,9 +203,7 @@ def _show(
         shown |= {"sla_target": going[0]["target"], "sla_paused": pause.value}
     answer = next((c["due_at"] for c in of_case if c["target"] == Target.FIRST_RESPONSE.value and c["due_at"]), None)
     shown["response_due_at"] = answer or row["response_due_at"]
-    if any(row[name] != value for name, value in shown.items()):
-        # No new version: whatever brought this about has counted as one.
-        update(tx.connection, cases, row["id"], shown)
+    return shown if any(row[name] != value for name, value in shown.items()) else None
 
 
 def _clock(row: sa.RowMapping) -> Clock:

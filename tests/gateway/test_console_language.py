@@ -38,7 +38,19 @@ OTHERS = [language for language in LANGUAGES if language != "en"]
 PAGES = (
     *("/", "/?view=open", "/?view=resolved", "/?q=nothing-fits", "/messages", "/messages?list=sent", "/devices"),
     *("/devices/f-souza", "/offers", "/silences", "/rejected", "/rules", "/review", "/new", "/new?q=souza", "/macros"),
-    *("/reports", "/fleet", "/admin", "/me", "/me/second-factor", "/arrival", "/tasks", "/unjoined", "/sla", "/teams"),
+    *(
+        "/reports",
+        "/fleet",
+        "/admin",
+        "/me",
+        "/me/second-factor",
+        "/arrival",
+        "/tasks",
+        "/unjoined",
+        "/sla",
+        "/teams",
+        "/rota",
+    ),
     *("/texts", "/versions"),
 )
 
