@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from gateway import commands as c
 from gateway.commands import cases as w
 from gateway.commands.staff import SaveTeam, SetScope, TeamMember
+from gateway.reports.catalogue import REPORTS
 from gateway.store import schema
 from gateway.web.access import Route
 from gateway.web.auth import Role
@@ -75,6 +76,9 @@ async def test_no_page_and_no_list_shows_what_is_outside(tmp_path: Path) -> None
             assert not FOREIGN.search(text), (route.path, FOREIGN.search(text))
             looked_at += 1
         assert looked_at > 40
+        for name in REPORTS:
+            text = await (await web.api("GET", f"/api/reports/{name}", "admin")).text()
+            assert not FOREIGN.search(text), name
         assert "Café Lumen" in await web.page("/")
         for view in ("open", "resolved", "arrival", "resting"):
             assert not FOREIGN.search(await web.page(f"/?view={view}"))
