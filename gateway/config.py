@@ -30,6 +30,8 @@ from gateway.settings.section import Section as _Section
 from gateway.subscriptions.settings import Subscription
 
 _PREFIX = "GATEWAY_"
+_OF_COMMANDS = frozenset(("GATEWAY_NEW_PASSWORD", "GATEWAY_TOKEN", "GATEWAY_WATCH_USERNAME", "GATEWAY_WATCH_PASSWORD"))
+"""Read by one command each, and no setting."""
 _SIZES = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -396,7 +398,7 @@ def _overlay(data: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str
     """Write ``GATEWAY_A__B=value`` into ``data["a"]["b"]``; return which variable set which key."""
     overlaid: dict[tuple[str, ...], str] = {}
     for variable, value in environ.items():
-        if not variable.startswith(_PREFIX):
+        if not variable.startswith(_PREFIX) or variable in _OF_COMMANDS:
             continue
         keys = tuple(variable.removeprefix(_PREFIX).lower().split("__"))
         if keys[0] not in Config.model_fields:

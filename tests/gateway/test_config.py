@@ -1,9 +1,12 @@
 """The configuration: defaults, mistakes named with file and line, the environment on top."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from gateway.cli import app
 from gateway.config import Config, ConfigError, load_config, parse_size
 
 
@@ -80,3 +83,20 @@ def test_sizes_are_decimal(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no size"):
         parse_size(text)
+
+
+def test_what_a_command_reads_from_the_environment_is_taken_for_no_setting(tmp_path: Path) -> None:
+    variables: set[str] = set()
+
+    def walk(command: Any) -> None:
+        for parameter in command.params:
+            named = parameter.envvar or ()
+            variables.update([named] if isinstance(named, str) else named)
+        for child in getattr(command, "commands", {}).values():
+            walk(child)
+
+    walk(typer.main.get_command(app))
+    assert "GATEWAY_NEW_PASSWORD" in variables
+    path = tmp_path / "gateway.toml"
+    path.write_text("", "utf-8")
+    assert load_config(path, dict.fromkeys(variables, "said")) == load_config(path, {})
