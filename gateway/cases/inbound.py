@@ -1,6 +1,5 @@
 """What customers say: each message finds its customer and case; STOP is obeyed at once; an answer moves the case."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,10 +12,11 @@ from gateway.cases.reading import keep_reading, shown_tags
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
 from gateway.cases.unjoined import keep_apart
-from gateway.commands import ChannelBlocked, CommandRefused, CustomerWrote, SetConsent
+from gateway.commands import ChannelBlocked, CustomerWrote, SetConsent
 from gateway.outbox.outcomes import note_answer
-from gateway.outbox.queue import enqueue, set_state
+from gateway.outbox.queue import enqueue
 from gateway.outbox.reachability import heard_from, shut
+from gateway.people.consent import set_consent
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from notifiers.replies import Intent
@@ -165,40 +165,6 @@ def understood_later(tx: Transaction, message: sa.RowMapping, tags: Tags) -> Und
     return Understood(tags.intent, customer.id, case["id"], answer)
 
 
-def set_consent(tx: Transaction, command: SetConsent) -> Customer:
-    """Write down a STOP or START for purposes; messages of a stopped purpose that still wait are withheld."""
-    customer = tx.registry.customers.get(command.customer_id)
-    if customer is None:
-        raise CommandRefused(f"there is no customer {command.customer_id}")
-    purposes = frozenset(command.purposes)
-    if command.granted:
-        update = {"objections": customer.objections - purposes, "consents": customer.consents | purposes}
-    else:
-        update = {"objections": customer.objections | purposes, "consents": customer.consents - purposes}
-    changed = customer.model_copy(update=update)
-    c = schema.customers
-    values = {name: sorted(purpose.value for purpose in value) for name, value in update.items()}
-    tx.connection.execute(sa.update(c).where(c.c.id == customer.id).values(**values))
-    entries = [
-        {
-            "customer_id": customer.id,
-            "purpose": p.value,
-            "granted": command.granted,
-            "source": command.source,
-            "at": tx.now,
-        }
-        for p in sorted(purposes)
-    ]
-    if entries:
-        tx.connection.execute(sa.insert(schema.consent_log), entries)
-    # Within this transaction others must see it too, so the registry changes now and is put back if it fails.
-    _replace_customer(tx, changed)
-    if not command.granted:
-        _withhold_waiting(tx, customer.id, purposes)
-    tx.changed("customer", customer.id)
-    return changed
-
-
 def channel_blocked(tx: Transaction, command: ChannelBlocked) -> int:
     """Heed what a person told the provider; return how many customers have that address."""
     customers = [c for c in tx.registry.customers.values() if c.address(command.channel) == command.address]
@@ -211,28 +177,6 @@ def channel_blocked(tx: Transaction, command: ChannelBlocked) -> int:
         else:
             heard_from(tx, customer, command.channel, let_in=True)
     return len(customers)
-
-
-def _replace_customer(tx: Transaction, customer: Customer) -> None:
-    before = tx.registry.customers[customer.id]
-    tx.registry.customers[customer.id] = customer
-    tx.on_rollback.append(_restore(tx, before))
-
-
-def _restore(tx: Transaction, before: Customer) -> Callable[[], None]:
-    return lambda: tx.registry.customers.update({before.id: before})
-
-
-def _withhold_waiting(tx: Transaction, customer_id: str, purposes: frozenset[Purpose]) -> None:
-    n = schema.notifications
-    waiting = sa.select(n.c.id).where(
-        n.c.customer_id == customer_id,
-        n.c.purpose.in_([p.value for p in purposes]),
-        n.c.state.in_(("awaiting_approval", "queued")),
-        n.c.template != "agent_reply",
-    )
-    for notification_id in tx.connection.execute(waiting).scalars().all():
-        set_state(tx, notification_id, "withheld", reason="consent.objected")
 
 
 def _answer(

@@ -92,7 +92,10 @@ class SaveSettings:
     """``22:00-07:00``; empty: none."""
     preferred_channel: str | None = None
     """Empty: whatever suits best."""
+    purposes: Mapping[Purpose, bool] | None = None
+    """Whether messages of a purpose are to come; one that is not named stays. Safety cannot be refused."""
     channel_choices: Mapping[Purpose, str] | None = None
+    """By purpose a channel with a proven address of theirs; empty: whatever suits best. One not named stays."""
     location: bool | None = None
 
 

@@ -17,8 +17,8 @@ from gateway.outbox.checking import STAFF_ALERT
 from gateway.outbox.learning import learner_for, left_out
 from gateway.outbox.reachability import shut_channels
 from gateway.outbox.unread import after_unread
+from gateway.people.proven import proven_channels
 from gateway.store import dialect, schema
-from gateway.store.enrolment import verified_addresses
 from gateway.store.statements import load, update
 from gateway.transaction import Transaction
 from notifiers.choice import Choice, choose
@@ -170,7 +170,7 @@ def choose_now(
         severity,
         [channel for channel in available_channels(tx) if channel not in tried and channel not in shut],
         tx.now,
-        verified=proven_channels(tx, customer),
+        verified=proven_channels(tx.connection, customer, settings),
         learned=learner_for(tx, customer, purpose, severity, key, device_id),
         holdout=left_out(tx, customer),
         via=via,
@@ -181,15 +181,6 @@ def choose_now(
         choice = within_caps(tx, customer, purpose, severity, choice, key)
         choice = after_unread(tx, customer, purpose, choice)
     return replace(choice, why=(*shut.values(), *choice.why)) if shut else choice
-
-
-def proven_channels(tx: Transaction, customer: Customer) -> frozenset[str] | None:
-    """Channels whose address its owner proved; None where what the company imported counts as proven."""
-    if tx.config.notifiers.trust_imported:
-        return None
-    v = verified_addresses.c
-    rows = tx.connection.execute(sa.select(v.channel, v.address).where(v.customer_id == customer.id))
-    return frozenset(channel for channel, address in rows if customer.address(channel) == address)
 
 
 def available_channels(tx: Transaction) -> list[str]:

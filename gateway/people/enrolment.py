@@ -14,10 +14,12 @@ from pydantic import ValidationError
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer, Device
-from gateway.commands import CommandRefused
+from gateway.commands import CommandRefused, SetConsent
 from gateway.commands.enrolment import MakeClaimCodes, SaveSettings, SendCheck, StartClaim
 from gateway.outbox.queue import enqueue
 from gateway.people import checks
+from gateway.people.consent import set_consent
+from gateway.people.proven import ways_to
 from gateway.people.registry import put_records
 from gateway.store import dialect
 from gateway.store.enrolment import claim_codes, customer_settings, link_codes, verified_addresses
@@ -131,7 +133,9 @@ def drop_address(tx: Transaction, customer_id: str, channel: str) -> None:
     left = [c for c in ("email", "sms", *customer.addresses) if c != channel and customer.address(c)]
     if not left:
         raise CommandRefused("address.last")
-    put_records(tx, "customers", [_with_address(customer, channel, None)])
+    kept = {purpose: chosen for purpose, chosen in customer.channel_choices.items() if chosen != channel}
+    left_alone = customer.model_copy(update={"channel_choices": kept})
+    put_records(tx, "customers", [_with_address(left_alone, channel, None)])
     v = verified_addresses.c
     tx.connection.execute(sa.delete(verified_addresses).where(v.customer_id == customer.id, v.channel == channel))
     tx.audit("customer", "customer.address_dropped", customer.id, channel=channel)
@@ -194,14 +198,22 @@ def welcome(tx: Transaction, customer: Customer, device: Device | None, key: str
 
 
 def save_settings(tx: Transaction, command: SaveSettings) -> None:
-    """Write down how a customer wants to be reached."""
+    """Write down how a customer wants to be reached.
+
+    Raises CommandRefused with ``choice.safety`` where safety messages are refused, ``choice.channel`` for a channel
+    that does not reach them at a proven address, or with what is wrong with a value. Nothing is changed then.
+    """
     customer = _customer(tx, command.customer_id)
+    refused = [p for p, on in (command.purposes or {}).items() if not on and customer.allows(p)]
+    if Purpose.SAFETY in refused:
+        raise CommandRefused("choice.safety")
+    wished = [p for p, on in (command.purposes or {}).items() if on and not customer.allows(p)]
     wanted = {
         "locale": command.locale,
         "timezone": command.timezone,
         "quiet_hours": command.quiet_hours,
         "preferred_channel": command.preferred_channel,
-        "channel_choices": command.channel_choices,
+        "channel_choices": _choices(tx, customer, command.channel_choices),
     }
     given = {name: value for name, value in wanted.items() if value is not None and name in Customer.model_fields}
     if given:
@@ -210,6 +222,9 @@ def save_settings(tx: Transaction, command: SaveSettings) -> None:
         except ValidationError as error:
             raise CommandRefused(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from error
         put_records(tx, "customers", [changed])
+    for purposes, granted in ((refused, False), (wished, True)):
+        if purposes:
+            set_consent(tx, SetConsent(customer.id, tuple(purposes), granted, "their page"))
     if command.location is not None:
         _put_settings(tx, customer.id, location=command.location)
     tx.audit("customer", "customer.settings", customer.id, changed=sorted(given))
@@ -271,6 +286,17 @@ def _with_address(customer: Customer, channel: str, address: str | None) -> Cust
     if channel == "sms":
         return customer.model_copy(update={"phone": address, "addresses": others})
     return customer.model_copy(update={"addresses": others | ({channel: address} if address else {})})
+
+
+def _choices(tx: Transaction, customer: Customer, wanted: Mapping[Purpose, str] | None) -> dict[Purpose, str] | None:
+    """Join new choices of a channel to the ones before; None where there are none."""
+    if wanted is None:
+        return None
+    before, ways = customer.channel_choices, ways_to(tx.connection, customer, tx.config.notifiers)
+    # What they chose once and which cannot be used just now is theirs to keep: it is not chosen anew.
+    if any(channel and channel != before.get(purpose) and channel not in ways for purpose, channel in wanted.items()):
+        raise CommandRefused("choice.channel")
+    return {purpose: channel for purpose, channel in {**before, **wanted}.items() if channel}
 
 
 def _put_settings(tx: Transaction, customer_id: str, **values: Any) -> None:

@@ -48,7 +48,7 @@ from gateway.outbox import hand_over as outbox
 from gateway.outbox import ladder
 from gateway.outbox.learning import settle_outcomes
 from gateway.outbox.outcomes import note_answer
-from gateway.people import ways_in
+from gateway.people import consent, ways_in
 from gateway.people.accounts import save_api_token, save_session, save_user
 from gateway.people.identity import said_of_itself
 from gateway.people.registry import upsert_records
@@ -265,7 +265,7 @@ class Batch:
             case c.ServiceAnswered():
                 return self._service_answered(command.case_id, command.answer)
             case c.SetConsent():
-                return inbound.set_consent(tx, command)
+                return consent.set_consent(tx, command)
             case c.ReceiptArrived():
                 return outbox.record_receipt(tx, command)
             case c.HandOver():

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from device_models.purpose import Purpose
 from gateway.commands import CommandRefused, CustomerWrote, HandOver, SendFailed, Sent, Upsert
 from gateway.commands.enrolment import (
     AnswerCheck,
@@ -280,3 +281,26 @@ def test_settings_that_cannot_be_are_refused(made: Gateway, hours: str) -> None:
     assert made.rows(schema.customers, id="ana")[0]["quiet_hours"] == "22:00-07:00"
     made.submit(SaveSettings("ana", quiet_hours=""))
     assert made.rows(schema.customers, id="ana")[0]["quiet_hours"] is None
+
+
+def test_a_channel_that_is_dropped_is_chosen_no_more(store_url: str, tmp_path: Path) -> None:
+    notifiers = {
+        "email": {"url": "smtp://127.0.0.1:1", "sender": "help@acme.example"},
+        "telegram": {"token": "1:x", "secret": "s" * 20},
+    }
+    with gateway(store_url, tmp_path, notifiers=notifiers) as made:
+        made.submit(LinkAddress("telegram", "4711", made.submit(MakeLinkCode("ana", "telegram"))))
+        made.submit(SaveSettings("ana", channel_choices={Purpose.FAULT: "telegram", Purpose.OFFER: "email"}))
+        made.submit(DropAddress("ana", "telegram"))
+        assert made.rows(schema.customers, id="ana")[0]["channel_choices"] == {"offer": "email"}
+        with pytest.raises(CommandRefused, match=r"choice\.channel"):
+            made.submit(SaveSettings("ana", channel_choices={Purpose.FAULT: "telegram"}))
+
+
+def test_a_stopped_purpose_withholds_what_waits_for_it(made: Gateway) -> None:
+    for minutes, celsius in ((0, -18), (20, -5), (31, -5)):
+        made.temperature(celsius, minutes)
+    assert made.rows(schema.notifications)[-1]["state"] in ("queued", "awaiting_approval")
+    made.submit(SaveSettings("ana", purposes={Purpose.FAULT: False}))
+    assert made.rows(schema.notifications)[-1]["reason"] == "consent.objected"
+    assert made.rows(schema.customers, id="ana")[0]["objections"] == ["fault"]

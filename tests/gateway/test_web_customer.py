@@ -8,7 +8,7 @@ import pytest
 
 from device_models.purpose import Purpose
 from gateway.clock import Clock
-from gateway.commands import AddNote, Resolve
+from gateway.commands import AddNote, Resolve, SetConsent
 from gateway.store import schema
 from gateway.web.customer.texts import TEXTS
 from gateway.web.links import LinkSigner
@@ -151,6 +151,20 @@ async def test_each_purpose_has_its_own_switch(tmp_path: Path) -> None:
         await web.post(f"{page}/choose", {"purpose": "offer", "on": "1"}, csrf=False)
         assert customer(web, "c-lumen") == (["offer"], [])
         assert (await web.post(f"{page}/choose", {"purpose": "everything"}, csrf=False)).status == 422
+
+
+async def test_safety_has_no_switch_but_to_start_again(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        page = link(web.town, "f-lumen")
+        assert 'name="purpose" value="safety"' not in await web.page(page)
+        refused = await web.post(f"{page}/choose", {"purpose": "safety", "on": "0"}, csrf=False)
+        assert refused.status == 422
+        assert TEXTS["de"]["safety_stays"] in await refused.text()
+        assert customer(web, "c-lumen") == (["offer"], [])
+        web.town.do(SetConsent("c-lumen", (Purpose.SAFETY,), False, "STOP by sms"))
+        assert 'name="purpose" value="safety"' in await web.page(page)
+        await web.post(f"{page}/choose", {"purpose": "safety", "on": "1"}, csrf=False)
+        assert "safety" not in customer(web, "c-lumen")[1]
 
 
 async def test_an_expired_link_shows_nothing_and_still_stops(tmp_path: Path) -> None:

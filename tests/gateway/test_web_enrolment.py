@@ -13,6 +13,7 @@ from gateway.commands import HandOver, Upsert
 from gateway.commands.enrolment import MakeClaimCodes, MakeLinkCode
 from gateway.store import schema
 from gateway.store.enrolment import customer_settings
+from gateway.web.customer.texts import TEXTS
 from gateway.web.links import LinkSigner
 from tests.gateway.making import F1, gateway
 from tests.gateway.web_fleet import NOW, link
@@ -106,6 +107,72 @@ async def test_settings_are_saved_and_shown(tmp_path: Path) -> None:
         assert "Gespeichert." in text
         assert 'value="21:30"' in text
         assert (await send(web, f"{page}/settings", **{**form, "timezone": "Mars/Base"})).status == 422
+
+
+def selected(text: str, purpose: str) -> str:
+    """The value that a purpose's select shows."""
+    select = re.search(rf'<select id="for-{purpose}".*?</select>', text, re.DOTALL)
+    assert select is not None
+    chosen = re.findall(r'<option value="(\w*)" selected>', select[0])
+    assert len(chosen) == 1
+    return str(chosen[0])
+
+
+async def test_each_purpose_is_stopped_or_sent_where_its_customer_wishes(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        page = link(web.town, "f-brown")
+        before = await web.page(f"{page}/settings")
+        assert [selected(before, p) for p in ("safety", "fault", "maintenance", "offer")] == ["", "", "off", "off"]
+        form = {"language": "en", "timezone": "Europe/London"}
+        wished = {"safety": "sms", "fault": "email", "maintenance": "", "offer": "sms", "news": "off"}
+        await send(web, f"{page}/settings", **form, **{f"channel_{p}": channel for p, channel in wished.items()})
+        row = web.town.rows(schema.customers, id="c-brown")[0]
+        assert row["channel_choices"] == {"safety": "sms", "fault": "email", "offer": "sms"}
+        assert (row["consents"], row["objections"]) == (["maintenance", "offer"], [])
+        text = await web.page(f"{page}/settings")
+        assert {p: selected(text, p) for p in wished} == wished
+        logged = web.town.rows(schema.consent_log, customer_id="c-brown", source="their page")
+        assert sorted((entry["purpose"], entry["granted"]) for entry in logged) == [
+            ("maintenance", True),
+            ("offer", True),
+        ]
+        await send(web, f"{page}/settings", **form, channel_fault="off", channel_safety="")
+        row = web.town.rows(schema.customers, id="c-brown")[0]
+        assert row["objections"] == ["fault"]
+        assert row["channel_choices"] == {"fault": "email", "offer": "sms"}
+
+
+@pytest.mark.parametrize(
+    ("purpose", "channel", "words"),
+    [
+        ("safety", "off", "safety_stays"),
+        ("fault", "telegram", "choice_gone"),
+        ("fault", "whatsapp", "choice_gone"),
+    ],
+)
+async def test_a_wish_that_cannot_be_met_says_so_and_changes_nothing(
+    tmp_path: Path, purpose: str, channel: str, words: str
+) -> None:
+    async with visit(tmp_path, None) as web:
+        page, before = link(web.town, "f-brown"), dict(web.town.rows(schema.customers, id="c-brown")[0])
+        form = {"language": "de", "timezone": "UTC", "channel_maintenance": "", f"channel_{purpose}": channel}
+        answer = await send(web, f"{page}/settings", **form)
+        assert answer.status == 422
+        assert TEXTS["en"][words] in await answer.text()
+        assert dict(web.town.rows(schema.customers, id="c-brown")[0]) == before
+
+
+async def test_an_address_nobody_proved_is_no_choice_where_proof_is_asked_for(tmp_path: Path) -> None:
+    notifiers = {"email": {"url": "smtp://127.0.0.1:1", "sender": "help@nordkaelte.example"}, "trust_imported": False}
+    async with visit(tmp_path, None, notifiers=notifiers) as web:
+        page = link(web.town, "f-brown")
+        assert '<option value="email"' not in (await web.page(f"{page}/settings")).partition("for-news")[0]
+        form = {"language": "en", "timezone": "UTC", "channel_fault": "email"}
+        assert (await send(web, f"{page}/settings", **form)).status == 422
+        asked = await send(web, "/claim", code=claim_code(web), **{**FORM, "address": "grace@brown.example"})
+        await send(web, asked.headers["Location"], code=sent_code(web))
+        assert (await send(web, f"{page}/settings", **form)).status == 303
+        assert selected(await web.page(f"{page}/settings"), "fault") == "email"
 
 
 async def test_a_language_that_stays_keeps_its_region(tmp_path: Path) -> None:

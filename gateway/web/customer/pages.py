@@ -88,16 +88,17 @@ async def service(request: web.Request) -> web.StreamResponse:
 
 
 async def choose(request: web.Request) -> web.StreamResponse:
-    """POST /p/{token}/choose: ``purpose`` and ``on`` (1 or 0); the page's own STOP and START."""
+    """POST /p/{token}/choose: ``purpose`` and ``on`` (1 or 0); the page's own STOP and START, of all but safety."""
     opened = await open_link(request)
     form = await form_of(request)
     try:
         purpose = Purpose(form.get("purpose", ""))
     except ValueError:
         raise web.HTTPUnprocessableEntity(text="purpose: unknown") from None
-    await _consent(request, opened.link, (purpose,), granted=form.get("on") == "1")
-    if form.get("to") == "settings":
-        raise back(request, "saved", page_name="settings")
+    granted = form.get("on") == "1"
+    if purpose is Purpose.SAFETY and not granted:
+        return await _page(request, opened, problem=opened.t["safety_stays"], status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    await _consent(request, opened.link, (purpose,), granted=granted)
     raise back(request, "", "#prefer")
 
 

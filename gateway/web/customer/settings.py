@@ -1,6 +1,6 @@
 """The customer's settings: channels and purposes, quiet hours, language, location, their data and its end."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from http import HTTPStatus
@@ -23,13 +23,14 @@ from gateway.commands.enrolment import (
 from gateway.commands.people import EraseCustomer
 from gateway.outbox.channels import configured_channels
 from gateway.people.checks import CHECKED
+from gateway.people.proven import ways_to
 from gateway.store.enrolment import customer_settings
 from gateway.web.access import form_of, read
 from gateway.web.api.customers import exported
 from gateway.web.customer.claim import REFUSED, channel_title, checkable
 from gateway.web.customer.session import Opened, back, base_of, give_proof, open_link, page
-from gateway.web.customer.texts import TEXTS
-from gateway.web.customer.view import CHOICES, allows, formats_of
+from gateway.web.customer.texts import TEXTS, Texts
+from gateway.web.customer.view import CHOICES, allows, formats_of, person_of
 from gateway.web.deps import DEPS
 from gateway.web.queries import cases, devices
 from gateway.web.queries.cases import CaseLine
@@ -43,6 +44,10 @@ from notifiers.masking import mask
 LINKED = ("telegram", "line", "whatsapp")
 """Messengers that a customer links by writing to us first."""
 NOTICES = frozenset({"saved", "proved", "welcomed", "revoked"})
+OFF = "off"
+"""In the place of a channel: messages of this purpose are not to come."""
+UNSAVED = {"choice.safety": "safety_stays", "choice.channel": "choice_gone"}
+"""What to say by why settings were refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +72,27 @@ async def show_settings(request: web.Request) -> web.StreamResponse:
 
 
 async def save_settings(request: web.Request) -> web.StreamResponse:
-    """POST /p/{token}/settings: ``language``, ``timezone``, ``quiet_from``, ``quiet_until``, ``channel_<purpose>``."""
+    """POST /p/{token}/settings: ``language``, ``timezone``, ``quiet_from``, ``quiet_until``, ``channel_<purpose>``.
+
+    A purpose's channel is ``off``, empty for whatever suits best, or the name of one; a purpose not named stays.
+    """
     opened = await open_link(request)
     form = await form_of(request)
     begins, ends = form.get("quiet_from", "").strip(), form.get("quiet_until", "").strip()
-    channels = set(configured_channels(request.app[DEPS].notifiers))
-    given = {purpose: form.get(f"channel_{purpose.value}") for purpose in Purpose}
+    wanted = {p: form[name] for p in CHOICES if (name := f"channel_{p.value}") in form}
     command = SaveSettings(
         opened.customer_id,
         locale=_locale(form.get("language", ""), opened.facts.customer.locale),
         timezone=form.get("timezone", "").strip() or None,
         quiet_hours=f"{begins}-{ends}" if _is_time(begins) and _is_time(ends) and begins != ends else "",
-        channel_choices=_choices(opened.facts.customer, given, channels),
+        purposes={purpose: channel != OFF for purpose, channel in wanted.items()},
+        channel_choices={purpose: channel for purpose, channel in wanted.items() if channel != OFF},
     )
     try:
         await request.app[DEPS].commands.submit(command)
     except CommandRefused as refused:
-        return await _page(request, opened, error=str(refused), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        error = opened.t.get(UNSAVED.get(str(refused), ""), str(refused))
+        return await _page(request, opened, error=error, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     raise back(request, "saved", page_name="settings")
 
 
@@ -211,7 +220,7 @@ async def _page(
     card, formats = opened.facts.customer, formats_of(opened.facts.customer, now)
     configured = configured_channels(deps.notifiers)
     reached = [channel for channel in configured if _address(card, channel)]
-    choices = getattr(card, "channel_choices", None) or {}
+    usable = await read(request, ways_to, person_of(card), deps.notifiers)
     begins, _, ends = (card.quiet_hours or "").partition("-")
     return page(
         request,
@@ -223,16 +232,7 @@ async def _page(
         ways=[_way(request, channel, opened, links or {}) for channel in configured],
         typed=[(channel, channel_title(channel, t)) for channel in checkable(request)],
         provable=[(c, channel_title(c, t)) for c in reached if c in CHECKED],
-        purposes=[
-            {
-                "name": p.value,
-                "title": t[f"purpose_{p.value}"],
-                "on": allows(card, p),
-                "channel": choices.get(p.value, ""),
-            }
-            for p in CHOICES
-        ],
-        reached=[(channel, channel_title(channel, t)) for channel in reached],
+        purposes=[(p.value, t[f"purpose_{p.value}"], _wishes(card, p, usable, t)) for p in CHOICES],
         languages=[(tag, Locale(tag).get_display_name(tag) or tag) for tag in sorted(TEXTS)],
         quiet=(begins, ends),
         push_key=deps.push_key,
@@ -297,15 +297,18 @@ def _product(request: web.Request, line: DeviceLine, card: CustomerCard, proved:
     return {"name": line.name or kind or line.model or "", "kind": kind if line.name else "", "place": place}
 
 
+def _wishes(card: CustomerCard, purpose: Purpose, usable: Sequence[str], t: Texts) -> list[tuple[str, str, bool]]:
+    """What can be wished for a purpose: (value, words, whether it is so now)."""
+    on, chosen = allows(card, purpose), card.channel_choices.get(purpose.value, "")
+    # A choice that cannot be used just now stays theirs until they make another.
+    channels = dict.fromkeys((*usable, *([chosen] if chosen else [])))
+    wishes = [(channel, channel_title(channel, t), on and channel == chosen) for channel in channels]
+    off = [(OFF, t["not_at_all"], not on)] if purpose is not Purpose.SAFETY or not on else []
+    return [("", t["any_channel"], on and not chosen), *wishes, *off]
+
+
 def _day(formats: Any, at: datetime) -> str:
     return str(formats.long_date(at))
-
-
-def _choices(card: CustomerCard, given: Mapping[Purpose, str | None], known: Collection[str]) -> dict[Purpose, str]:
-    """Their choices as the form has them; what it did not ask for, since it is switched off, stays."""
-    before: Mapping[str, str] = getattr(card, "channel_choices", None) or {}
-    choices = {p: before.get(p.value, "") if asked is None else asked for p, asked in given.items()}
-    return {purpose: channel for purpose, channel in choices.items() if channel in known}
 
 
 def _locale(language: str, known: str) -> str | None:

@@ -67,6 +67,8 @@ class Choice:
     purpose: str
     title: str
     on: bool
+    fixed: bool
+    """It cannot be stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +144,29 @@ def view_of(
         is_open=case is not None and case.open,
         is_service=is_service,
         said=_said(facts.timeline, formats),
-        choices=[Choice(p.value, t[f"purpose_{p.value}"], allows(customer, p)) for p in CHOICES],
+        choices=[_choice(customer, p, t) for p in CHOICES],
         known=_known(case, profile, t, formats) if case and not is_service else (),
         then=_then(case, t, formats, brand, now) if case else (),
     )
 
 
+def person_of(card: CustomerCard) -> Customer:
+    """The customer behind a card: who they are, how they read, and where they are reached."""
+    return Customer(
+        id=card.id,
+        name=card.name,
+        country=card.country,
+        locale=card.locale,
+        timezone=card.timezone,
+        email=card.email,
+        phone=card.phone,
+        addresses=dict(card.addresses),
+    )
+
+
 def formats_of(customer: CustomerCard, now: datetime) -> Formats:
     """How this person reads numbers and dates."""
-    person = Customer(
-        id=customer.id,
-        name=customer.name,
-        country=customer.country,
-        locale=customer.locale,
-        timezone=customer.timezone,
-    )
-    return Formats.of(person, language_of(customer.locale), now)
+    return Formats.of(person_of(customer), language_of(customer.locale), now)
 
 
 def allows(customer: CustomerCard, purpose: Purpose) -> bool:
@@ -165,6 +174,11 @@ def allows(customer: CustomerCard, purpose: Purpose) -> bool:
     if purpose.value in customer.objections:
         return False
     return purpose.value in customer.consents or not purpose.needs_opt_in
+
+
+def _choice(customer: CustomerCard, purpose: Purpose, t: Texts) -> Choice:
+    on = allows(customer, purpose)
+    return Choice(purpose.value, t[f"purpose_{purpose.value}"], on, fixed=on and purpose is Purpose.SAFETY)
 
 
 def _product(facts: CustomerFacts, profile: DeviceProfile | None, locale: str) -> str:

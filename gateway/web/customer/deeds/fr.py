@@ -30,8 +30,10 @@ TEXTS = {
     "settings": "Vos réglages",
     "saved": "Enregistré.",
     "save": "Enregistrer",
-    "where_for": "Où nous vous écrivons",
     "any_channel": "Ce qui convient le mieux",
+    "not_at_all": "Pas du tout",
+    "safety_stays": "Les alertes de sécurité arrivent toujours ; vous choisissez seulement où.",
+    "choice_gone": "Nous ne pouvons pas vous joindre par là. Veuillez choisir un autre moyen.",
     "quiet": "Heures calmes",
     "quiet_hint": "Nous n'écrivons alors que pour la sécurité ou une urgence. Laissez les deux vides pour n'en "
     "avoir aucune.",

@@ -29,8 +29,10 @@ TEXTS = {
     "settings": "Pengaturan Anda",
     "saved": "Tersimpan.",
     "save": "Simpan",
-    "where_for": "Di mana kami menulis kepada Anda",
     "any_channel": "Yang paling cocok",
+    "not_at_all": "Tidak sama sekali",
+    "safety_stays": "Peringatan keselamatan selalu dikirim; Anda hanya memilih ke mana.",
+    "choice_gone": "Kami tidak dapat menghubungi Anda di sana. Mohon pilih cara lain.",
     "quiet": "Jam tenang",
     "quiet_hint": "Saat itu kami menulis hanya demi keselamatan atau keadaan darurat. Kosongkan keduanya jika "
     "tidak perlu.",

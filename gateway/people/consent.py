@@ -1,0 +1,68 @@
+"""What a person agrees and objects to: written down with its source and time, and heeded at once."""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from device_models.purpose import Purpose
+from device_models.registry import Customer
+from gateway.commands import CommandRefused, SetConsent
+from gateway.outbox.queue import set_state
+from gateway.store import schema
+from gateway.transaction import Transaction
+
+
+def set_consent(tx: Transaction, command: SetConsent) -> Customer:
+    """Write down a STOP or START for purposes; messages of a stopped purpose that still wait are withheld."""
+    customer = tx.registry.customers.get(command.customer_id)
+    if customer is None:
+        raise CommandRefused(f"there is no customer {command.customer_id}")
+    purposes = frozenset(command.purposes)
+    if command.granted:
+        update = {"objections": customer.objections - purposes, "consents": customer.consents | purposes}
+    else:
+        update = {"objections": customer.objections | purposes, "consents": customer.consents - purposes}
+    changed = customer.model_copy(update=update)
+    c = schema.customers
+    values = {name: sorted(purpose.value for purpose in value) for name, value in update.items()}
+    tx.connection.execute(sa.update(c).where(c.c.id == customer.id).values(**values))
+    entries = [
+        {
+            "customer_id": customer.id,
+            "purpose": p.value,
+            "granted": command.granted,
+            "source": command.source,
+            "at": tx.now,
+        }
+        for p in sorted(purposes)
+    ]
+    if entries:
+        tx.connection.execute(sa.insert(schema.consent_log), entries)
+    # Within this transaction others must see it too, so the registry changes now and is put back if it fails.
+    _replace_customer(tx, changed)
+    if not command.granted:
+        _withhold_waiting(tx, customer.id, purposes)
+    tx.changed("customer", customer.id)
+    return changed
+
+
+def _replace_customer(tx: Transaction, customer: Customer) -> None:
+    before = tx.registry.customers[customer.id]
+    tx.registry.customers[customer.id] = customer
+    tx.on_rollback.append(_restore(tx, before))
+
+
+def _restore(tx: Transaction, before: Customer) -> Callable[[], None]:
+    return lambda: tx.registry.customers.update({before.id: before})
+
+
+def _withhold_waiting(tx: Transaction, customer_id: str, purposes: frozenset[Purpose]) -> None:
+    n = schema.notifications
+    waiting = sa.select(n.c.id).where(
+        n.c.customer_id == customer_id,
+        n.c.purpose.in_([p.value for p in purposes]),
+        n.c.state.in_(("awaiting_approval", "queued")),
+        n.c.template != "agent_reply",
+    )
+    for notification_id in tx.connection.execute(waiting).scalars().all():
+        set_state(tx, notification_id, "withheld", reason="consent.objected")
