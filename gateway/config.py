@@ -22,7 +22,7 @@ from device_models.duration import Duration, parse_duration
 from device_models.purpose import Purpose, Severity
 from gateway.errors import StartRefused
 from gateway.help_desks.settings import HelpDesk
-from gateway.settings.contact import Caps, Learning, Offers, QuietHours
+from gateway.settings.contact import Caps, Learning, Offers, QuietHours, Survey
 from gateway.settings.in_force import Origin, Setting, lines_in, settings_in_force
 from gateway.settings.login import Oidc
 from gateway.settings.providers import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
@@ -280,6 +280,7 @@ class Notifiers(_Section):
     digest: tuple[Literal[Purpose.FAULT, Purpose.MAINTENANCE], ...] = (Purpose.MAINTENANCE,)
     """Purposes whose messages to one customer become one where several may go at once; what is major never waits."""
     quiet_hours: QuietHours = Field(default_factory=QuietHours)
+    survey: Survey = Field(default_factory=Survey)
 
 
 class Brand(_Section):

@@ -12,7 +12,16 @@ import structlog
 from device_models.profile import DeviceProfile
 from gateway.cases.crowds import FORGET_AFTER
 from gateway.clock import Clock
-from gateway.commands import Commands, ForgetChanges, ForgetUnjoined, NoReceipt, SettleOutcomes, Sweep, WatchSteps
+from gateway.commands import (
+    Commands,
+    ForgetChanges,
+    ForgetUnjoined,
+    NoReceipt,
+    SendSurveys,
+    SettleOutcomes,
+    Sweep,
+    WatchSteps,
+)
 from gateway.commands.cases import WakeCases
 from gateway.commands.desk import OfferSlots
 from gateway.commands.enrolment import ForgetChecks
@@ -27,6 +36,7 @@ from gateway.ingest.stream import Stream
 from gateway.offers.forgetting import count_to_forget
 from gateway.outbox.ladder import without_receipt
 from gateway.outbox.learning import count_due
+from gateway.outbox.survey import due_surveys
 from gateway.people.registry import Registry
 from gateway.scheduler import Scheduler
 from gateway.staff import alerts
@@ -96,6 +106,8 @@ class Jobs:
         scheduler.every(timedelta(hours=1), "checks", self.forget_checks)
         scheduler.every(timedelta(hours=1), "forget visits", self.forget_visits)
         scheduler.every(timedelta(hours=6), "forget changes", self.forget_changes)
+        if self._config.notifiers.survey.enabled:
+            scheduler.every(timedelta(minutes=5), "surveys", self.send_surveys)
         if self._config.dates:
             scheduler.every(timedelta(minutes=5), "dates", self.read_dates)
 
@@ -150,6 +162,12 @@ class Jobs:
         """Tell customers whose device gets better after a step they took."""
         if told := await self._commands.submit(WatchSteps()):
             log.info("self_help.improving", customers=told)
+
+    async def send_surveys(self) -> None:
+        """Ask customers whose fault is over how the help was."""
+        if await self._read(lambda c, now: due_surveys(c, self._config.notifiers.survey, now, most=1)):
+            asked = await self._commands.submit(SendSurveys())
+            log.info("survey.asked", customers=asked)
 
     async def settle(self) -> None:
         """Learn from messages of which it is known by now what became of them."""

@@ -83,7 +83,7 @@ class Facts(TypedDict, total=False):
     agent: str
     answer: str
     """What a message was answered with: ``done`` or ``later`` to a maintenance notice; ``fixed``, ``not_seen_fixed``,
-    ``call`` or ``visit`` to one about a fault."""
+    ``call`` or ``visit`` to one about a fault; ``rated`` to a survey."""
     check_code: str
     """What proves a channel."""
     expires_at: str

@@ -45,6 +45,7 @@ TEMPLATES: dict[str, Purpose | None] = {
     "offer": Purpose.OFFER,
     "start_confirmed": None,
     "stop_confirmed": None,
+    "survey": Purpose.FAULT,
     "test": None,
     "welcome": None,
 }

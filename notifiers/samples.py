@@ -49,6 +49,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "start_confirmed": {"purpose": "offer"},
     "stop_confirmed": {"purpose": "offer"},
+    "survey": _FREEZER,
     "test": {},
     "welcome": _FREEZER,
 }

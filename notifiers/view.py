@@ -16,7 +16,7 @@ from notifiers.units import TEMPERATURES
 
 _LONGEST_SPAN_S = 100 * 365 * 86_400.0
 _MOST_TIMES = 1_000_000
-_ANSWERS = ["done", "later", "fixed", "not_seen_fixed", "call", "visit"]
+_ANSWERS = ["done", "later", "fixed", "not_seen_fixed", "call", "visit", "rated"]
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused
 from gateway.commands.desk import AskForCall
 from gateway.outbox.digest import TEMPLATE as DIGEST
+from gateway.outbox.outcomes import SURVEY
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
 from gateway.transaction import Transaction
@@ -34,6 +35,8 @@ class Answered:
     options: tuple[Intent, ...] = ()
     several: bool = False
     """It told of several things: "done" does not say which."""
+    survey: bool = False
+    """It asked how the help was."""
 
 
 def message_answered(
@@ -56,7 +59,8 @@ def message_answered(
         return Answered()
     # In an agent's words the template's options are gone.
     options = () if row["text"] else tuple(OPTIONS.get(row["template"], ()))
-    return Answered(row["case_id"], options, several=row["template"] == DIGEST and not row["text"])
+    several = row["template"] == DIGEST and not row["text"]
+    return Answered(row["case_id"], options, several, survey=row["template"] == SURVEY)
 
 
 def needs_a_person(tags: Tags) -> bool:
@@ -87,7 +91,7 @@ def move(tx: Transaction, case: sa.RowMapping, customer: Customer, tags: Tags, v
     if tags.intent in _ASKED:
         wanted = _ASKED[tags.intent]
         _ask(tx, case, customer, wanted, via)
-        _confirm(tx, case, customer, wanted, via, key)
+        confirm(tx, case, customer, wanted, via, key)
         return True
     return needs_a_person(tags)
 
@@ -112,14 +116,14 @@ def _fixed(tx: Transaction, case: sa.RowMapping, customer: Customer, tags: Tags,
     fresh, firing = _telemetry(tx, case)
     if firing:
         add_entry(tx, case["id"], "says_fixed", "customer", body={"telemetry": "firing" if fresh else "silent"})
-        _confirm(tx, case, customer, "not_seen_fixed", via, key)
+        confirm(tx, case, customer, "not_seen_fixed", via, key)
         # In their own words they may have said more, and the device says otherwise: somebody looks at both.
         return not fresh or tags.by in ("cues", "model")
     resolution = "the customer says it works again"
     touch(tx, case["id"], state="resolved", resolved_at=tx.now, resolved_by="customer", resolution=resolution)
     add_entry(tx, case["id"], "resolved", "customer", body={"resolution": resolution})
     withdraw(tx, case["id"], "the customer said it works again")
-    _confirm(tx, case, customer, "fixed", via, key)
+    confirm(tx, case, customer, "fixed", via, key)
     return tags.sentiment < 0
 
 
@@ -134,7 +138,7 @@ def _telemetry(tx: Transaction, case: sa.RowMapping) -> tuple[bool, bool]:
     return fresh, state == "firing"
 
 
-def _confirm(tx: Transaction, case: sa.RowMapping, customer: Customer, answer: str, via: str, key: str) -> None:
+def confirm(tx: Transaction, case: sa.RowMapping, customer: Customer, answer: str, via: str, key: str) -> None:
     """Say what follows from their answer, where they gave it; their page shows it by itself."""
     if via == "page":
         return

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.answers import Answered, message_answered, move, needs_a_person
+from gateway.cases.rating import rate, rating_in, tags_of
 from gateway.cases.reading import keep_reading, shown_tags
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
@@ -19,6 +20,7 @@ from gateway.outbox.reachability import heard_from, shut
 from gateway.people.consent import set_consent
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
+from notifiers.rating import Rated
 from notifiers.replies import Intent
 from notifiers.understanding import Tags, understand
 from rules.respond import Notify
@@ -54,7 +56,10 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     tags = _understood(command, customer, answered)
     if answered.several and tags.intent in _OF_ONE_THING:
         tags = replace(tags, confidence=min(tags.confidence, 0.5))
-    case = _case_meant(tx, command, customer, answered, tags)
+    rated = rating_in(command, customer, answered, tags)
+    if rated is not None:
+        tags = tags_of(rated, tags)
+    case = _case_meant(tx, command, customer, answered, tags, rated is not None)
     row = {
         "provider": command.provider,
         "provider_id": command.provider_id,
@@ -79,7 +84,7 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
         return Understood(tags.intent, customer.id if customer else None, None)
     if customer is None:
         raise AssertionError("a message joins a case only for a customer")
-    return _join(tx, case, customer, command, tags, inbound_id)
+    return _join(tx, case, customer, command, tags, inbound_id, rated)
 
 
 def _understood(command: CustomerWrote, customer: Customer | None, answered: Answered) -> Tags:
@@ -91,11 +96,11 @@ def _understood(command: CustomerWrote, customer: Customer | None, answered: Ans
 
 
 def _case_meant(
-    tx: Transaction, command: CustomerWrote, customer: Customer | None, answered: Answered, tags: Tags
+    tx: Transaction, command: CustomerWrote, customer: Customer | None, answered: Answered, tags: Tags, rates: bool
 ) -> sa.RowMapping | None:
     """The case a message belongs to; None unless its customer is part of it, whoever knows the number."""
     case_id = command.case_id
-    if case_id is None and (command.answers is not None or tags.by == "number"):
+    if case_id is None and (command.answers is not None or tags.by == "number" or rates):
         case_id = answered.case_id
     case = load_case(tx, case_id) if case_id is not None else _case_of(tx, customer)
     if case is not None and case["merged_into"] is not None:
@@ -115,7 +120,13 @@ def _obey(tx: Transaction, customer: Customer, command: CustomerWrote, tags: Tag
 
 
 def _join(
-    tx: Transaction, case: sa.RowMapping, customer: Customer, command: CustomerWrote, tags: Tags, inbound_id: int
+    tx: Transaction,
+    case: sa.RowMapping,
+    customer: Customer,
+    command: CustomerWrote,
+    tags: Tags,
+    inbound_id: int,
+    rated: Rated | None,
 ) -> Understood:
     body = {
         "text": command.text[:10_000],
@@ -127,11 +138,15 @@ def _join(
     if customer.id != case["customer_id"]:
         body["from"] = customer.id
     add_entry(tx, case["id"], "message_in", "customer", body=body)
-    if tags.intent is not Intent.STOP:
-        note_answer(tx, case["id"], command.channel)
-    answer = _service_answer(case, tags)
     key = f"inbound:{command.provider}:{command.provider_id}"
-    needs = answer is None and move(tx, case, customer, tags, command.channel, key)
+    answer: ServiceAnswer | None = None
+    if rated is not None:
+        needs = rate(tx, case, customer, rated, tags, command.channel, key)
+    else:
+        if tags.intent is not Intent.STOP:
+            note_answer(tx, case["id"], command.channel)
+        answer = _service_answer(case, tags)
+        needs = answer is None and move(tx, case, customer, tags, command.channel, key)
     wakes = {"snoozed_until": None, "waiting_since": None} if needs else {}
     touch(tx, case["id"], needs_reply=case["needs_reply"] or needs, **wakes)
     return Understood(tags.intent, customer.id, case["id"], answer)

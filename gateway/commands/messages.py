@@ -101,6 +101,11 @@ class WatchSteps:
 
 
 @dataclass(frozen=True, slots=True)
+class SendSurveys:
+    """The periodic look at faults that ended a while ago. Its result is how many customers are asked about them."""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageTagged:
     """A model outside said what a message is about, where our own cues were not sure."""
 
@@ -279,6 +284,7 @@ MessageCommand = (
     | CustomerWrote
     | StepTried
     | WatchSteps
+    | SendSurveys
     | MessageTagged
     | MessageTranslated
     | AskLater

@@ -6,13 +6,13 @@ import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
-from gateway.outbox.outcomes import ASKS
+from gateway.outbox.outcomes import ASKS, SURVEY
 from gateway.store.schema import notifications
 from gateway.transaction import Transaction
 from notifiers.caps import Bound, room
 from notifiers.choice import Choice
 
-_CAPPED = tuple(sorted((ASKS | {"fault_resolved"}) - {"agent_reply"}))
+_CAPPED = tuple(sorted((ASKS | {"fault_resolved", SURVEY}) - {"agent_reply"}))
 """Templates that count and may wait: what the gateway says by itself. An answer to what they wrote never waits."""
 
 _n = notifications.c

@@ -17,12 +17,13 @@ from gateway.cases.record import load_case
 from gateway.cases.self_help import articles_of
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
+from gateway.outbox import survey
 from gateway.outbox.caps import is_capped
 from gateway.outbox.checking import addressee, choice_of_check, is_check, is_staff_alert, without_code
 from gateway.outbox.digest import TEMPLATE as DIGEST
 from gateway.outbox.digest import cases_of, gather, said
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
-from gateway.outbox.outcomes import note_failed, note_receipt, note_sent
+from gateway.outbox.outcomes import SURVEY, note_failed, note_receipt, note_sent
 from gateway.outbox.queue import choose_now, is_behind_a_retry, is_held, is_urgent, load_notification, set_state, why_of
 from gateway.outbox.reachability import said_to_staff, shut
 from gateway.outbox.wording import word
@@ -87,6 +88,9 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         set_state(tx, row["id"], "expired", reason="its time had run out")
         if row["case_id"] is not None:
             add_entry(tx, row["case_id"], "withheld", notification_id=row["id"], body={"reason": "expired"})
+        return None
+    if (moot := survey.why_moot(tx, row)) is not None:
+        set_state(tx, row["id"], "cancelled", reason=moot)
         return None
     customer = addressee(tx, row)
     if customer is None:
@@ -182,6 +186,8 @@ def render_row(
         row = {**row, "template": template, "facts": {**facts, **repeats}, "case_id": case_id}
     stop_url = links.stop_url(customer.id, row["case_id"], purpose)
     page_url = links.page_url(customer.id, row["case_id"], purpose)
+    if row["template"] == SURVEY:
+        page_url += "#rate"
     message_links = Links() if is_check(row) else Links(page_url, stop_url, stop_url)
     facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {}), **_steps(tx, row, customer)}
     template = "agent_reply" if row["text"] else row["template"]

@@ -17,6 +17,8 @@ from notifiers.receipts import SendState
 
 ASKS = frozenset({"fault_opened", "fault_update", "maintenance_due", "digest", "agent_reply", "offer"})
 """Templates that ask for something; that all is well again, or that a STOP was heeded, needs no answer."""
+SURVEY = "survey"
+"""The template that asks how the help was. Few answer such, which says nothing of the channel: nothing is learned."""
 
 
 def note_sent(tx: Transaction, row: sa.RowMapping, state: SendState) -> None:

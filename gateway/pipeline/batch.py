@@ -45,7 +45,7 @@ from gateway.hubs import of_its_hub
 from gateway.offers.forgetting import forget_visits
 from gateway.offers.redeem import note_opened, redeem
 from gateway.outbox import hand_over as outbox
-from gateway.outbox import ladder
+from gateway.outbox import ladder, survey
 from gateway.outbox.learning import settle_outcomes
 from gateway.outbox.outcomes import note_answer
 from gateway.people import consent, ways_in
@@ -246,6 +246,8 @@ class Batch:
                 return self_help.step_tried(tx, command)
             case c.WatchSteps():
                 return self_help.watch_steps(tx, command)
+            case c.SendSurveys():
+                return survey.send_surveys(tx)
             case c.MessageTagged():
                 return self._message_tagged(command)
             case c.MessageTranslated():

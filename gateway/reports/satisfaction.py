@@ -7,6 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from gateway.outbox.outcomes import SURVEY
 from gateway.reports.report import Cell, Column, Figure, Period, Report, Unit, share
 from gateway.store.desk import survey_answers
 from gateway.store.schema import cases, notifications
@@ -17,6 +18,8 @@ GOOD = 4
 BAD = 2
 """Up to this one it counts as unhappy."""
 _MOST_COMMENTS = 200
+_ABOUT_THE_RATING = (SURVEY, "answer_noted")
+"""Templates that go where they answered: what the help came by is what was sent before."""
 _TOLD = ("handed_over", "accepted", "delivered", "read", "unknown")
 
 
@@ -99,7 +102,7 @@ def load(connection: sa.Connection, period: Period) -> list[Rating]:
     a, n = survey_answers.c, notifications.c
     last = (
         sa.select(n.case_id, sa.func.max(n.id).label("id"))
-        .where(n.case_id.is_not(None), n.state.in_(_TOLD))
+        .where(n.case_id.is_not(None), n.state.in_(_TOLD), n.template.not_in(_ABOUT_THE_RATING))
         .group_by(n.case_id)
         .subquery()
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from device_models.duration import Duration, parse_duration
-from device_models.purpose import Purpose
+from device_models.purpose import Purpose, Severity
 from device_models.registry import check_quiet_hours
 from gateway.settings.section import Section
 
@@ -63,6 +63,18 @@ class QuietHours(Section):
     """For those who named no hours: ``22:00-07:00`` in their own zone."""
     holidays: tuple[Purpose, ...] = (Purpose.MAINTENANCE, Purpose.NEWS)
     """Purposes that wait on public holidays of the customer's country."""
+
+
+class Survey(Section):
+    """Asking customers by message how the help was, once their fault is over."""
+
+    enabled: bool = False
+    after: Duration = parse_duration("2h")
+    """So long after a case resolved; one that opens again meanwhile is not asked about."""
+    at_most_every: Annotated[Duration, AfterValidator(_positive)] = parse_duration("30d")
+    """A customer is asked once in this time, whatever happens to their products."""
+    severities: tuple[Severity, ...] = (Severity.CRITICAL, Severity.MAJOR, Severity.MINOR)
+    """Of the cases that are asked about."""
 
 
 class Offers(Section):

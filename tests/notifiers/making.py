@@ -88,6 +88,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "fault_improving": FREEZER | {"values": {"temperature": -14.2}},
     "stop_confirmed": {"purpose": "offer"},
     "start_confirmed": {"purpose": "offer"},
+    "survey": FREEZER,
     "help": {},
     "welcome": FREEZER,
     "check": {"check_code": "481937", "expires_at": "2025-03-03T15:02:00Z"},

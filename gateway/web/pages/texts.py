@@ -42,6 +42,7 @@ MEANS: Mapping[str, str] = {
     "offer": N_("An offer near a shop"),
     "start_confirmed": N_("They agreed again"),
     "stop_confirmed": N_("They said stop"),
+    "survey": N_("How was our help? Asked once it is over"),
     "test": N_("A test of a channel"),
     "welcome": N_("Welcome, after registration"),
 }

@@ -1,0 +1,255 @@
+"""How was our help? Asked by message once a fault is over, and answered with a number where it was asked."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from device_models.purpose import Purpose
+from gateway import commands as c
+from gateway.commands.desk import AnswerSurvey
+from gateway.outbox.survey import due_surveys
+from gateway.reports.report import Period
+from gateway.reports.satisfaction import load
+from gateway.store import schema
+from gateway.store.desk import survey_answers, tasks
+from tests.gateway.making import ANA, T0, Gateway, gateway
+
+SMS = {"phone": "+5511912345678", "preferred_channel": "sms"}
+NOTIFIERS: dict[str, Any] = {
+    "mode": "auto",
+    "email": {"url": "smtp://127.0.0.1:1", "sender": "help@acme.example"},
+    "twilio": {"account": "AC1", "token": "t", "sender": "+15005550006"},
+    "survey": {"enabled": True},
+}
+
+
+def opened(url: str, folder: Path, **notifiers: Any) -> AbstractContextManager[Gateway]:
+    return gateway(url, folder, notifiers=NOTIFIERS | notifiers)
+
+
+@pytest.fixture
+def over(store_url: str, tmp_path: Path) -> Iterator[Gateway]:
+    """Ana was told by SMS that her freezer is too warm, and that it is cold again."""
+    with opened(store_url, tmp_path) as made:
+        made.submit(c.Upsert("customers", (ANA | SMS,), by="test"))
+        break_and_mend(made, 0)
+        yield made
+
+
+def break_and_mend(made: Gateway, minutes: float) -> None:
+    for celsius, later in ((-18, 0), (-8, 5), (-7, 10), (-6, 16)):
+        made.temperature(celsius, minutes + later)
+    hand_over(made)
+    made.temperature(-19, minutes + 20)
+    hand_over(made)
+
+
+def hand_over(made: Gateway) -> Any:
+    """Send what is queued last; return what a provider would get."""
+    row = [row for row in made.rows(schema.notifications) if row["state"] == "queued"][-1]
+    outgoing = made.submit(c.HandOver(row["id"]))
+    if outgoing is not None:
+        made.submit(c.Sent(row["id"], "twilio", f"SM-{row['id']}"))
+    return outgoing
+
+
+def look(made: Gateway, minutes: float) -> int:
+    made.now = T0 + timedelta(minutes=minutes)
+    return int(made.submit(c.SendSurveys()))
+
+
+def asked(made: Gateway) -> list[sa.RowMapping]:
+    return made.rows(schema.notifications, template="survey")
+
+
+def say(made: Gateway, text: str, number: int = 1, **more: Any) -> None:
+    fields = {"channel": "sms", "address": SMS["phone"], **more}
+    made.submit(c.CustomerWrote("twilio", f"in-{number}", text=text, **fields))
+
+
+def case(made: Gateway) -> Any:
+    return made.rows(schema.cases)[-1]
+
+
+def thanks(made: Gateway) -> list[str]:
+    return [row["facts"]["answer"] for row in made.rows(schema.notifications, template="answer_noted")]
+
+
+def test_they_are_asked_once_two_hours_after_it_is_over(over: Gateway) -> None:
+    assert look(over, 139) == 0
+    assert look(over, 141) == 1
+    assert look(over, 150) == 0
+
+    [row] = asked(over)
+    assert (row["state"], row["purpose"], row["severity"]) == ("queued", "fault", "info")
+    outgoing = hand_over(over)
+    assert outgoing.channel == "sms"
+    assert outgoing.links.page_url.endswith("#rate")
+    assert "1 (muito ruim)" in outgoing.rendered.text
+
+
+def test_nobody_is_asked_unless_it_is_switched_on(store_url: str, tmp_path: Path) -> None:
+    with opened(store_url, tmp_path, survey={}) as made:
+        made.submit(c.Upsert("customers", (ANA | SMS,), by="test"))
+        break_and_mend(made, 0)
+        assert look(made, 200) == 0
+
+
+def test_a_customer_is_asked_once_in_a_month(over: Gateway) -> None:
+    look(over, 141)
+    hand_over(over)
+    break_and_mend(over, 24 * 60)
+    assert look(over, 24 * 60 + 200) == 0
+    break_and_mend(over, 31 * 24 * 60)
+    assert look(over, 31 * 24 * 60 + 200) == 1
+    assert [row["state"] for row in asked(over)] == ["accepted", "queued"]
+
+
+def test_what_ended_long_ago_is_not_asked_about(over: Gateway) -> None:
+    assert look(over, 4 * 24 * 60) == 0
+
+
+def test_who_rated_on_the_page_is_not_asked(over: Gateway) -> None:
+    over.submit(AnswerSurvey("ana", case(over)["id"], satisfaction=4))
+
+    assert look(over, 141) == 0
+
+
+def test_a_rating_on_the_page_takes_back_a_question_that_waits(over: Gateway) -> None:
+    look(over, 141)
+    over.submit(AnswerSurvey("ana", case(over)["id"], satisfaction=4))
+
+    assert hand_over(over) is None
+    assert [(row["state"], row["reason"]) for row in asked(over)] == [("cancelled", "they have rated it already")]
+
+
+def test_a_case_that_opens_again_takes_back_a_question_that_waits(over: Gateway) -> None:
+    look(over, 141)
+    over.submit(c.Reopen(case(over)["id"], "mia"))
+
+    assert hand_over(over) is None
+    assert [row["state"] for row in asked(over)] == ["cancelled"]
+
+
+def test_whoever_waits_for_a_person_is_not_asked_how_it_was(over: Gateway) -> None:
+    say(over, "Quando vem o técnico?")
+    assert case(over)["needs_reply"]
+
+    assert look(over, 141) == 0
+
+
+def test_who_said_stop_gets_no_survey(over: Gateway) -> None:
+    say(over, "STOP")
+
+    look(over, 141)
+    assert [(row["state"], row["reason"]) for row in asked(over)] == [("withheld", "consent.objected")]
+
+
+def test_quiet_hours_hold_a_survey(over: Gateway) -> None:
+    night = {"quiet_hours": "09:00-11:30", "timezone": "America/Sao_Paulo"}
+    over.submit(c.Upsert("customers", (ANA | SMS | night,), by="test"))
+    look(over, 141)
+
+    [row] = asked(over)
+    assert row["not_before"] == T0.replace(hour=14, minute=30)
+
+
+def test_a_severity_that_is_not_named_is_not_asked_about(over: Gateway) -> None:
+    settings = over.committer._config.notifiers.survey.model_copy(update={"severities": ()})
+    with over.store.read() as connection:
+        assert due_surveys(connection, settings, T0 + timedelta(minutes=200)) == []
+
+
+def test_a_survey_goes_where_they_wrote_last(over: Gateway) -> None:
+    say(over, "Obrigada!", channel="email", address=ANA["email"])
+    look(over, 141)
+
+    [row] = asked(over)
+    assert (row["channel"], row["facts"]["via"]) == ("email", "email")
+
+
+@pytest.mark.parametrize(
+    ("text", "satisfaction", "words"),
+    [("5", 5, None), ("4 obrigada", 4, "obrigada"), ("⭐⭐⭐", 3, None), ("👎", 2, None)],
+)
+def test_a_number_that_answers_the_survey_is_their_rating(
+    over: Gateway, text: str, satisfaction: int, words: str | None
+) -> None:
+    look(over, 141)
+    hand_over(over)
+    say(over, text)
+
+    [row] = over.rows(survey_answers)
+    assert (row["case_id"], row["customer_id"]) == (case(over)["id"], "ana")
+    assert (row["satisfaction"], row["better"]) == (satisfaction, words)
+    assert thanks(over) == ["rated"]
+    assert not case(over)["needs_reply"]
+    assert over.rows(tasks) == []
+    assert over.rows(schema.timeline, kind="note")[-1]["body"]["text"].startswith(f"Rated: satisfaction {satisfaction}")
+    period = Period(over.now - timedelta(days=1), over.now + timedelta(days=1))
+    with over.store.read() as connection:
+        assert [rating.channel for rating in load(connection, period)] == ["sms"]
+
+
+def test_whoever_is_unhappy_in_words_is_read_by_a_person(over: Gateway) -> None:
+    look(over, 141)
+    hand_over(over)
+    say(over, "1, ninguém me avisou")
+
+    [row] = over.rows(survey_answers)
+    assert (row["satisfaction"], row["better"]) == (1, "ninguém me avisou")
+    assert case(over)["needs_reply"]
+    assert thanks(over) == ["read"]
+
+
+def test_a_rating_with_a_request_is_both(over: Gateway) -> None:
+    look(over, 141)
+    hand_over(over)
+    say(over, "2, me liguem")
+
+    assert over.rows(survey_answers)[0]["satisfaction"] == 2
+    assert [row["kind"] for row in over.rows(tasks)] == ["call"]
+    assert thanks(over) == ["call"]
+    assert case(over)["needs_reply"]
+
+
+def test_a_stop_beside_a_number_is_obeyed_and_rates_nothing(over: Gateway) -> None:
+    look(over, 141)
+    hand_over(over)
+    say(over, "STOP")
+
+    assert over.committer._registry.customers["ana"].objections == {Purpose.FAULT}
+    assert over.rows(survey_answers) == []
+
+
+def test_the_numbers_of_a_newer_fault_are_no_rating(over: Gateway) -> None:
+    look(over, 141)
+    hand_over(over)
+    for celsius, minutes in ((-18, 1500), (-8, 1505), (-7, 1510), (-6, 1516)):
+        over.temperature(celsius, minutes)
+    hand_over(over)
+    say(over, "2")
+
+    assert over.rows(survey_answers) == []
+    assert [row["kind"] for row in over.rows(tasks)] == ["call"]
+
+
+def test_a_number_before_the_survey_was_sent_is_no_rating(over: Gateway) -> None:
+    say(over, "5")
+
+    assert over.rows(survey_answers) == []
+
+
+def test_what_they_said_on_their_page_stays_beside_a_rating_by_message(over: Gateway) -> None:
+    look(over, 141)
+    hand_over(over)
+    over.submit(AnswerSurvey("ana", case(over)["id"], satisfaction=2, effort=4, better="faster"))
+    say(over, "4")
+
+    [row] = over.rows(survey_answers)
+    assert (row["satisfaction"], row["effort"], row["better"]) == (4, 4, "faster")
