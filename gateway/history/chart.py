@@ -39,6 +39,20 @@ Direction = Literal["above", "below"]
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """What a chart of one day says to a customer: in their words and without dates, whose months would be English."""
+
+    described: str
+    """All of it in sentences, spoken in place of the drawing."""
+    limit: str
+    """Stands beside the limit's line."""
+    no_data: str
+    """Stands in a gap that is wide enough."""
+    decimal: str
+    """Their decimal sign."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Plot:
     """The drawing area in pixels, what its edges mean, and in whose time."""
 
@@ -51,6 +65,7 @@ class _Plot:
     zone: ZoneInfo
     low: float = 0.0
     high: float = 1.0
+    wording: Wording | None = None
 
     def x(self, at: datetime) -> float:
         share = (at - self.since) / (self.until - self.since)
@@ -80,6 +95,7 @@ def chart(
     width: int = 720,
     height: int = 240,
     say: Say = english,
+    wording: Wording | None = None,
 ) -> str:
     """Draw a series.
 
@@ -97,6 +113,7 @@ def chart(
         width: pixels, at least 240; draw at the size shown, since letters scale with it.
         height: pixels, at least 120.
         say: says its words in the viewer's language.
+        wording: in the place of ``say`` for a series of numbers; no dates are drawn, and nothing is added for a cursor.
     Returns:
         One ``<svg class="chart">`` element.
     """
@@ -116,8 +133,10 @@ def chart(
     else:
         scale = _scale(series, limit, height)
         labels = [_tick_label(series.kind, tick, scale) for tick in scale.ticks]
+        if wording is not None:
+            labels = [label.replace(".", wording.decimal) for label in labels]
         left = 12 + _DIGIT_PX * max(map(len, labels))
-        ends = (series.since, series.until, zone, scale.low, scale.high)
+        ends = (series.since, series.until, zone, scale.low, scale.high, wording)
         plot = _Plot(left, width - _RIGHT, _TOP, height - _BOTTOM, *ends)
         body = [
             *_value_axis(plot, scale, labels, unit),
@@ -129,19 +148,23 @@ def chart(
         ]
         if limit is not None:
             words = say("limit {1}", f"{write_number(limit, decimals)} {unit}".strip())
-            body += _limit(plot, limit, words, severity, direction)
-        words = describe(
-            series,
-            title=title,
-            unit=unit,
-            decimals=decimals,
-            limit=limit,
-            direction=direction,
-            firing=spans,
-            zone=zone,
-            say=say,
+            body += _limit(plot, limit, wording.limit if wording else words, severity, direction)
+        words = (
+            wording.described
+            if wording
+            else describe(
+                series,
+                title=title,
+                unit=unit,
+                decimals=decimals,
+                limit=limit,
+                direction=direction,
+                firing=spans,
+                zone=zone,
+                say=say,
+            )
         )
-        data = _data(series, plot, unit, decimals)
+        data = _data(series, plot, unit, decimals) if wording is None else {}
     return el(
         "svg",
         el("title", text(title)),
@@ -183,12 +206,14 @@ def _value_axis(plot: _Plot, scale: Scale, labels: Sequence[str], unit: str) -> 
 
 def _time_axis(plot: _Plot) -> list[str]:
     days = f"{write_span(plot.since, plot.until, plot.zone)} · {plot.zone.key.replace('_', ' ')}"
-    parts = [el("text", text(days), x=plot.right, y=14, text_anchor="end", fill=_HINT)]
+    parts = [el("text", text(days), x=plot.right, y=14, text_anchor="end", fill=_HINT)] if plot.wording is None else []
     for tick in time_ticks(plot.since, plot.until, plot.zone, int((plot.right - plot.left) // 72)):
-        x, half = plot.x(tick.at), len(tick.label) * _DIGIT_PX / 2
+        # A date names its month in English.
+        label = tick.label if plot.wording is None else f"{tick.at.astimezone(plot.zone):%H:%M}"
+        x, half = plot.x(tick.at), len(label) * _DIGIT_PX / 2
         inside = min(max(x, half), plot.right + _RIGHT - half)
         parts.append(el("path", d=f"M{x:.1f} {plot.bottom:.1f}v4", stroke=_HINT))
-        parts.append(el("text", tick.label, x=inside, y=plot.bottom + 18, text_anchor="middle", fill=_HINT))
+        parts.append(el("text", label, x=inside, y=plot.bottom + 18, text_anchor="middle", fill=_HINT))
     return parts
 
 
@@ -196,7 +221,7 @@ def _firing(plot: _Plot, spans: Sequence[tuple[datetime, datetime]], severity: S
     return [
         el(
             "rect",
-            el("title", text(f"firing {plot.time(begin)} to {plot.time(end)}")),
+            *([] if plot.wording else [el("title", text(f"firing {plot.time(begin)} to {plot.time(end)}"))]),
             x=plot.x(begin),
             y=plot.top,
             width=max(1.0, plot.x(end) - plot.x(begin)),
@@ -261,7 +286,8 @@ def _line(plot: _Plot, series: Series) -> list[str]:
     for begin, end in series.gaps:
         if plot.x(end) - plot.x(begin) > _NO_DATA_PX:
             middle = (plot.x(begin) + plot.x(end)) / 2
-            parts.append(el("text", "no data", x=middle, y=plot.bottom - 8, text_anchor="middle", fill=_HINT))
+            words = text(plot.wording.no_data) if plot.wording else "no data"
+            parts.append(el("text", words, x=middle, y=plot.bottom - 8, text_anchor="middle", fill=_HINT))
     last = {"cx": plot.x(series.times[-1]), "cy": plot.y(series.values[-1])}
     return [*parts, el("circle", **last, r=3.5, fill=_SERIES)]
 

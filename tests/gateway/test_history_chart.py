@@ -17,7 +17,7 @@ from device_models.purpose import Severity
 from gateway.history import Series, SeriesKind
 from gateway.history import thinning as th
 from gateway.history.axes import time_ticks, unit_label, value_scale, write_number, write_span
-from gateway.history.chart import chart
+from gateway.history.chart import Wording, chart
 from tests.servers import require
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -98,6 +98,23 @@ def test_one_sample_is_a_dot_and_a_flat_series_a_line_with_an_axis_around_it() -
     (path,) = lines(chart(flat, title="U", zone=BERLIN))
     heights = {part.split()[1] for part in path.replace("L", " L").removeprefix("M").split(" L")}
     assert len(heights) == 1
+
+
+def test_a_customers_chart_says_what_it_is_given_without_dates_or_data_for_a_cursor() -> None:
+    day = series({n: n / 60 for n in range(60) if not 10 <= n < 30}, since=T0 - timedelta(hours=23))
+    wording = Wording(
+        "Les 24 dernières heures\u00a0: 0,5.", limit="Limite 0,5\u00a0°C", no_data="aucun relevé", decimal=","
+    )
+    svg = chart(day, title="Température", zone=BERLIN, limit=0.5, firing=[(minute(40), None)], wording=wording)
+    root, drawn = parse(svg), words(svg)
+    assert root.get("aria-label") == wording.described
+    assert root.get("role") == "img"
+    assert not [name for name in root.attrib if name.startswith("data-")]
+    assert "◆ Limite 0,5\u00a0°C" in drawn
+    assert "0,50" in drawn
+    assert "00:00" in drawn
+    assert not [word for word in drawn if "Mar" in word or "Berlin" in word]
+    assert "firing" not in svg
 
 
 def test_an_empty_series_says_what_will_appear() -> None:

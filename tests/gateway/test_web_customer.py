@@ -8,12 +8,13 @@ import pytest
 
 from device_models.purpose import Purpose
 from gateway.clock import Clock
-from gateway.commands import AddNote, Resolve, SetConsent
+from gateway.commands import AddNote, Resolve, SetConsent, Upsert
+from gateway.commands.people import TransferDevice
 from gateway.store import schema
 from gateway.web.customer.texts import TEXTS
 from gateway.web.links import LinkSigner
 from notifiers.catalogue import load_catalogues
-from tests.gateway.web_fleet import NOW, link
+from tests.gateway.web_fleet import CUSTOMERS, NOW, link
 from tests.gateway.web_visit import Visit, visit
 
 
@@ -72,6 +73,69 @@ async def test_a_silent_device_is_shown_as_unseen_with_its_last_value(tmp_path: 
         text = await web.page(link(web.town, "f-brown"))
         assert 'class="figure stale"' in text
         assert re.search(r"We cannot see it since 12:05\. The last reading was −1\d\.\d\s°C", text)
+
+
+def drawn(text: str) -> str:
+    found = re.search(r'<svg class="chart".*?</svg>', text, re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("device", "rule", "words"),
+    [
+        ("f-brown", None, ["Inside temperature: The last 24 hours.", "Something has been wrong since 12:0"]),
+        ("f-lumen", "freezer-cools-poorly", ["Die letzten 24 Stunden", "Grenzwert: 0,2\u00a0A.", "◆ Grenzwert"]),
+        ("f-yusuf", None, ["آخر 24 ساعة", "هناك خلل منذ"]),
+    ],
+)
+async def test_the_figures_last_day_is_drawn_and_said_in_the_customers_language(
+    tmp_path: Path, device: str, rule: str | None, words: list[str]
+) -> None:
+    async with visit(tmp_path, None) as web:
+        page = link(web.town, device, rule) if rule else link(web.town, device)
+        svg = drawn(await web.page(page))
+        assert 'role="img"' in svg
+        assert 'fill-opacity=".08"' in svg
+        assert ("stroke-dasharray" in svg) == (rule is not None)
+        assert "\ufffd" not in svg
+        for word in words:
+            assert word in svg, word
+        assert not re.search(r"firing|no data|limit|\bMar\b|Europe|data-points", svg)
+
+
+async def test_degrees_are_those_of_the_customers_country(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        brown = next(record for record in CUSTOMERS if record["id"] == "c-brown")
+        web.town.do(Upsert("customers", ({**brown, "country": "US", "locale": "en-US"},), by="test"))
+        svg = drawn(await web.page(link(web.town, "f-brown")))
+        assert ">°F</text>" in svg
+        assert "°C" not in svg
+
+
+async def test_without_history_there_is_no_chart_and_the_page_is_whole(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        await web.town.history.erase("f-brown")
+        text = await web.page(link(web.town, "f-brown"))
+        assert "<svg class=" not in text
+        assert 'class="figure stale"' in text
+
+
+async def test_the_chart_begins_where_the_device_became_theirs(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        town = web.town
+        town.do(TransferDevice("f-ruiz", "c-brown", by="Mia"))
+        for minutes in (5, 10, 15, 35):
+            town.now = NOW + timedelta(minutes=minutes)
+            values = {"temperature": -2.0, "door_open": True, "mains_ok": True}
+            await town.publish("devices/f-ruiz/status", {**values, "ts": town.now.timestamp()})
+        case = town.case_of("f-ruiz")
+        assert case["customer_id"] == "c-brown"
+        page = f"/p/{town.deps.links.token('c-brown', case['id'])}"
+        # The clock of the web stands still at NOW: all that lies before is the earlier owner's.
+        text = await web.page(page)
+        assert 'class="figure' in text
+        assert "<svg class=" not in text
 
 
 async def test_the_page_and_all_it_loads_stay_below_100_kilobytes(tmp_path: Path) -> None:

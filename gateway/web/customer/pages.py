@@ -2,18 +2,21 @@
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from http import HTTPStatus
 
 from aiohttp import web
+from markupsafe import Markup
 
 from device_models.purpose import Purpose
 from gateway.cases.desk import HELPED
 from gateway.commands import CommandRefused, CustomerWrote, ServiceAnswered, SetConsent, StepTried
 from gateway.commands.offers import OfferOpened
 from gateway.web.access import form_of, read
+from gateway.web.customer.course import draw, load_span
 from gateway.web.customer.desk import load_desk
 from gateway.web.customer.session import Opened, back, open_link, page
-from gateway.web.customer.view import CustomerView, view_of
+from gateway.web.customer.view import CustomerView, formats_of, view_of
 from gateway.web.deps import DEPS
 from gateway.web.links import CustomerLink
 
@@ -135,8 +138,21 @@ async def _page(
     desk = await read(request, load_desk, opened.facts.customer, opened.facts.case, opened.t, now)
     case, locale = opened.facts.case, opened.facts.customer.locale
     helping = await read(request, deps.helps, case, locale) if deps.helps is not None and case is not None else None
+    course = await _course(request, opened, now) if view.figure is not None else None
     words = {"notice": notice, "problem": problem, "error": error, "draft": draft, "longest": LONGEST_TEXT}
-    return page(request, "page", opened, status, view=view, desk=desk, helped=HELPED, helping=helping, **words)
+    return page(
+        request, "page", opened, status, view=view, desk=desk, course=course, helped=HELPED, helping=helping, **words
+    )
+
+
+async def _course(request: web.Request, opened: Opened, now: datetime) -> Markup | None:
+    """Draw the figure's last day; None where there is none to be seen."""
+    deps, facts = request.app[DEPS], opened.facts
+    span = await read(request, load_span, facts, now)
+    if span is None or facts.case is None:
+        return None
+    profile = deps.profiles.get(facts.case.profile or "")
+    return await draw(deps.history, facts, span, profile, opened.t, formats_of(facts.customer, now))
 
 
 def _stop_page(request: web.Request, opened: Opened, *, stopped: bool) -> web.Response:

@@ -198,17 +198,24 @@ def _sentence(case: CaseLine | None, t: Texts, formats: Formats, locale: str, un
     return title if title.endswith((".", "!", "?", "؟", "。", "！", "？")) else t["sentence"].format(title=title)
 
 
+def measured_field(facts: CustomerFacts, profile: DeviceProfile | None) -> str | None:
+    """Tell which field is the figure: the rule's, else the first of the profile's chart; None where neither is one."""
+    twin = twin_of(facts.device.state if facts.device else None)
+    named = facts.case.explanation.get("field") if facts.case else None
+    wanted = (named, *(profile.chart if profile else ()))
+    # A truth value is no figure: of an open door they are shown what it does to the temperature.
+    measured = (n for n in wanted if isinstance(n, str) and not isinstance(twin.values.get(n), bool | str))
+    return next(measured, None)
+
+
 def _figure(
     facts: CustomerFacts, profile: DeviceProfile | None, t: Texts, formats: Formats, now: datetime
 ) -> Figure | None:
     assert facts.case is not None  # noqa: S101  (the caller asks only where there is a case)
-    twin = twin_of(facts.device.state if facts.device else None)
-    wanted = (facts.case.explanation.get("field"), *(profile.chart if profile else ()))
-    # A truth value is no figure: of an open door they are shown what it does to the temperature.
-    measured = (n for n in wanted if isinstance(n, str) and not isinstance(twin.values.get(n), bool | str))
-    name = next(measured, None)
+    name = measured_field(facts, profile)
     if name is None:
         return None
+    twin = twin_of(facts.device.state if facts.device else None)
     value, at = twin.values.get(name), twin.observed_at.get(name)
     spec = field_spec(profile, name)
     title = text_in(spec.title, facts.customer.locale)
