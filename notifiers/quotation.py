@@ -176,13 +176,18 @@ def keyword_text(text: str, name: str) -> str:
     "STOP", an empty line and "Best regards, Ana Souza" is a STOP. The whole text comes back where the part before the
     closing is no keyword, so that nothing that was said is overlooked.
     """
+    short = without_closing(text, name)
+    return short if read_reply(short).intent is not Intent.TEXT else text
+
+
+def without_closing(text: str, name: str) -> str:
+    """Return ``text`` without the closing phrase and the sender's ``name`` below it; all of it where none closes it."""
     lines = [line for line in text.split("\n") if line.strip()]
     own = set(_words(name.casefold()))
     for end in range(1, len(lines)):
         closes = _CLOSING.match(lines[end]) or (set(_words(lines[end].casefold())) <= own)
         if closes and all(_is_signed(line, own) for line in lines[end + 1 :]):
-            short = "\n".join(lines[:end])
-            return short if read_reply(short).intent is not Intent.TEXT else text
+            return "\n".join(lines[:end])
     return text
 
 

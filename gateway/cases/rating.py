@@ -11,6 +11,7 @@ from gateway.commands import CustomerWrote
 from gateway.commands.desk import AnswerSurvey
 from gateway.store.desk import survey_answers
 from gateway.transaction import Transaction
+from notifiers.quotation import without_closing
 from notifiers.rating import BAD, GOOD, Rated, read_rating
 from notifiers.replies import Intent
 from notifiers.understanding import Sentiment, Tags, Urgency
@@ -26,7 +27,7 @@ def rating_in(command: CustomerWrote, customer: Customer | None, answered: Answe
         return None
     if command.case_id not in (None, answered.case_id):
         return None
-    return read_rating(command.text, customer.locale)
+    return read_rating(without_closing(command.text, customer.name), customer.locale)
 
 
 def tags_of(rated: Rated, tags: Tags) -> Tags:

@@ -196,6 +196,28 @@ def test_a_number_that_answers_the_survey_is_their_rating(
         assert [rating.channel for rating in load(connection, period)] == ["sms"]
 
 
+def test_a_rating_by_mail_may_have_a_closing(over: Gateway) -> None:
+    say(over, "Obrigada!", channel="email", address=ANA["email"])
+    look(over, 141)
+    hand_over(over)
+    say(over, "1\n\nAtenciosamente,\nAna Souza", 2, channel="email", address=ANA["email"])
+
+    [row] = over.rows(survey_answers)
+    assert (row["satisfaction"], row["better"]) == (1, None)
+    assert not case(over)["needs_reply"]
+
+
+def test_a_survey_that_cannot_go_by_one_channel_goes_by_the_next(over: Gateway) -> None:
+    look(over, 141)
+    [row] = asked(over)
+    assert over.submit(c.HandOver(row["id"])).channel == "sms"
+    over.submit(c.SendFailed(row["id"], "undeliverable", "no template is set", code="131047"))
+
+    assert hand_over(over).channel == "email"
+    say(over, "5", channel="email", address=ANA["email"])
+    assert over.rows(survey_answers)[0]["satisfaction"] == 5
+
+
 def test_whoever_is_unhappy_in_words_is_read_by_a_person(over: Gateway) -> None:
     look(over, 141)
     hand_over(over)
