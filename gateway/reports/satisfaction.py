@@ -42,6 +42,7 @@ def satisfaction(connection: sa.Connection, period: Period) -> Report:
     """Count the answers that were given within ``period``."""
     now, before = load(connection, period), load(connection, period.before)
     ended = _ended(connection, period)
+    surveys, answered = _surveys(connection, period)
     rated = [r for r in now if r.satisfaction is not None]
     unhappy = [r for r in rated if r.satisfaction is not None and r.satisfaction <= BAD]
     figures = (
@@ -55,6 +56,14 @@ def satisfaction(connection: sa.Connection, period: Period) -> Report:
             Unit.SHARE,
             len(ended),
             note="" if ended else "no case that a customer heard of has ended",
+        ),
+        Figure(
+            "surveys",
+            "Surveys that were answered",
+            share(answered, surveys),
+            Unit.SHARE,
+            surveys,
+            note="" if surveys else "no survey was sent",
         ),
     )
     columns = (
@@ -135,6 +144,16 @@ def _ended(connection: sa.Connection, period: Period) -> set[int]:
     heard = sa.select(n.id).where(n.case_id == c.id, n.state.in_(_TOLD)).exists()
     ended = sa.select(c.id).where(c.resolved_at >= period.since, c.resolved_at < period.until, heard)
     return set(connection.execute(ended).scalars())
+
+
+def _surveys(connection: sa.Connection, period: Period) -> tuple[int, int]:
+    """How many cases were asked about by message within ``period``, and how many of them were rated after that."""
+    a, n = survey_answers.c, notifications.c
+    sent = (n.template == SURVEY, n.state.in_(_TOLD), n.handed_over_at >= period.since, n.handed_over_at < period.until)
+    rated = sa.select(n.case_id).join(survey_answers, sa.and_(a.case_id == n.case_id, a.customer_id == n.customer_id))
+    # A copy on the next channel asks about the same case.
+    asked = set(connection.execute(sa.select(n.case_id).where(*sent)).scalars())
+    return len(asked), len(set(connection.execute(rated.where(*sent, a.at >= n.handed_over_at)).scalars()))
 
 
 def _good(name: str, label: str, now: Sequence[int | None], before: Sequence[int | None]) -> Figure:

@@ -14,7 +14,7 @@ from gateway import commands as c
 from gateway.commands.desk import AnswerSurvey
 from gateway.outbox.survey import due_surveys
 from gateway.reports.report import Period
-from gateway.reports.satisfaction import load
+from gateway.reports.satisfaction import load, satisfaction
 from gateway.store import schema
 from gateway.store.desk import survey_answers, tasks
 from tests.gateway.making import ANA, T0, Gateway, gateway
@@ -194,6 +194,23 @@ def test_a_number_that_answers_the_survey_is_their_rating(
     period = Period(over.now - timedelta(days=1), over.now + timedelta(days=1))
     with over.store.read() as connection:
         assert [rating.channel for rating in load(connection, period)] == ["sms"]
+
+
+def test_the_report_says_how_many_surveys_were_answered(over: Gateway) -> None:
+    period = Period(T0 - timedelta(days=1), T0 + timedelta(days=6))
+
+    def answered() -> tuple[float | None, int, str]:
+        with over.store.read() as connection:
+            [figure] = [one for one in satisfaction(connection, period).figures if one.name == "surveys"]
+        return figure.value, figure.of, figure.note
+
+    look(over, 141)
+    assert answered() == (None, 0, "no survey was sent")
+    hand_over(over)
+    assert answered() == (0.0, 1, "")
+    over.now += timedelta(minutes=5)
+    say(over, "5")
+    assert answered() == (1.0, 1, "")
 
 
 def test_a_rating_by_mail_may_have_a_closing(over: Gateway) -> None:
