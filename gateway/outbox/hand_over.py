@@ -112,7 +112,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         rendered, message_links = as_it_stands(row["text"]), Links()
     else:
         row = gather(tx, row)
-    rendered, message_links = render_row(tx, {**row}, customer, choice.channel, links)
+        rendered, message_links = render_row(tx, {**row}, customer, choice.channel, links)
     set_state(
         tx,
         row["id"],
