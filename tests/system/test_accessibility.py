@@ -12,6 +12,7 @@ from gateway.commands.enrolment import MakeClaimCodes, SendCheck
 from gateway.store import schema
 from gateway.store.desk import bookings, survey_answers, tasks
 from gateway.store.self_help import tried_steps
+from tests.gateway.test_web_inbox import NOTIFIERS, tell
 from tests.gateway.web_fleet import NOW, Town, link
 from tests.system.test_console import Desk, desk, until
 
@@ -163,6 +164,17 @@ async def test_the_page_is_whole_without_a_script(tmp_path: Path) -> None:
 async def test_an_answer_appears_on_the_open_page_by_itself(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         await _an_answer_appears(at)
+
+
+async def test_a_message_of_the_inbox_was_read_once_it_stood_on_the_screen(tmp_path: Path) -> None:
+    async with desk(tmp_path, notifiers=NOTIFIERS) as at:
+        await tell(at.town, "c-brown")
+        page = await at.open(None, width=390, bypass_csp=True)
+        await page.goto(at.base + link(at.town, "f-brown"))
+        await expect(page.locator("[data-unread]")).to_have_count(1)
+        assert await findings(page) == []
+        await page.locator("[data-unread]").scroll_into_view_if_needed()
+        await until(at.town, schema.notifications, channel="inbox", state="read")
 
 
 async def _an_answer_appears(at: Desk) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -48,10 +49,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(folder: Path) -> AsyncIterator[Desk]:
+async def desk(folder: Path, **options: Any) -> AsyncIterator[Desk]:
     """Open a desk; at the end the browsers' consoles must have stayed silent (CSP violations speak there)."""
     chromium = require("chromium", "chromium")
-    async with visit(folder, None, demo=True) as web, async_playwright() as playwright:
+    async with visit(folder, None, demo=True, **options) as web, async_playwright() as playwright:
         server: TestServer = web.client.server  # type: ignore[assignment]
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         opened = Desk(web.town, browser, str(server.make_url("")).rstrip("/"))

@@ -19,6 +19,7 @@ from gateway.web.customer.session import Opened, back, open_link, page
 from gateway.web.customer.view import CustomerView, formats_of, view_of
 from gateway.web.deps import DEPS
 from gateway.web.links import CustomerLink
+from gateway.web.queries.inbox import inbox_of
 
 LONGEST_TEXT = 2000
 STOPPABLE = tuple(purpose for purpose in Purpose if purpose is not Purpose.SAFETY)
@@ -134,7 +135,8 @@ async def _page(
     status: int = 200,
 ) -> web.Response:
     deps, now = request.app[DEPS], request.app[DEPS].clock.now()
-    view: CustomerView = view_of(opened.facts, deps.profiles, now, deps.brand)
+    inbox = await read(request, inbox_of, opened.customer_id)
+    view: CustomerView = view_of(opened.facts, deps.profiles, now, deps.brand, inbox)
     desk = await read(request, load_desk, opened.facts.customer, opened.facts.case, opened.t, now)
     case, locale = opened.facts.case, opened.facts.customer.locale
     helping = await read(request, deps.helps, case, locale) if deps.helps is not None and case is not None else None

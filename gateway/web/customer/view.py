@@ -16,6 +16,7 @@ from gateway.web.links import CustomerLink
 from gateway.web.queries import cases, devices, people
 from gateway.web.queries.cases import CaseLine, TimelineEntry
 from gateway.web.queries.devices import DeviceLine
+from gateway.web.queries.inbox import InboxMessage
 from gateway.web.queries.people import CustomerCard
 from gateway.web.queries.sight import Sight, own_words, sight_of
 from gateway.web.twin import twin_of
@@ -58,6 +59,10 @@ class Said:
     ours: bool
     text: str
     at: str
+    title: str = ""
+    """Of a message that is not about this case: what it is about."""
+    unread: bool = False
+    """It lies in their inbox and was not seen there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +126,13 @@ def _is_revoked(connection: sa.Connection, link: CustomerLink) -> bool:
 
 
 def view_of(
-    facts: CustomerFacts, profiles: Mapping[str, DeviceProfile], now: datetime, brand: str = ""
+    facts: CustomerFacts,
+    profiles: Mapping[str, DeviceProfile],
+    now: datetime,
+    brand: str = "",
+    inbox: Sequence[InboxMessage] = (),
 ) -> CustomerView:
-    """Work out the page."""
+    """Work out the page; what lies in the ``inbox`` joins the conversation."""
     customer, case = facts.customer, facts.case
     language = language_of(customer.locale)
     t = TEXTS[language]
@@ -143,7 +152,7 @@ def view_of(
         progress=_progress(facts, t, unseen),
         is_open=case is not None and case.open,
         is_service=is_service,
-        said=_said(facts.timeline, formats),
+        said=_said(facts.timeline, inbox, formats),
         choices=[_choice(customer, p, t) for p in CHOICES],
         known=_known(case, profile, t, formats) if case and not is_service else (),
         then=_then(case, t, formats, brand, now) if case else (),
@@ -243,14 +252,25 @@ def _progress(facts: CustomerFacts, t: Texts, unseen: datetime | None) -> Sequen
     return tuple(zip((t["noticed"], t["helping"], t["fixed"]), states, strict=True))
 
 
-def _said(timeline: Sequence[TimelineEntry], formats: Formats) -> Sequence[Said]:
-    said: list[Said] = []
+def _said(timeline: Sequence[TimelineEntry], inbox: Sequence[InboxMessage], formats: Formats) -> Sequence[Said]:
+    """The conversation in the order of time: about this case by any channel, and whatever else lies in the inbox."""
+    unread = {message.id for message in inbox if message.read_at is None}
+    said: list[tuple[datetime, Said]] = []
     for entry in timeline:
         ours = entry.kind == "message_out" and entry.message_state in SHOWN_STATES
         if (ours or entry.kind == "message_in") and entry.text:
-            at = " ".join(part for part in formats.moment(entry.at) if part)
-            said.append(Said(ours, entry.text, at))
-    return said
+            is_new = ours and entry.notification_id in unread
+            said.append((entry.at, Said(ours, entry.text, _moment(formats, entry.at), unread=is_new)))
+    here = {entry.notification_id for entry in timeline}
+    for message in inbox:
+        if message.id not in here and message.text and (at := message.delivered_at) is not None:
+            line = Said(True, message.text, _moment(formats, at), message.title or "", unread=message.id in unread)
+            said.append((at, line))
+    return [line for _, line in sorted(said, key=lambda pair: pair[0])]
+
+
+def _moment(formats: Formats, at: datetime) -> str:
+    return " ".join(part for part in formats.moment(at) if part)
 
 
 def when(formats: Formats, at: datetime) -> str:

@@ -1,5 +1,5 @@
 // Keeps the page true while it is open, and lets it be put on the home screen. The page is whole without it.
-const PARTS = ["h1", ".steps", ".figure", ".then", ".talk-list", ".asked"];
+const PARTS = ["h1", ".steps", ".figure", ".then", ".talk-list", ".seen", ".asked"];
 let asked = false;
 
 async function refresh() {
@@ -28,6 +28,27 @@ if (base) {
   document.addEventListener("visibilitychange", refresh);
   navigator.serviceWorker?.register("/sw.js", { scope: "/p/" }).catch(() => null);
 }
+
+// A message was read once it stood on the screen for a moment; where no script runs, the button says so.
+const SEEN_AFTER_MS = 3000;
+function readOnceSeen() {
+  const list = document.querySelector(".talk-list");
+  if (!base || !list) return;
+  let waiting = 0;
+  const watch = new IntersectionObserver((entries) => {
+    if (document.hidden || !entries.some((entry) => entry.isIntersecting)) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => !document.hidden && fetch(`${base}/inbox/read`, { method: "POST" }).catch(() => null), SEEN_AFTER_MS);
+  });
+  const look = () => {
+    watch.disconnect();
+    for (const unread of list.querySelectorAll("[data-unread]")) watch.observe(unread);
+  };
+  new MutationObserver(look).observe(list, { childList: true });
+  document.addEventListener("visibilitychange", look);
+  look();
+}
+readOnceSeen();
 
 const push = document.querySelector("[data-push]");
 if (push && "PushManager" in window && navigator.serviceWorker) {

@@ -85,6 +85,8 @@ TEXTS = {
     "then_watch": "Wir beobachten weiter und sagen Ihnen, wenn alles gut ist.",
     "then_done": "Es ist nichts mehr zu tun.",
     "over_unseen": "Es scheint vorbei zu sein, aber wir sehen es seit {since} nicht.",
+    "unread": "Neu",
+    "mark_read": "Habe ich gelesen",
     "other_ways": "Was Sie noch tun können",
     "call": "Um einen Anruf bitten",
     "call_when": "Wann passt es Ihnen?",

@@ -83,6 +83,8 @@ TEXTS = {
     "then_watch": "We keep watching and tell you when all is well.",
     "then_done": "Nothing is left to do.",
     "over_unseen": "It seems to be over, but we cannot see it since {since}.",
+    "unread": "New",
+    "mark_read": "I have read these",
     "other_ways": "Other things you can do",
     "call": "Ask for a call",
     "call_when": "When suits you?",

@@ -85,6 +85,8 @@ TEXTS = {
     "then_watch": "Seguimos observando y le avisamos cuando todo esté bien.",
     "then_done": "No queda nada por hacer.",
     "over_unseen": "Parece que ha pasado, pero no lo vemos desde {since}.",
+    "unread": "Nuevo",
+    "mark_read": "Los he leído",
     "other_ways": "Qué más puede hacer",
     "call": "Pedir una llamada",
     "call_when": "¿Cuándo le viene bien?",

@@ -89,6 +89,8 @@ TEXTS = {
     "then_watch": "Nous continuons d'observer et vous prévenons quand tout va bien.",
     "then_done": "Il n'y a plus rien à faire.",
     "over_unseen": "Cela semble terminé, mais nous ne le voyons plus depuis {since}.",
+    "unread": "Nouveau",
+    "mark_read": "J’ai lu ces messages",
     "other_ways": "Ce que vous pouvez faire d'autre",
     "call": "Demander un appel",
     "call_when": "Quand cela vous convient-il ?",

@@ -86,6 +86,8 @@ TEXTS = {
     "then_watch": "Kami terus memantau dan memberi tahu saat semuanya baik.",
     "then_done": "Tidak ada lagi yang perlu dilakukan.",
     "over_unseen": "Tampaknya sudah selesai, tetapi kami tidak melihatnya sejak {since}.",
+    "unread": "Baru",
+    "mark_read": "Sudah saya baca",
     "other_ways": "Hal lain yang dapat Anda lakukan",
     "call": "Minta ditelepon",
     "call_when": "Kapan waktu yang cocok?",

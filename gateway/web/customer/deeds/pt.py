@@ -86,6 +86,8 @@ TEXTS = {
     "then_watch": "Continuamos observando e avisamos quando tudo estiver bem.",
     "then_done": "Não há mais nada a fazer.",
     "over_unseen": "Parece ter acabado, mas não o vemos desde {since}.",
+    "unread": "Novo",
+    "mark_read": "Já li estas mensagens",
     "other_ways": "O que mais você pode fazer",
     "call": "Pedir uma ligação",
     "call_when": "Quando é bom para você?",

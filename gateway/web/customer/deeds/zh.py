@@ -83,6 +83,8 @@ TEXTS = {
     "then_watch": "我们会继续观察，恢复正常时通知您。",
     "then_done": "没有需要做的了。",
     "over_unseen": "似乎已经结束，但自 {since} 起我们看不到数据。",
+    "unread": "未读",
+    "mark_read": "标为已读",
     "other_ways": "您还可以",
     "call": "请求回电",
     "call_when": "什么时间方便？",
