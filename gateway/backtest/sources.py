@@ -67,8 +67,8 @@ class Tables:
 
     def items(self) -> Iterator[Item]:
         """Yield samples and fixes; raises BadTableError with the line of a row that cannot be read."""
-        samples = (item for table in self._tables for item in _samples(table, self._progress))
-        fixes = (item for track in self._tracks for item in _fixes(track, self._progress))
+        samples = (item for table in self._tables for item in _rows(table, table.columns.sample, self._progress))
+        fixes = (item for track in self._tracks for item in _rows(track, track.columns.fix, self._progress))
         if self._tables and self._tracks:
             yield from heapq.merge(samples, fixes, key=_at)
         else:
@@ -143,30 +143,17 @@ async def _next(events: AsyncIterator[Event]) -> Event | None:
     return await anext(events, None)
 
 
-def _samples(table: Table, progress: Progress) -> Iterator[Item]:
-    tell = progress.begin(table.path.name, table.size_bytes)
-    stem, sample_of = table.path.stem, table.columns.sample
+def _rows(file: CsvFile, item_of: Callable[[list[str], str], Item], progress: Progress) -> Iterator[Item]:
+    tell = progress.begin(file.path.name, file.size_bytes)
+    stem = file.path.stem
     try:
-        for count, row in enumerate(table.rows()):
-            yield sample_of(row, stem)
+        for count, row in enumerate(file.rows()):
+            yield item_of(row, stem)
             if count % _SHOW_EVERY == 0:
-                tell(table.read_bytes)
+                tell(file.read_bytes)
     except (ValueError, OverflowError) as error:
-        raise _misread(table, error) from error
-    tell(table.size_bytes)
-
-
-def _fixes(track: Track, progress: Progress) -> Iterator[Item]:
-    tell = progress.begin(track.path.name, track.size_bytes)
-    stem, fix_of = track.path.stem, track.columns.fix
-    try:
-        for count, row in enumerate(track.rows()):
-            yield fix_of(row, stem)
-            if count % _SHOW_EVERY == 0:
-                tell(track.read_bytes)
-    except (ValueError, OverflowError) as error:
-        raise _misread(track, error) from error
-    tell(track.size_bytes)
+        raise _misread(file, error) from error
+    tell(file.size_bytes)
 
 
 def _misread(file: CsvFile, error: Exception) -> BadTableError:
