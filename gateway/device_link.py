@@ -47,7 +47,8 @@ class DeviceLink:
             for row in await asyncio.to_thread(self._queued):
                 await self._send(row)
             try:
-                await asyncio.wait_for(self._woken.wait(), _LOOK_EVERY_S)
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._woken.wait()
             except TimeoutError:
                 continue
 

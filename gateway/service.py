@@ -23,6 +23,7 @@ from gateway.data_lock import lock_data
 from gateway.decoded_once import DecodedOnce
 from gateway.decoders import build_dispatcher
 from gateway.device_link import DeviceLink, Publish
+from gateway.ending import end
 from gateway.errors import StartRefused
 from gateway.garbage import Survivors
 from gateway.help_desks.hook import HelpDeskHook
@@ -144,15 +145,8 @@ class Service:
         task = asyncio.create_task(runner(), name=name)
         self._tasks.append(task)
 
-        async def end() -> None:
-            # More than once: Python 3.11's wait_for swallows a cancellation that comes as its future completes.
-            while not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=0.5)
-            if not task.cancelled():
-                task.exception()  # ``run`` has raised the first; what followed from it is not news
-
-        self._stack.push_async_callback(end)
+        # ``run`` has raised the first failure; what followed from it is not news.
+        self._stack.push_async_callback(end, task)
         return task
 
     async def _start(self) -> None:
@@ -454,8 +448,7 @@ async def serve(config: Config, clock: Clock | None = None, *, advance_log: bool
             running.result()
     finally:
         log.info("gateway.stopping")
-        running.cancel()
         with suppress(asyncio.CancelledError):
-            await asyncio.wait({running})
+            await end(running)
         await service.stop()
         log.info("gateway.stopped")

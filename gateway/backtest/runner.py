@@ -11,6 +11,7 @@ import structlog
 
 from gateway.backtest.job import Job, Told, work
 from gateway.commands import CommandRefused, Commands, KeepBacktest
+from gateway.ending import end
 
 log = structlog.get_logger()
 
@@ -78,10 +79,7 @@ class Backtests:
 
     async def close(self) -> None:
         """End all."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*self._tasks.values())
 
     def _forget(self, draft_id: int, task: asyncio.Task[None]) -> None:
         if self._tasks.get(draft_id) is task:

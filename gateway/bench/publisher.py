@@ -51,7 +51,8 @@ async def publish(order: Order) -> list[float]:
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(json.dumps(asdict(order)).encode()), _DONE_WITHIN_S)
+        async with asyncio.timeout(_DONE_WITHIN_S):
+            output, _ = await process.communicate(json.dumps(asdict(order)).encode())
     finally:
         if process.returncode is None:
             process.kill()

@@ -14,6 +14,7 @@ import typer
 from device_models.duration import format_duration, parse_duration
 from gateway.cli.options import plain_errors, stderr
 from gateway.clock import Clock
+from gateway.ending import end
 from gateway.logs import configure_logs
 from simulator.control import Control
 from simulator.fleet import Fleet
@@ -106,8 +107,7 @@ async def _simulate(
         )
     finally:
         if listening is not None:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await end(listening)
     stderr.print(f"{traffic.published} messages, {traffic.acknowledged} acknowledged, {len(log.faults)} faults.")
     if scored and gateway is not None:
         await asyncio.sleep(_SETTLE_S)

@@ -5,7 +5,7 @@ import secrets
 import signal
 import tempfile
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from gateway.clock import Clock
 from gateway.commands import SaveUser, SetMeta, Upsert
 from gateway.config import Config
 from gateway.demo.panel import Panel
+from gateway.ending import end
 from gateway.service import Service
 from gateway.store import schema
 from gateway.web.auth import hash_password
@@ -122,8 +123,8 @@ class Demo:
         self._playing = asyncio.create_task(
             play(scenario, self._service.mqtt_url, clock, self._seed, self._control, self._truth), name="fleet"
         )
-        self._stack.push_async_callback(_end, self._playing)
-        self._stack.push_async_callback(_end, self._listening)
+        self._stack.push_async_callback(end, self._playing)
+        self._stack.push_async_callback(end, self._listening)
         return Addresses(self._service.web_url, phones.http_url, self._service.mqtt_url, "demo", password)
 
     def _config(self, folder: Path, port: int, twilio_url: str, smtp_url: str, token: str) -> Config:
@@ -243,15 +244,8 @@ async def run_demo(
                 task.result()
         return await demo.result()
     finally:
-        for task in (watching, waiting, running):
-            await _end(task)
+        await end(watching, waiting, running)
         await demo.stop()
-
-
-async def _end(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 def _free_port() -> int:

@@ -80,7 +80,8 @@ class Asker:
                     await asyncio.gather(*(self._ask(message) for message in due[start : start + _AT_ONCE]))
                 if not due:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), _IDLE_S)
+                        async with asyncio.timeout(_IDLE_S):
+                            await self._wake.wait()
         finally:
             for service in (self._translator, self._classifier):
                 if service is not None:

@@ -123,7 +123,8 @@ class _MailReader:
                 log.info("mail.automatic")
                 return _TAKEN
             try:
-                result = await asyncio.wait_for(self._commands.submit(command), _COMMIT_WITHIN_S)
+                async with asyncio.timeout(_COMMIT_WITHIN_S):
+                    result = await self._commands.submit(command)
             except TimeoutError:
                 log.warning("mail.not_stored", within_s=_COMMIT_WITHIN_S)
                 return _LATER

@@ -6,13 +6,14 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import structlog
 
+from gateway.ending import end
 from gateway.errors import StartRefused
 from gateway.ingest import child
 from gateway.ingest.connection import Unreachable, connect
@@ -145,9 +146,9 @@ class EmbeddedBroker:
     async def stop(self) -> None:
         """Stop the child in order; what it acknowledged is on disk."""
         if self._supervisor:
-            self._supervisor.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._supervisor
+            await end(self._supervisor)
+            if not self._supervisor.cancelled() and (error := self._supervisor.exception()):
+                log.error("broker.supervision_failed", error=repr(error))
             self._supervisor = None
         if self._carrier:
             await self._carrier.stop()

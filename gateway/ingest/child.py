@@ -124,7 +124,8 @@ async def stop(process: asyncio.subprocess.Process, patience_s: float = 10.0) ->
         return
     process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), patience_s)
+        async with asyncio.timeout(patience_s):
+            await process.wait()
     except TimeoutError:
         log.warning("broker.killed", pid=process.pid, patience_s=patience_s)
         process.kill()

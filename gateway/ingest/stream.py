@@ -157,6 +157,7 @@ class Stream:
                 if not messages or clock() - self._checked_at > _CHECK_S:
                     at_end = await self._look(after) or at_end
                 yield Batch(messages, after, at_end)
+                _heed_cancellation()
         finally:
             self._readers.discard(reader)
             await reader.close()
@@ -269,3 +270,10 @@ class Stream:
     def _restart_readers(self) -> None:
         for reader in self._readers:
             reader.restart()
+
+
+def _heed_cancellation() -> None:
+    """Raise a cancellation that nats-py's ``wait_for`` has lost (``gateway.ending``): reading has no other end."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -84,6 +84,7 @@ class LogWriter:
 async def settled(sent: asyncio.Future[Stored], within_s: float) -> Stored:
     """Wait for the log's answer. Raises NotStored; after ``within_s`` it is not known whether it was stored."""
     try:
-        return await asyncio.wait_for(sent, within_s)
+        async with asyncio.timeout(within_s):
+            return await sent
     except TimeoutError as error:
         raise NotStored(f"no answer within {within_s:g} s") from error

@@ -157,7 +157,8 @@ class Sender:
         waits = [pace.wait_s(now_s) for pace in self._pace.values()] + [u - now_s for u in self._put_off.values()]
         seconds = min([seconds, *(wait_s for wait_s in waits if wait_s > 0)])
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), timeout=max(seconds, 0.02))
+            async with asyncio.timeout(max(seconds, 0.02)):
+                await self._wake.wait()
 
     async def _send_in_order(self, line: _Line, rows: Sequence[sa.RowMapping]) -> None:
         for row in rows:

@@ -13,6 +13,7 @@ import structlog
 from device_models.event import Message
 from gateway.clock import Clock
 from gateway.commands import Command, CommandRefused
+from gateway.ending import end
 from gateway.live import LiveFeed
 from gateway.pipeline.batch import quarantine
 from gateway.pipeline.commit import Committer, Outcome, StaleWriter, Work
@@ -98,10 +99,8 @@ class Pipeline:
                 await self._wait(reader)
                 await self._step()
         finally:
-            reader.cancel()
-            await asyncio.wait({reader}, timeout=1.0)
-            if reader.done() and not reader.cancelled():
-                reader.exception()  # raised by ``_wait`` where it was the cause; else it only met the closing stream
+            # What it failed with was raised by ``_wait`` where it was the cause; else it only met the closing stream.
+            await end(reader)
             for _, future in self._commands:
                 future.cancel()
             self._writer.shutdown(wait=True)
@@ -119,7 +118,8 @@ class Pipeline:
                 reader.result()
                 raise RuntimeError("the log ended, which it never does")
             try:
-                await asyncio.wait_for(self._wake.wait(), timeout=self._idle_s())
+                async with asyncio.timeout(self._idle_s()):
+                    await self._wake.wait()
             except TimeoutError:
                 return
 

@@ -81,7 +81,8 @@ class Courier:
             self._wake.clear()
             if not await self.carry():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), timeout=_LONGEST_IDLE_S)
+                    async with asyncio.timeout(_LONGEST_IDLE_S):
+                        await self._wake.wait()
 
     async def open(self) -> None:
         """Stand where this sink stopped, or, met for the first time, at what happens from now on."""

@@ -11,6 +11,7 @@ import orjson
 import structlog
 from aiohttp import web
 
+from gateway.ending import end
 from gateway.web.deps import Live
 
 COALESCE_S = 0.25
@@ -106,10 +107,9 @@ async def run_hub(app: web.Application) -> AsyncIterator[None]:
     """Keep the hub reading for as long as the application runs."""
     task = asyncio.create_task(app[HUB].run(), name="web-live")
     yield
-    task.cancel()
-    (outcome,) = await asyncio.gather(task, return_exceptions=True)
-    if isinstance(outcome, Exception):
-        log.error("live.stopped", error=repr(outcome))
+    await end(task)
+    if not task.cancelled() and (error := task.exception()):
+        log.error("live.stopped", error=repr(error))
 
 
 async def close_hub(app: web.Application) -> None:
@@ -145,7 +145,8 @@ async def serve(
         await response.write(f"retry: {retry_ms}\n\n".encode())
         while not hub.closing:
             try:
-                await asyncio.wait_for(listener.wake.wait(), PING_S)
+                async with asyncio.timeout(PING_S):
+                    await listener.wake.wait()
             except TimeoutError:
                 await response.write(b": still here\n\n")
                 continue

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from device_models.purpose import Purpose
 from gateway.config import Email
+from gateway.ending import end
 from gateway.web.access import read
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
@@ -70,9 +71,7 @@ class StaffMail:
         """Let what is being sent come to its end for a moment, then stop."""
         if self._tasks:
             _, slow = await asyncio.wait(self._tasks, timeout=_GOODBYE_S)
-            for task in slow:
-                task.cancel()
-            await asyncio.gather(*slow, return_exceptions=True)
+            await end(*slow)
         await self._transport.close()
 
     def _ended(self, task: asyncio.Task[object]) -> None:

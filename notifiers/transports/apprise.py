@@ -71,7 +71,8 @@ class AppriseTransport:
 
         running = asyncio.get_running_loop().run_in_executor(self._threads, notify)
         try:
-            went = await asyncio.wait_for(running, self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                went = await running
         except TimeoutError:
             raise Unknown(self.name, "timeout", "it did not come back in time; the message may have gone") from None
         except Exception:  # noqa: BLE001 - whatever one of a hundred plugins raises; its words may hold the URL

@@ -168,7 +168,8 @@ class Provider:
         while not phone.reachable:
             left_s = (until - self._clock.now()).total_seconds() / self._clock.speed if until else None
             try:
-                await asyncio.wait_for(self._reachable_again[phone.customer.id].wait(), left_s)
+                async with asyncio.timeout(left_s):
+                    await self._reachable_again[phone.customer.id].wait()
             except TimeoutError:
                 return False
         return True

@@ -206,7 +206,8 @@ class PhonesServer:
             await response.write(_event("snapshot", snapshot))
             while queue.qsize() < _SLOWEST_LISTENER:
                 try:
-                    event = await asyncio.wait_for(queue.get(), _TICK_S)
+                    async with asyncio.timeout(_TICK_S):
+                        event = await queue.get()
                 except TimeoutError:
                     event = _event("clock", self._time())
                 if event is None:

@@ -15,6 +15,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StreamConfig
 from structlog.testing import capture_logs
 
 from device_models.event import Message
+from gateway.ending import end as end_task
 from gateway.ingest.broker import BrokerFailed, EmbeddedBroker
 from gateway.ingest.child import FolderInUse, find_nats_server
 from gateway.ingest.server_config import DeviceLogin, ListenRefused
@@ -122,8 +123,7 @@ async def test_no_acknowledged_message_is_lost_when_the_broker_is_killed_while_d
         end = await stream.last_sequence()
         await eventually(lambda: messages and messages[-1].sequence == end, "the log is read to its end")
     finally:
-        reader.cancel()
-        await asyncio.wait([reader])
+        await end_task(reader)
         await asyncio.to_thread(publisher.close)
     assert reader.cancelled()
     assert [m.sequence for m in messages] == list(range(1, end + 1))
@@ -223,6 +223,7 @@ async def test_a_stopped_broker_starts_again_on_what_it_has(tmp_path: Path) -> N
 
 KILLED_GATEWAY = """
 import asyncio, pathlib, sys
+from gateway.ending import end as end_of
 from gateway.ingest.broker import EmbeddedBroker
 
 async def main():
