@@ -7,11 +7,13 @@ between and beyond them, within the profile's physical bounds, decides it; other
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from device_models.duration import format_duration
 from device_models.event import Value
 from device_models.profile import DeviceProfile
 from device_models.yaml_lines import FileError
 from rules.base import BaseRule
 from rules.expression import Expression, Scope, compile_expression
+from rules.kinds.absent import SILENT_INTERVALS, AbsentRule
 from rules.kinds.condition import ConditionRule
 from rules.schema import RuleSet
 
@@ -40,6 +42,12 @@ def warnings_of(
             if warning := _about(ruleset, rule, profile):
                 found.append(warning)
                 break
+    for absent in ruleset.rules:
+        if isinstance(absent, AbsentRule) and (about is None or absent.id in about):
+            for profile in profiles.values():
+                if absent.applies_to(profile.name) and (warning := _worse_at_once(ruleset, absent, profile)):
+                    found.append(warning)
+                    break
     for one, other in itertools.combinations(conditions, 2):
         if about is not None and one.id not in about and other.id not in about:
             continue
@@ -67,6 +75,21 @@ def _about(ruleset: RuleSet, rule: ConditionRule, profile: DeviceProfile) -> Fil
         return ruleset.error(rule, "clear_when", message)
     if not any(_holds(clear, values) for values in tried):
         return ruleset.error(rule, "clear_when", "can never hold, so what fires would never resolve")
+    return None
+
+
+def _worse_at_once(ruleset: RuleSet, rule: AbsentRule, profile: DeviceProfile) -> FileError | None:
+    """A longer silence that is none where the profile's own interval decides the first one."""
+    first = SILENT_INTERVALS * profile.reporting_interval
+    if rule.hold is not None:
+        return None
+    for severity, longer in rule.severities.items():
+        if longer.hold <= first:
+            message = (
+                f"{format_duration(longer.hold)} is no longer than the {format_duration(first)} after which a device "
+                f"of the profile '{profile.name}' is missed at all; give the rule a shorter 'for', or name its profile"
+            )
+            return ruleset.error(rule, ("severities", severity.value, "for"), message)
     return None
 
 

@@ -1,6 +1,8 @@
 import pytest
 
 from device_models.event import Event, EventKind, TimeSource
+from device_models.yaml_lines import InvalidFileError
+from rules.evaluator import Fact
 from rules.inputs import DeviceContext
 from rules.state import DeviceState
 from rules.transition import Transition
@@ -103,3 +105,112 @@ def test_where_both_waits_end_together_the_lwt_is_the_reason() -> None:
     assert told(facts) == [("silent", "firing", 10)]
     assert isinstance(facts[0], Transition)
     assert facts[0].explanation["reason"] == "offline"
+
+
+GETTING_WORSE = detector("""
+id: silent
+kind: absent
+severity: minor
+for: 15m
+offline_for: 10m
+severities: {major: {for: 1h}, critical: {for: 6h, offline_for: 90m}}
+""")
+
+
+def levels(facts: list[Fact]) -> list[tuple[str, str, float, object]]:
+    """Return (severity, state, minute, reason) of each transition."""
+    return [
+        (fact.severity.value, state, minute, fact.explanation.get("reason"))
+        for fact, (_, state, minute) in zip(facts, told(facts), strict=True)
+        if isinstance(fact, Transition)
+    ]
+
+
+def test_a_longer_silence_is_worse_and_its_end_is_told_as_the_worst() -> None:
+    facts = facts_of(GETTING_WORSE, [temperature(0, -18), temperature(500, -18)], until=510)
+    assert levels(facts) == [
+        ("minor", "firing", 15, "late"),
+        ("major", "firing", 60, "late"),
+        ("critical", "firing", 360, "silent"),
+        ("critical", "resolved", 500, "silent"),
+    ]
+    assert [fact.explanation.get("severity_before") for fact in facts] == [None, "minor", "major", None]
+    assert [fact.explanation["for_s"] for fact in facts] == [900, 3600, 21600, 21600]
+    assert {fact.explanation["missed_at"] for fact in facts} == {"2026-03-01T08:15:00Z"}
+
+
+def test_who_is_heard_in_time_gets_no_worse_and_begins_anew() -> None:
+    facts = facts_of(GETTING_WORSE, [temperature(0, -18), temperature(59, -18)], until=75)
+    assert levels(facts) == [
+        ("minor", "firing", 15, "late"),
+        ("minor", "resolved", 59, "late"),
+        ("minor", "firing", 74, "late"),
+    ]
+
+
+def test_the_lwt_shortens_the_wait_of_the_severities_that_say_so() -> None:
+    facts = facts_of(GETTING_WORSE, [temperature(0, -18), lwt(20)], until=400)
+    assert levels(facts) == [
+        ("minor", "firing", 15, "late"),
+        ("major", "firing", 60, "late"),
+        ("critical", "firing", 110, "offline"),
+    ]
+
+
+def test_of_two_severities_that_are_reached_together_the_worse_is_told() -> None:
+    made = detector(
+        "{id: silent, kind: absent, for: 1h, severity: minor, severities: {major: {for: 2h, offline_for: 30m}}}"
+    )
+    assert levels(facts_of(made, [temperature(0, -18), lwt(1)], until=400)) == [
+        ("minor", "firing", 6, "offline"),
+        ("major", "firing", 31, "offline"),
+    ]
+    unheard = detector("{id: silent, kind: absent, offline_for: 30m, severities: {critical: {for: 15m}}}")
+    assert levels(facts_of(unheard, [temperature(0, -18)], until=400)) == [("critical", "firing", 15, "silent")]
+
+
+def test_while_nobody_listened_silence_got_no_worse() -> None:
+    state, facts = GETTING_WORSE.run(context(), DeviceState(), [temperature(0, -18)], until=at(30))
+    listening = DeviceContext(context().device, FREEZER, listening_since=at(50))
+    state, more = GETTING_WORSE.advance(listening, state, at(400))
+    assert levels([*facts, *more]) == [("minor", "firing", 15, "late"), ("major", "firing", 110, "late")]
+
+
+def test_an_edit_lets_a_lasting_silence_get_worse_by_the_new_durations() -> None:
+    state, _ = detector("{id: silent, kind: absent, severity: minor}").run(
+        context(), DeviceState(), [temperature(0, -18)], until=at(90)
+    )
+    state, facts = GETTING_WORSE.reconcile(context(), state, at(90))
+    assert facts == []
+    assert levels(GETTING_WORSE.advance(context(), state, at(400))[1]) == [
+        ("major", "firing", 60, "late"),
+        ("critical", "firing", 360, "silent"),
+    ]
+
+
+def test_why_and_why_not_says_what_the_silence_becomes_and_when() -> None:
+    state, _ = GETTING_WORSE.run(context(), DeviceState(), [temperature(0, -18)], until=at(61))
+    told_of = GETTING_WORSE.evaluators(FREEZER)["silent"].explain(context(), state.rules["silent"], at(61))
+    assert told_of["severity_now"] == "major"
+    assert told_of["severities"]["critical"] == {"for_s": 21600.0, "offline_for_s": 5400.0}
+    assert state.due_at == at(360)
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ("severity: major, severities: {minor: {for: 1h}}", "minor is no worse than the rule's own severity, major"),
+        ("for: 1h, severities: {critical: {for: 1h}}", "critical: for 1h is no longer than that of major, 1h"),
+        (
+            "severity: minor, for: 1h, severities: {major: {for: 3h}, critical: {for: 2h}}",
+            "critical: for 2h is no longer than that of major, 3h",
+        ),
+        (
+            "offline_for: 1h, severities: {critical: {for: 9h, offline_for: 10m}}",
+            "critical: offline_for 10m is no longer than that of major, 1h",
+        ),
+    ],
+)
+def test_a_worse_severity_that_is_not_later_is_refused(rule: str, says: str) -> None:
+    with pytest.raises(InvalidFileError, match=says):
+        detector(f"{{id: silent, kind: absent, {rule}}}")

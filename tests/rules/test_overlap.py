@@ -125,3 +125,11 @@ def test_only_what_is_about_the_rules_in_question_is_told_where_some_are_named()
     assert len(warnings_of(rules, PROFILES, {"same"})) == 2
     (only,) = warnings_of(rules, PROFILES, {"a"})
     assert "can never hold" in only.message
+
+
+def test_a_longer_silence_that_is_none_by_the_profiles_own_interval_is_pointed_out() -> None:
+    rule = "{id: gone, kind: absent, profile: freezer, severities: {critical: {for: %s}}}"
+    message = "for: 15m is no longer than the 15m after which a device of the profile 'freezer' is missed at all"
+    assert [warning.partition(";")[0] for warning in said(rule % "15m")] == [message]
+    assert said(rule % "16m") == []
+    assert said("{id: gone, kind: absent, for: 5m, severities: {critical: {for: 15m}}}") == []

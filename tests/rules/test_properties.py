@@ -61,7 +61,12 @@ RULES: dict[str, tuple[str, ...]] = {
             critical: {when: temperature > -6, clear_when: temperature < -13}}}""",
         "{id: trips, kind: condition, when: power > 100, for: 2m, times: 2, within: 50m}",
     ),
-    "absent": ("{id: silent, kind: absent}", "{id: gone, kind: absent, for: 40m, offline_for: 6m}"),
+    "absent": (
+        "{id: silent, kind: absent}",
+        "{id: gone, kind: absent, for: 40m, offline_for: 6m}",
+        """{id: ever-longer, kind: absent, severity: info, for: 8m, severities: {
+            minor: {for: 20m}, major: {for: 61m, offline_for: 9m}, critical: {for: 5h}}}""",
+    ),
     "change": (
         "{id: rise, kind: change, field: power, rise: 150, within: 20m, settled_after: 1h}",
         "{id: rate, kind: change, field: power, rate_above: 200, within: 20m, for: 3m}",
