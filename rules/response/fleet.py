@@ -13,10 +13,12 @@ from device_models.event import rfc3339
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Device
 from rules.kinds.fleet import FleetRule
+from rules.response import incident_titles
 from rules.response.alike import values_of
 from rules.response.changed import in_common, what_changed
 from rules.response.crowd import Crowd, Verdict, crowd_key, is_recent, meaning_of
 from rules.response.device_facts import device_facts
+from rules.response.episode import begin, end
 from rules.response.notice import notice
 from rules.response.roster import Member
 from rules.response.silence import silence_of
@@ -30,10 +32,7 @@ from rules.response.world import (
     KeepCrowd,
     KeepMember,
     Notify,
-    OpenCase,
     Record,
-    RecoverCase,
-    ReopenCase,
     Withdraw,
     World,
 )
@@ -121,14 +120,13 @@ def leave(world: World, transition: Transition) -> list[Action]:
             continue
         actions += _end_for_customer(world, incident, over, transition)
         if crowd.failing == 0:
-            ended = replace(incident, open=False, resolved_at=transition.at)
             rule = world.rules.get(incident.rule)
             since = rfc3339(incident.opened_at)
             explanation = {"kind": "incident", "title": _title(rule), "advice": {}, "since": since}
-            end = replace(transition, severity=incident.severity, explanation=explanation)
-            actions += [RecoverCase(ended, end), Withdraw(incident.id, "resolved before it was sent")]
+            last = replace(transition, severity=incident.severity, explanation=explanation)
+            actions += end(incident, last)
             if isinstance(rule, FleetRule):
-                actions.append(Record(_own(rule, end, incident.severity, explanation), incident.id))
+                actions.append(Record(_own(rule, last, incident.severity, explanation), incident.id))
     return actions
 
 
@@ -227,34 +225,8 @@ def _open(
     severity = max((fault.severity for _, fault in faults), key=lambda each: each.rank)
     severity = max(severity, rule.severity, key=lambda each: each.rank)
     begun = _own(rule, transition, severity, _explanation(world, rule, crowd, verdict, faults, transition))
-    again = known is not None and known.resolved_at is not None
-    if known is not None and again and transition.at - (known.resolved_at or transition.at) <= rule.reopen_within:
-        incident = replace(
-            known,
-            open=True,
-            resolved_at=None,
-            reopened=known.reopened + 1,
-            severity=severity,
-            told=False,
-            told_customers=frozenset(),
-        )
-        opening: Action = ReopenCase(incident, begun)
-    else:
-        customers = {each.customer_id for each, _ in faults}
-        incident = CaseRecord(
-            id=world.next_case_id,
-            dedupe_key=crowd.key,
-            rule=rule.id,
-            device_id=faults[0][1].device_id,
-            customer_id=customers.pop() if len(customers) == 1 else None,
-            kind="incident",
-            purpose=rule.purpose,
-            severity=severity,
-            open=True,
-            on_arrival=False,
-            opened_at=transition.at,
-        )
-        opening = OpenCase(incident, begun, known.id if known else None)
+    owners = {each.customer_id for each, _ in faults}
+    incident, opening = begin(world, crowd.key, rule, begun, faults[0][1].device_id, owners)
     members = {each.device_id: each for each, _ in faults}
     actions: list[Action] = [opening, KeepCrowd(replace(crowd, failing=len(members)))]
     told: set[str] = set()
@@ -301,12 +273,7 @@ def _own(rule: FleetRule, cause: Transition, severity: Severity, explanation: Ma
 
 
 def _title(rule: Any) -> dict[str, str]:
-    title = dict(getattr(rule, "title", {}) or {})
-    return title or {
-        "en": "Several devices of a kind have the same fault",
-        "de": "Mehrere gleiche Geräte haben denselben Fehler",
-        "ar": "عدة أجهزة متماثلة بها العطل نفسه",
-    }
+    return dict(getattr(rule, "title", {}) or incident_titles.FLEET)
 
 
 def _explanation(

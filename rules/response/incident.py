@@ -15,7 +15,9 @@ from device_models.event import rfc3339
 from device_models.purpose import Purpose
 from device_models.registry import Device
 from rules.kinds.absent import AbsentRule
+from rules.response.episode import begin, end
 from rules.response.grouping import is_place
+from rules.response.incident_titles import place_title
 from rules.response.notice import notice
 from rules.response.place import Place, alerts_at, place_named, places_of
 from rules.response.withheld import KnownAlert, Withheld
@@ -25,10 +27,7 @@ from rules.response.world import (
     CaseRecord,
     JoinIncident,
     KeepAlert,
-    OpenCase,
-    RecoverCase,
-    ReopenCase,
-    Withdraw,
+    Notify,
     World,
 )
 from rules.transition import AlertState, Transition
@@ -43,17 +42,24 @@ def gather(world: World, transition: Transition) -> list[Action] | None:
     if transition.purpose is Purpose.SAFETY or transition.on_arrival or (own is not None and own.open):
         return None
     places = places_of(world, device, rule)
+    before = world.alert(transition)
+    known = before if before is not None and before.firing else None
     for place in places:
         incident = world.cases.get(place.key)
         if incident is not None and incident.open:
+            if known is not None and known.withheld is not None and known.withheld.key == place.key:
+                return _rise(world, known.withheld, transition, incident, rule)
             child = _child(KnownAlert(transition), incident, place)
             return [AddToCase(incident, transition), KeepAlert(child), *_tell(world, incident, [child], rule)]
     until = transition.at + rule.incident.wait
+    if known is not None and known.withheld is not None and known.withheld.by == "group" and known.withheld.until:
+        # It got worse while it waits: that makes the wait no longer.
+        until = known.withheld.until
     for place in places:
         held = KnownAlert(transition, Withheld("group", place.key, until, place.reason))
         members = [alert for alert in alerts_at(world, place) if _gathers(alert, transition, rule, place)]
         if _is_gone(place, [*members, held], rule):
-            return _open(world, rule, place, [*members, held], transition, world.cases.get(place.key))
+            return _open(world, rule, place, [*members, held], transition)
     if not places:
         return None
     return [KeepAlert(KnownAlert(transition, Withheld("group", places[0].key, until, places[0].reason)))]
@@ -92,24 +98,54 @@ def leave(world: World, alert: KnownAlert | None, at: datetime) -> list[Action]:
             for other in stragglers
             if other.withheld
         ]
-    over = replace(incident, open=False, resolved_at=at)
-    end = replace(alert.transition, state=AlertState.RESOLVED, at=at)
+    last = replace(alert.transition, state=AlertState.RESOLVED, at=at)
     place = place_named(alert.withheld.reason)
     told = [
-        notice(world, incident, customer_id, [d for d in _theirs(world, incident, customer_id) if place.holds(d)], end)
+        notice(world, incident, customer_id, [d for d in _theirs(world, incident, customer_id) if place.holds(d)], last)
         for customer_id in sorted(incident.told_customers)
         if customer_id in world.customers
     ]
-    return [RecoverCase(over, end), Withdraw(incident.id, "resolved before it was sent"), *told]
+    return [*end(incident, last), *told]
 
 
 def _gathers(alert: KnownAlert, transition: Transition, rule: AbsentRule, place: Place) -> bool:
     waits = alert.withheld is None or alert.withheld.by == "group"
     # A hub that is gone still is: sensors that report once an hour are missed hours later.
     is_hub = place.kind == "hub" and alert.transition.device_id == place.name
-    recent = is_hub or alert.transition.at >= transition.at - rule.incident.within
+    recent = is_hub or abs(_missed_at(alert.transition) - _missed_at(transition)) <= rule.incident.within
     other = alert.transition.dedupe_key != transition.dedupe_key
     return alert.firing and waits and recent and other and not alert.transition.on_arrival
+
+
+def _missed_at(transition: Transition) -> datetime:
+    """When a device was missed first, however much worse its silence got and however long it waited for others."""
+    at = transition.explanation.get("missed_at")
+    return datetime.fromisoformat(at) if at else transition.at
+
+
+def _rise(
+    world: World, withheld: Withheld, transition: Transition, incident: CaseRecord, rule: AbsentRule
+) -> list[Action]:
+    """The silence of a device of an incident got worse: the incident with it, and each customer hears so once."""
+    child = KnownAlert(transition, withheld)
+    actions: list[Action] = [KeepAlert(child)]
+    if transition.severity.rank > incident.severity.rank:
+        incident = replace(incident, severity=transition.severity)
+        actions.append(AddToCase(incident, transition))
+    others = [
+        alert
+        for alert in world.all_alerts()
+        if alert.firing
+        and alert.withheld is not None
+        and alert.withheld.key == incident.dedupe_key
+        and alert.transition.dedupe_key != transition.dedupe_key
+    ]
+    hearers = {hearer.id for hearer in world.hearers(transition.device_id, rule.purpose)}
+    return actions + [
+        replace(message, key=f"{message.key}:{transition.severity}")
+        for message in _tell(world, incident, [child, *others], rule)
+        if message.customer_id in hearers
+    ]
 
 
 def _open(
@@ -118,7 +154,6 @@ def _open(
     place: Place,
     members: list[KnownAlert],
     last: Transition,
-    known: CaseRecord | None,
 ) -> list[Action]:
     first = min((alert.transition for alert in members), key=lambda t: (t.at, t.dedupe_key))
     severity = max((alert.transition.severity for alert in members), key=lambda s: s.rank)
@@ -129,33 +164,7 @@ def _open(
         explanation=_explanation(rule, place, members, first),
     )
     owners = {owner.id if (owner := world.owner(alert.transition.device_id)) else None for alert in members}
-    again = known is not None and known.resolved_at is not None and last.at - known.resolved_at <= rule.reopen_within
-    if known is not None and again:
-        incident = replace(
-            known,
-            open=True,
-            resolved_at=None,
-            reopened=known.reopened + 1,
-            severity=severity,
-            told=False,
-            told_customers=frozenset(),
-        )
-        opening: Action = ReopenCase(incident, begun)
-    else:
-        incident = CaseRecord(
-            id=world.next_case_id,
-            dedupe_key=place.key,
-            rule=rule.id,
-            device_id=first.device_id,
-            customer_id=owners.pop() if len(owners) == 1 else None,
-            kind="incident",
-            purpose=rule.purpose,
-            severity=severity,
-            open=True,
-            on_arrival=False,
-            opened_at=last.at,
-        )
-        opening = OpenCase(incident, begun, known.id if known else None)
+    incident, opening = begin(world, place.key, rule, begun, first.device_id, owners)
     actions: list[Action] = [opening]
     for alert in members:
         own = world.cases.get(alert.transition.dedupe_key)
@@ -172,14 +181,9 @@ def _child(alert: KnownAlert, incident: CaseRecord, place: Place) -> KnownAlert:
 
 def _explanation(rule: AbsentRule, place: Place, members: list[KnownAlert], first: Transition) -> dict[str, Any]:
     count, name = len(members), place.name
-    at_hub = place.kind == "hub"
     return {
         "kind": "incident",
-        "title": {
-            "en": f"No data from {place.kind} {name}: {count} devices",
-            "de": f"Keine Daten {'über die Zentrale' if at_hub else 'vom Standort'} {name}: {count} Geräte",
-            "ar": f"لا بيانات من {'الموزع' if at_hub else 'الموقع'} {name}: {count} أجهزة",
-        },
+        "title": place_title(place.kind, name, count),
         "advice": dict(rule.advice),
         "since": rfc3339(first.at),
         "last_heard_at": _last_heard(members),
@@ -194,13 +198,13 @@ def _last_heard(members: Iterable[KnownAlert]) -> str | None:
     return min(heard, default=None)
 
 
-def _tell(world: World, incident: CaseRecord, members: Iterable[KnownAlert], rule: AbsentRule) -> list[Action]:
+def _tell(world: World, incident: CaseRecord, members: Iterable[KnownAlert], rule: AbsentRule) -> list[Notify]:
     """One message for each customer, about all of their devices that are gone."""
     by_owner: defaultdict[str, list[KnownAlert]] = defaultdict(list)
     for alert in members:
         for hearer in world.hearers(alert.transition.device_id, rule.purpose):
             by_owner[hearer.id].append(alert)
-    told: list[Action] = []
+    told: list[Notify] = []
     for customer_id, theirs in sorted(by_owner.items()):
         devices = [world.devices[alert.transition.device_id] for alert in theirs]
         begun = replace(theirs[0].transition, severity=incident.severity)

@@ -13,8 +13,10 @@ from datetime import timedelta
 from device_models.event import rfc3339
 from device_models.purpose import Purpose
 from rules.kinds.fleet import FleetRule
+from rules.response import incident_titles
 from rules.response.crowd import Crowd
 from rules.response.device_facts import device_facts
+from rules.response.episode import end
 from rules.response.notice import notice
 from rules.response.roster import Member
 from rules.response.withheld import KnownAlert, Withheld
@@ -26,8 +28,6 @@ from rules.response.world import (
     KeepCrowd,
     KeepMember,
     OpenCase,
-    RecoverCase,
-    Withdraw,
     World,
 )
 from rules.transition import Transition
@@ -149,24 +149,21 @@ def _let_go(world: World, transition: Transition, crowd: Crowd | None, known: Me
     actions: list[Action] = [KeepMember(member), KeepCrowd(crowd)]
     parent = world.cases.get(STORM)
     if crowd.failing == 0 and parent is not None and parent.open:
-        over = replace(parent, open=False, resolved_at=transition.at)
-        explanation = {"kind": "incident", "title": TITLE, "advice": {}, "since": rfc3339(parent.opened_at)}
-        end = replace(transition, explanation=explanation)
-        actions += [RecoverCase(over, end), Withdraw(parent.id, "each of its faults has its own case by now")]
+        explanation = {
+            "kind": "incident",
+            "title": dict(incident_titles.STORM),
+            "advice": {},
+            "since": rfc3339(parent.opened_at),
+        }
+        last = replace(transition, explanation=explanation)
+        actions += end(parent, last, "each of its faults has its own case by now")
     return actions
-
-
-TITLE = {
-    "en": "More faults at once than cases can be read",
-    "de": "Mehr Störungen zugleich, als sich Fälle lesen lassen",
-    "ar": "أعطال متزامنة أكثر مما يمكن قراءته من الحالات",
-}
 
 
 def _begun(transition: Transition, crowd: Crowd, limits: StormLimits) -> Transition:
     explanation = {
         "kind": "incident",
-        "title": TITLE,
+        "title": dict(incident_titles.STORM),
         "advice": {},
         "since": rfc3339(transition.at),
         "openings": sum(crowd.buckets.values()),

@@ -1,19 +1,23 @@
 """Incidents: a site that is gone is one case and one message for each customer, however its devices fall silent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import notifiers
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer, Device
 from rules.kinds.absent import AbsentRule
-from rules.respond import Action, JoinIncident, Notify, OpenCase, RecoverCase, ReopenCase, World
+from rules.respond import Action, AddToCase, JoinIncident, Notify, OpenCase, RecoverCase, ReopenCase, World
+from rules.response import incident_titles
 from rules.response.grouping import Grouping
+from rules.response.incident_titles import place_title
 from rules.transition import AlertState, Transition
 from tests.rules.test_inhibition import play
 
@@ -39,6 +43,20 @@ def silent(device: str, seconds: float, state: AlertState = FIRING, **changes: o
     heard = {"kind": "absent", "last_heard_at": "2026-03-01T11:45:00Z"}
     made = Transition("silent", device, state, at, Severity.MINOR, Purpose.FAULT, heard)
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def missed(
+    device: str,
+    seconds: float,
+    *,
+    missed_s: float | None = None,
+    severity: Severity = Severity.MINOR,
+    more: Mapping[str, Any] | None = None,
+) -> Transition:
+    """A silence that says when it was one first."""
+    first = T0 + timedelta(seconds=seconds if missed_s is None else missed_s)
+    made = silent(device, seconds, severity=severity)
+    return replace(made, explanation={**made.explanation, "missed_at": first.isoformat(), **(more or {})})
 
 
 def kinds_opened(actions: Sequence[Action]) -> list[tuple[str, str]]:
@@ -72,11 +90,69 @@ def test_those_that_waited_in_vain_join_the_incident_that_comes_within_the_windo
 
 
 @pytest.mark.parametrize(("later_s", "joins"), [(0, True), (1, False)])
-def test_the_end_of_the_window_belongs_to_it(later_s: float, joins: bool) -> None:
-    # Of one that waited in vain it runs from when its own case opened.
-    ends_s = (SILENT.incident.wait + SILENT.incident.within).total_seconds()
-    actions = play(world(), silent("s1", 0), silent("s2", 200), silent("s3", ends_s + later_s), until=60)
-    assert ("incident" in {kind for kind, _ in kinds_opened(actions)}) is joins
+def test_the_window_runs_from_when_each_was_missed_first(later_s: float, joins: bool) -> None:
+    """However long it waited for others, and however much worse its silence got meanwhile."""
+    ends_s = SILENT.incident.within.total_seconds() + later_s
+    worse = {"severity_before": "minor"}
+    seen = [
+        missed("s1", 0),
+        missed("s2", 200),
+        missed("s1", 800, missed_s=0, severity=Severity.MAJOR, more=worse),
+        missed("s3", ends_s),
+    ]
+    assert ("incident" in {kind for kind, _ in kinds_opened(play(world(), *seen, until=60))}) is joins
+
+
+@pytest.mark.parametrize(("later_s", "joins"), [(0, True), (1, False)])
+def test_who_is_missed_too_long_after_the_newest_is_as_far_from_it_as_who_was_before(
+    later_s: float, joins: bool
+) -> None:
+    """Several parts of the log are read at their own pace, so what comes last need not be the latest."""
+    ends_s = SILENT.incident.within.total_seconds() + later_s
+    seen = [missed("s1", ends_s), missed("s2", ends_s), missed("s3", 0)]
+    assert ("incident" in {kind for kind, _ in kinds_opened(play(world(), *seen, until=0))}) is joins
+
+
+def test_a_silence_that_gets_worse_makes_the_incident_worse_and_each_customer_hears_so_once() -> None:
+    begun = [missed("s1", 0), missed("s2", 20), missed("s3", 40)]
+    worse = [
+        missed(name, 3600 + n, missed_s=20 * n, severity=Severity.MAJOR, more={"severity_before": "minor"})
+        for n, name in enumerate(("s1", "s2", "s3"))
+    ]
+    before, after = play(world(), *begun, until=600), play(world(), *begun, *worse, until=600)
+    more = after[len(before) :]
+    assert [(a.case.kind, a.case.severity) for a in more if isinstance(a, AddToCase)] == [("incident", "major")]
+    assert len({a.key for a in after if isinstance(a, Notify)}) == 4
+    # Each of one customer's devices says so; the key makes one message of it.
+    assert set(told(more)) == {
+        ("ana", "fault_opened", "S1, S2"),
+        ("ana", "fault_opened", "S2, S1"),
+        ("bob", "fault_opened", "S3"),
+    }
+
+
+def test_who_gets_worse_while_it_waits_waits_no_longer() -> None:
+    worse = missed("s1", 40, missed_s=0, severity=Severity.MAJOR, more={"severity_before": "minor"})
+    opened = [a for a in play(world(), missed("s1", 0), worse, until=21) if isinstance(a, OpenCase)]
+    assert [(a.case.kind, a.case.severity, a.case.opened_at) for a in opened] == [
+        ("absent", "major", T0 + SILENT.incident.wait)
+    ]
+
+
+def test_who_gets_worse_while_others_are_back_has_its_own_case_when_they_have_settled() -> None:
+    begun = [missed("s1", 0), missed("s2", 20), missed("s3", 40)]
+    back = [silent("s1", 100, RESOLVED), silent("s2", 110, RESOLVED)]
+    worse = missed("s3", 200, missed_s=40, severity=Severity.MAJOR, more={"severity_before": "minor"})
+    actions = play(world(), *begun, *back, worse, until=2000)
+    assert kinds_opened(actions) == [("incident", "s1"), ("absent", "s3")]
+
+
+def test_an_incident_of_a_place_is_called_the_same_in_every_language_of_customers() -> None:
+    languages = {"en", *(file.stem for file in Path(notifiers.__path__[0], "locale").glob("*.po"))}
+    for kind in ("site", "hub"):
+        titles = place_title(kind, "{count}", 7)
+        assert set(titles) == set(incident_titles.STORM) == set(incident_titles.FLEET) == languages
+        assert all("{count}" in title and "7" in title for title in titles.values())
 
 
 def test_two_devices_of_a_place_are_enough_to_be_gone_together() -> None:
