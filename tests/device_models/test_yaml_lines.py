@@ -1,14 +1,16 @@
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from device_models.duration import Duration
-from device_models.yaml_lines import FileError, InvalidFileError, load_yaml
+from device_models.yaml_lines import FileError, InvalidFileError, _Composer, _PlainComposer, _root, load_yaml
 
 
 class _Rule(BaseModel):
@@ -106,6 +108,32 @@ def test_all_errors_of_a_file_are_reported_in_the_order_of_its_lines() -> None:
         FileError("f", 2, 1, "b", "stands here a second time"),
         FileError("f", 3, 4, "c", "the tag !x is not supported"),
     )
+
+
+def test_many_brackets_are_refused_and_do_not_end_the_process() -> None:
+    for text in ("[" * 300_000, "- " * 300_000, "{a: " * 300_000):
+        with pytest.raises(InvalidFileError, match="is nested deeper than 64 levels"):
+            load_yaml(text, "f")
+
+
+_PIECES = ("a: ", "b: ", "- ", "\n", "\n  ", '"x"', "'y'", "|\n  t\n", "[", "]", "{", "}", ", ", "# c\n", "ü", "\r\n")
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=12).map("".join))
+def test_values_and_their_places_do_not_depend_on_which_scanner_read_them(text: str) -> None:
+    with suppress(yaml.YAMLError):
+        by_libyaml = _root(_Composer(text))
+        with_python = _root(_PlainComposer(text))
+        assert list(_scalars(by_libyaml)) == list(_scalars(with_python))
+
+
+def _scalars(node: yaml.Node | None) -> Iterator[tuple[object, ...]]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node.tag, node.value, node.start_mark.index, node.end_mark.index, node.start_mark.line
+    elif node is not None:
+        for child in node.value:
+            for part in child if isinstance(child, tuple) else (child,):
+                yield from _scalars(part)
 
 
 @given(st.text())

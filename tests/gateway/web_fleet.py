@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import sqlalchemy as sa
 from aiohttp import web
+from jinja2.bccache import Bucket, BytecodeCache
 from prometheus_client import CollectorRegistry
 
 from device_models.event import Message
@@ -55,6 +57,7 @@ from gateway.web.app import create_app
 from gateway.web.auth import hash_password, token_hash
 from gateway.web.deps import BreakOption, WebDeps
 from gateway.web.links import LinkSigner
+from gateway.web.render import ENVIRONMENT
 from notifiers.errors import TryLater
 from notifiers.message import Rendered
 from rules.detect import Detector
@@ -80,6 +83,25 @@ Course = Callable[[float], Values | None]
 """Minutes before NOW → what the device says; None: it says nothing."""
 
 
+class _Compiled(BytecodeCache):
+    """The pages' templates, compiled once in a test process and not again for each town."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill a template's bucket; its key and checksum are of its name, file and source."""
+        bucket.code = self._codes.get(bucket.key + bucket.checksum)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        if bucket.code is not None:
+            self._codes[bucket.key + bucket.checksum] = bucket.code
+
+
+_COMPILED = _Compiled()
+
+
 @dataclass
 class Town:
     """Everything the web is given, real but for the broker."""
@@ -101,7 +123,9 @@ class Town:
 
     def app(self) -> web.Application:
         """Make the application."""
-        return create_app(self.deps)
+        made = create_app(self.deps)
+        made[ENVIRONMENT].bytecode_cache = _COMPILED
+        return made
 
     def do(self, command: Command) -> Any:
         """Run one command now; raises what it was refused with."""
