@@ -71,8 +71,8 @@ from gateway.web.deps import SimulatorControl
 from gateway.web.links import LinkSigner
 from gateway.web.listener import web_listener
 from gateway.web.opening import open_web
-from notifiers.translator import Translation
 from notifiers.transports import Transport
+from notifiers.understanding.translator import Translation
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from device_models.event import rfc3339
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from notifiers.consent import consent
-from notifiers.priors import SOURCE, WORTH_SAYING, YEAR, priors
+from notifiers.learning.priors import SOURCE, WORTH_SAYING, YEAR, priors
 from notifiers.public_holidays import public_holiday
 from notifiers.quiet_hours import held_over_days
 from notifiers.reasons import Reason

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from device_models.purpose import Purpose
-from notifiers.segments import Segments
+from notifiers.wording.segments import Segments
 
 Direction = Literal["ltr", "rtl"]
 

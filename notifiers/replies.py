@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from device_models.purpose import Purpose
-from notifiers import reply_words as words
-from notifiers.plain import UNSPACED, words_of
+from notifiers.understanding import reply_words as words
+from notifiers.understanding.plain import UNSPACED, words_of
 
 
 class Intent(StrEnum):

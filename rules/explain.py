@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from device_models.event import rfc3339
-from rules.called import Around
+from rules.conditions.called import Around
 from rules.detect import Detector
 from rules.evaluator import Evaluator
 from rules.expression import Scope

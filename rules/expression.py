@@ -17,10 +17,18 @@ import cel
 
 from device_models.event import Value
 from device_models.profile import DeviceProfile
-from rules.called import Around, turns_at, values_of
-from rules.cel_syntax import Comparison, MisplacedError, Reference, Token, comparisons_of, references_of, tokens_of
-from rules.functions import AGES, CLOCK, RUNNING, Call, calls_of, durations_of, without_calls
-from rules.plain import Decide, plain_decision
+from rules.conditions.called import Around, turns_at, values_of
+from rules.conditions.cel_syntax import (
+    Comparison,
+    MisplacedError,
+    Reference,
+    Token,
+    comparisons_of,
+    references_of,
+    tokens_of,
+)
+from rules.conditions.functions import AGES, CLOCK, RUNNING, Call, calls_of, durations_of, without_calls
+from rules.conditions.plain import Decide, plain_decision
 
 MAX_LENGTH = 2000
 """Characters of one expression."""

@@ -8,8 +8,8 @@ from device_models.event import Event, EventKind, Value
 from device_models.profile import DeviceProfile
 from device_models.reading import FieldReader
 from rules.base import BaseRule
+from rules.conditions.functions import Call, Window
 from rules.evaluator import Clock, Evaluator, Wake
-from rules.functions import Call, Window
 from rules.kinds.absent import AbsentEvaluator, AbsentRule
 from rules.kinds.anomaly import AnomalyEvaluator, AnomalyRule
 from rules.kinds.change import ChangeEvaluator, ChangeRule

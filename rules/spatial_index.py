@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from device_models.registry import Shop
-from rules.distance import (
+from rules.places.distance import (
     EARTH_RADIUS_M,
     EDGE_SHARE,
     M_PER_DEGREE,

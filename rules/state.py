@@ -55,7 +55,7 @@ class DeviceState:
     unsampled: Mapping[str, Unsampled] = field(default_factory=dict)
     """By rule id."""
     windows: Mapping[str, Any] = field(default_factory=dict)
-    """What conditions that look back have to remember, by ``rules.functions.Window.key``; shared by all rules."""
+    """What conditions that look back have to remember, by ``Window.key``; shared by all rules."""
     counters: Mapping[str, int] = field(default_factory=dict)
     """``late``, ``duplicate``, ``implausible.<field>``, ``retained``: what did not count as a sample."""
 

@@ -10,7 +10,7 @@ from device_models.message_count import MISSED, RESTARTS
 from device_models.profile import SequenceSpec
 from device_models.purpose import Purpose, Severity
 from rules import event_time
-from rules.called import Around, windows_after
+from rules.conditions.called import Around, windows_after
 from rules.evaluator import Clock, Evaluator, Fact, Moment, RuleState
 from rules.expression import Scope
 from rules.inputs import DeviceContext, Input, Serviced, Snoozed, Sweep, acts_at

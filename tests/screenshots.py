@@ -45,7 +45,7 @@ from gateway.rulebook.files import file_text, rule_paths
 from gateway.rulebook.versions import rules_as_written
 from gateway.staff.sla import Policy, Target
 from gateway.store import schema
-from rules.rule_text import text_of
+from rules.authoring.rule_text import text_of
 from rules.schema import parse_rules
 from tests.gateway.roll_out import roll_out
 from tests.gateway.web_fleet import PASSWORD, Town, link, town

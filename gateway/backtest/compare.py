@@ -8,9 +8,9 @@ from typing import Any
 
 from device_models.event import rfc3339
 from gateway.backtest.trial import Trial
-from rules.judged import Episode, Figures, Span, held_against
+from rules.authoring.migration import differences
 from rules.kinds.fleet import FleetRule
-from rules.migration import differences
+from rules.recordings.judged import Episode, Figures, Span, held_against
 from rules.schema import RuleSet
 from rules.transition import AlertState, Transition
 

@@ -25,7 +25,7 @@ from gateway.rulebook.files import load_profiles
 from gateway.rulebook.suggesting import episodes_of
 from gateway.rulebook.versions import ruleset_of
 from gateway.store.store import Store
-from rules.judged import Episode
+from rules.recordings.judged import Episode
 from rules.schema import RuleSet
 
 _TELL_EVERY_S = 0.3

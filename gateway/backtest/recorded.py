@@ -12,9 +12,9 @@ from typing import TextIO
 from device_models.profile import DeviceProfile
 from device_models.registry import Record
 from rules.detect import Detector
-from rules.recorded import Columns, TrackColumns, parse_time, time_column_of, typical_interval
+from rules.recordings.recorded import Columns, TrackColumns, parse_time, time_column_of, typical_interval
+from rules.recordings.score import Windows
 from rules.schema import RuleSet
-from rules.score import Windows
 
 _LOOK_AT = 1000
 """Rows from which the usual interval is taken."""

@@ -8,14 +8,14 @@ from device_models.event import Event
 from device_models.profile import DeviceProfile
 from device_models.registry import Offer, Shop
 from gateway.backtest.sources import Item, Source
-from rules.backtest import Backtest, alert_line, visit_line
 from rules.detect import Detector
 from rules.evaluator import Fact
-from rules.fleet_recording import FleetRecording
 from rules.kinds.fleet import FleetRule
-from rules.outlook import Outlook
+from rules.recordings.backtest import Backtest, alert_line, visit_line
+from rules.recordings.fleet_recording import FleetRecording
+from rules.recordings.outlook import Outlook
+from rules.recordings.score import Score
 from rules.schema import RuleSet
-from rules.score import Score
 from rules.spatial_index import ShopIndex
 from rules.transition import AlertState, Transition, Visit
 

@@ -21,8 +21,8 @@ from datetime import UTC, datetime, timedelta
 
 from device_models.profile import GENERIC
 from rules.anomaly import whitening
-from rules.backtest import Backtest
 from rules.detect import Detector
+from rules.recordings.backtest import Backtest
 from rules.schema import parse_rules
 from rules.transition import AlertState, Transition
 

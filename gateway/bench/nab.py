@@ -29,10 +29,10 @@ from device_models.profile import GENERIC
 from gateway.bench.baselines import BASELINES, alerts_of, scores_of, thresholds
 from rules.anomaly.learned import Learned
 from rules.anomaly.learner import Settings, take
-from rules.backtest import Backtest
 from rules.detect import Detector
 from rules.kinds.anomaly import WARM_UP, WARM_UP_SAMPLES
 from rules.kinds.condition import STALE_INTERVALS
+from rules.recordings.backtest import Backtest
 from rules.schema import parse_rules
 from rules.transition import AlertState, Transition
 

@@ -18,7 +18,7 @@ from gateway.store import schema
 from gateway.transaction import Transaction
 from notifiers.options import OPTIONS
 from notifiers.replies import Intent
-from notifiers.understanding import Tags
+from notifiers.understanding.understand import Tags
 from rules.respond import Notify, device_facts
 
 _FRESH_INTERVALS = 3

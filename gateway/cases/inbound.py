@@ -20,9 +20,9 @@ from gateway.outbox.reachability import heard_from, shut
 from gateway.people.consent import set_consent
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
-from notifiers.rating import Rated
 from notifiers.replies import Intent
-from notifiers.understanding import Tags, understand
+from notifiers.understanding.rating import Rated
+from notifiers.understanding.understand import Tags, understand
 from rules.respond import Notify
 
 _ALL_BUT_SAFETY = frozenset(Purpose) - {Purpose.SAFETY}

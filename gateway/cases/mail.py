@@ -12,7 +12,7 @@ from gateway.commands import CustomerWrote, MailArrived, MailBounced, ReceiptArr
 from gateway.outbox.hand_over import INBOUND_MAIL, record_receipt
 from gateway.store import schema
 from gateway.transaction import Transaction
-from notifiers.mail import parse_mailbox
+from notifiers.mail.compose import parse_mailbox
 
 _UNVERIFIED = "mail.unverified"
 """``inbound.provider`` of a mail that joins nothing, so that a forged one cannot use up a customer's Message-ID."""

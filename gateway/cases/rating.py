@@ -11,10 +11,10 @@ from gateway.commands import CustomerWrote
 from gateway.commands.desk import AnswerSurvey
 from gateway.store.desk import survey_answers
 from gateway.transaction import Transaction
-from notifiers.quotation import without_closing
-from notifiers.rating import BAD, GOOD, Rated, read_rating
+from notifiers.mail.quotation import without_closing
 from notifiers.replies import Intent
-from notifiers.understanding import Sentiment, Tags, Urgency
+from notifiers.understanding.rating import BAD, GOOD, Rated, read_rating
+from notifiers.understanding.understand import Sentiment, Tags, Urgency
 
 _HEEDED = frozenset({Intent.STOP, Intent.START})
 """What means more than any number beside it."""

@@ -10,7 +10,7 @@ from gateway.commands import AskLater, MessageTagged, MessageTranslated
 from gateway.store import dialect, schema
 from gateway.store.readings import readings
 from gateway.transaction import Transaction
-from notifiers.understanding import Tags
+from notifiers.understanding.understand import Tags
 
 MOST_ATTEMPTS = 8
 """Of asking a service outside about one message; a person has long read it by then."""

@@ -27,7 +27,7 @@ from gateway.store.self_help import tried_steps, watches
 from gateway.texts.own import NOTHING, OwnTexts
 from gateway.transaction import Transaction
 from gateway.web.twin import twin_of
-from notifiers.article import Article, Articles, first_untried, load_articles
+from notifiers.wording.article import Article, Articles, first_untried, load_articles
 from rules.respond import Notify, device_facts
 from rules.response.improving import Watch, advance, begin, is_improving
 

@@ -12,7 +12,7 @@ from gateway.commands import CommandRefused, GiveVerdict, JudgeWouldBe
 from gateway.store import schema
 from gateway.store.verdicts import verdicts
 from gateway.transaction import Transaction
-from rules.precision import Verdict, Verdicts
+from rules.authoring.precision import Verdict, Verdicts
 
 CUSTOMER = "customer"
 """Who says so where it is the customer: ``by`` of a command from their page."""

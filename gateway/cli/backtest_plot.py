@@ -15,8 +15,8 @@ from gateway.history import thinning as th
 from gateway.history.chart import Direction, chart
 from gateway.history.svg import el, text
 from rules.detect import Detector
+from rules.recordings.score import Windows
 from rules.schema import RuleSet
-from rules.score import Windows
 from rules.transition import AlertState, Transition
 
 WIDTH, HEIGHT, HEADING = 1200, 280, 28

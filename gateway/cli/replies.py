@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from gateway.cli.options import plain_errors, stderr
-from notifiers.lexicon import version
-from notifiers.phrases import read_phrases
-from notifiers.reply_score import Score, score
-from notifiers.understanding import SURE, understand
+from notifiers.understanding.lexicon import version
+from notifiers.understanding.phrases import read_phrases
+from notifiers.understanding.score import Score, score
+from notifiers.understanding.understand import SURE, understand
 
 app = typer.Typer(help="See how customers' messages are understood, and how often that is right.", no_args_is_help=True)
 

@@ -11,9 +11,9 @@ from gateway.cli import rules_backtest, rules_live, rules_review, rules_suggest,
 from gateway.cli.options import ConfigOption, plain_errors, stderr
 from gateway.cli.rules_read import checked, leave, profiles_of, read_rules, yaml_files
 from gateway.config import ConfigError
-from rules.editor_schema import editor_schema
-from rules.overlap import warnings_of
-from rules.rule_tests import read_cases, run_case
+from rules.authoring.editor_schema import editor_schema
+from rules.authoring.overlap import warnings_of
+from rules.authoring.rule_tests import read_cases, run_case
 from rules.schema import RuleSet
 
 app = typer.Typer(help="Check rules, run their cases, try them on recorded data, put them live.", no_args_is_help=True)

@@ -25,7 +25,7 @@ from gateway.clock import Clock
 from gateway.config import ConfigError
 from gateway.errors import StartRefused
 from gateway.history import HistoryError
-from rules.score import Score
+from rules.recordings.score import Score
 
 Files = Annotated[list[Path], typer.Argument(help="Rule files, or folders of them.", exists=True)]
 

@@ -19,7 +19,7 @@ from gateway.config import Config, ConfigError
 from gateway.errors import StartRefused
 from gateway.rulebook.files import rule_paths
 from gateway.rulebook.shadow import trial_lines
-from rules.migration import Difference, differences
+from rules.authoring.migration import Difference, differences
 from rules.schema import RuleSet
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from device_models.profile import DeviceProfile
 from device_models.yaml_lines import FileError, InvalidFileError
 from gateway.cli.options import read_config
 from gateway.rulebook.files import load_profiles
-from rules.check import check_rules
+from rules.authoring.check import check_rules
 from rules.schema import RuleSet, merge_rules
 
 

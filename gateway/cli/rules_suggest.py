@@ -21,11 +21,11 @@ from gateway.config import Config, ConfigError
 from gateway.errors import StartRefused
 from gateway.history import HistoryError
 from gateway.rulebook.files import load_profiles, load_rules
+from rules.authoring.rule_edit import NotEditable, with_settings
+from rules.authoring.suggestion import Favour, Refusal, Suggestion, suggest
 from rules.base import BaseRule
 from rules.kinds.condition import ConditionRule
-from rules.rule_edit import NotEditable, with_settings
 from rules.schema import RuleSet
-from rules.suggestion import Favour, Refusal, Suggestion, suggest
 
 _VERIFIED = ("cases", "messages", "customers_told")
 

@@ -19,7 +19,7 @@ from gateway.config import Config, ConfigError
 from gateway.errors import StartRefused
 from gateway.history import HistoryError
 from rules.detect import Detector
-from rules.recorded import parse_time
+from rules.recordings.recorded import parse_time
 
 if TYPE_CHECKING:
     from gateway.people.registry import Registry

@@ -10,10 +10,10 @@ import typer
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
 from gateway.config import Config, ConfigError
 from notifiers.message import Brand
-from notifiers.render import TEMPLATES, Renderer
-from notifiers.template_check import CHANNELS
-from notifiers.template_check import check as findings
-from notifiers.template_check import preview as previewed
+from notifiers.wording.render import TEMPLATES, Renderer
+from notifiers.wording.template_check import CHANNELS
+from notifiers.wording.template_check import check as findings
+from notifiers.wording.template_check import preview as previewed
 
 app = typer.Typer(help="Check messages before a customer reads them, and see them.", no_args_is_help=True)
 

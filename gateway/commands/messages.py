@@ -111,7 +111,7 @@ class MessageTagged:
 
     inbound_id: int
     tags: Any
-    """``notifiers.understanding.Tags``; None: it could not say."""
+    """``notifiers.understanding.understand.Tags``; None: it could not say."""
 
 
 @dataclass(frozen=True, slots=True)

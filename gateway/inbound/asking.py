@@ -17,10 +17,10 @@ from gateway.config import Config, Outside
 from gateway.store import schema
 from gateway.store.readings import readings
 from gateway.store.store import Store
-from notifiers.classifier import Classifier
 from notifiers.errors import TryLater, Undeliverable
-from notifiers.language import Guess
-from notifiers.translator import Translator
+from notifiers.understanding.classifier import Classifier
+from notifiers.understanding.language import Guess
+from notifiers.understanding.translator import Translator
 
 log = structlog.get_logger()
 

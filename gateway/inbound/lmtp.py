@@ -17,9 +17,9 @@ from gateway.commands import CommandRefused, Commands, MailArrived, MailBounced
 from gateway.config import InboundMail
 from gateway.errors import StartRefused
 from gateway.loopback import is_loopback
-from notifiers.bounces import Bounce
-from notifiers.inbound_mail import Answer, read_mail
-from notifiers.mail_sender import Verdict
+from notifiers.mail.bounces import Bounce
+from notifiers.mail.inbound import Answer, read_mail
+from notifiers.mail.sender import Verdict
 
 log = structlog.get_logger()
 

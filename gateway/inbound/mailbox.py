@@ -27,7 +27,7 @@ from gateway.errors import StartRefused
 from gateway.inbound.lmtp import LARGEST_MAIL, command_of
 from gateway.store import schema
 from gateway.store.store import Store
-from notifiers.inbound_mail import read_mail
+from notifiers.mail.inbound import read_mail
 
 log = structlog.get_logger()
 

@@ -14,9 +14,9 @@ from gateway.store.statements import one_of
 from gateway.transaction import Transaction
 from notifiers.choice import OWN_CHOICE
 from notifiers.holdout import in_holdout
-from notifiers.learning import Learner, Scope, learn, scopes_of, segment_of
-from notifiers.outcomes import REPORTED, Outcome, Stage
-from notifiers.tally import NOTHING, Tally
+from notifiers.learning.outcomes import REPORTED, Outcome, Stage
+from notifiers.learning.tally import NOTHING, Tally
+from notifiers.learning.thompson import Learner, Scope, learn, scopes_of, segment_of
 
 EXPERIMENT = "channels"
 _MOST_SETTLED = 500
@@ -25,7 +25,7 @@ _OF_SCOPES = sa.select(tallies).where(one_of(tallies.c.scope, "scopes"))
 
 
 class StoredKnowledge:
-    """The tallies of some scopes, read in one query: a ``notifiers.learning.Knowledge``."""
+    """The tallies of some scopes, read in one query: a ``notifiers.learning.thompson.Knowledge``."""
 
     def __init__(self, connection: sa.Connection, scopes: Iterable[Scope]) -> None:
         keys = {scope_text(*scope) for scope in scopes}

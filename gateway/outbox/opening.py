@@ -12,7 +12,7 @@ from gateway.config import Config
 from gateway.people.registry import Registry
 from gateway.store import schema
 from notifiers.message import Brand
-from notifiers.render import render_sentence
+from notifiers.wording.render import render_sentence
 from rules.respond import device_facts
 from rules.state import DeviceState
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from gateway.store import dialect
 from gateway.store.outcomes import channel_reports, outcomes
 from gateway.transaction import Transaction
-from notifiers.learning import segment_of
-from notifiers.outcomes import Stage
+from notifiers.learning.outcomes import Stage
+from notifiers.learning.thompson import segment_of
 from notifiers.receipts import SendState
 
 ASKS = frozenset({"fault_opened", "fault_update", "maintenance_due", "digest", "agent_reply", "offer"})

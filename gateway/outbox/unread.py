@@ -15,7 +15,7 @@ from gateway.store.readings import readings, unjoined
 from gateway.transaction import Transaction
 from notifiers.choice import Choice
 from notifiers.reasons import Reason
-from notifiers.understanding import SURE
+from notifiers.understanding.understand import SURE
 
 _CAN_WAIT = frozenset({Purpose.OFFER, Purpose.NEWS, Purpose.MAINTENANCE})
 """What tells of no fault: it waits as long as a person takes to read."""

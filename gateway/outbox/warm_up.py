@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from notifiers.message import Brand, Links
-from notifiers.render import render
+from notifiers.wording.render import render
 
 _NOBODY = Customer(id="nobody", name="Nobody")
 

@@ -12,7 +12,7 @@ from gateway.config import Config
 from gateway.store import schema
 from gateway.texts.own import NOTHING, OwnTexts
 from gateway.transaction import Transaction
-from notifiers.render import Renderer, render
+from notifiers.wording.render import Renderer, render
 
 log = structlog.get_logger()
 

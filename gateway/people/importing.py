@@ -17,7 +17,7 @@ from device_models.yaml_lines import FileError
 from gateway.people.csv_cells import Cell, CsvSyntaxError, rows_of
 from gateway.people.geojson import GEOMETRY, Mistake, features_of
 from gateway.people.json_places import item_offsets, line_and_column, place_of
-from rules.opening import check_opening_hours
+from rules.places.opening import check_opening_hours
 
 Kind = Literal["devices", "customers", "shops", "offers"]
 Format = Literal["csv", "json", "jsonl", "geojson"]

@@ -17,7 +17,7 @@ from gateway.store import dialect, schema
 from gateway.store.enrolment import customer_settings
 from gateway.store.fleets import device_changes
 from gateway.texts.own import NOTHING, OwnTexts, load_texts
-from rules.opening import check_opening_hours
+from rules.places.opening import check_opening_hours
 from rules.response.alike import Census
 from rules.response.changed import changes_between
 

@@ -66,9 +66,9 @@ from gateway.subscriptions import record as subscriptions
 from gateway.texts import own as own_texts
 from gateway.transaction import Transaction
 from gateway.unchanged import check
+from rules.authoring.migration import Migration
 from rules.detect import Detector
 from rules.inputs import Input, Serviced, Snoozed, Sweep
-from rules.migration import Migration
 from rules.plan import Plan
 from rules.spatial_index import ShopIndex
 from rules.state import DeviceState

@@ -28,10 +28,10 @@ from gateway.rulebook.files import file_text, rule_paths
 from gateway.rulebook.migrating import migration_of
 from gateway.rulebook.versions import last_written_down, rules_as_written
 from gateway.store.store import Store
-from rules.completion import completions
+from rules.authoring.completion import completions
+from rules.authoring.rule_text import text_of
 from rules.detect import Detector
 from rules.inputs import DeviceContext
-from rules.rule_text import text_of
 from rules.schema import RuleSet
 from rules.spatial_index import ShopIndex
 
@@ -114,7 +114,7 @@ class RuleDesk:
         return await self._read(compare)
 
     async def completions(self) -> dict[str, Any]:
-        """What may stand where in a rule, see ``rules.completion``."""
+        """What may stand where in a rule, see ``rules.authoring.completion``."""
         live = self._running().ruleset
         return await asyncio.to_thread(completions, self._profiles, [rule.id for rule in live.rules])
 

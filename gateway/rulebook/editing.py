@@ -8,10 +8,10 @@ from typing import Any
 
 from device_models.profile import DeviceProfile
 from device_models.yaml_lines import Document, FileError, InvalidFileError, load_yaml
-from rules.check import check_rules
-from rules.migration import Difference, differences
-from rules.overlap import warnings_of
-from rules.rule_tests import Case, Outcome, read_cases, run_case
+from rules.authoring.check import check_rules
+from rules.authoring.migration import Difference, differences
+from rules.authoring.overlap import warnings_of
+from rules.authoring.rule_tests import Case, Outcome, read_cases, run_case
 from rules.schema import RuleSet, parse_rules
 
 NAME = "draft"

@@ -19,10 +19,10 @@ from gateway.replay import replay
 from gateway.rulebook.versions import detector_at_start, live_at
 from gateway.store import schema
 from gateway.store.store import Store
-from rules.backtest import Backtest
 from rules.detect import Detector
 from rules.explain import explain
 from rules.inputs import DeviceContext
+from rules.recordings.backtest import Backtest
 from rules.spatial_index import ShopIndex
 from rules.state import DeviceState
 

@@ -18,8 +18,8 @@ from device_models.yaml_lines import FileError, InvalidFileError
 from gateway.clock import Clock
 from gateway.commands import Commands, PutRulesLive
 from gateway.config import Config
+from rules.authoring.check import check_rules
 from rules.base import BaseRule
-from rules.check import check_rules
 from rules.detect import Detector
 from rules.schema import RuleSet, merge_rules
 from rules.spatial_index import ShopIndex

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from device_models.registry import Device
 from gateway.store import schema
+from rules.authoring.migration import Migration
 from rules.detect import Detector
 from rules.inputs import DeviceContext
-from rules.migration import Migration
 from rules.schema import RuleSet
 from rules.state import DeviceState
 

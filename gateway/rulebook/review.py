@@ -17,10 +17,10 @@ from gateway.rulebook.shadow import Trial, trials
 from gateway.store import schema
 from gateway.store.rule_sets import rule_sets
 from gateway.store.verdicts import verdicts
+from rules.authoring.precision import Verdict, Verdicts
 from rules.detect import Detector
 from rules.evaluator import Evaluator
 from rules.kinds.fleet import FleetRule
-from rules.precision import Verdict, Verdicts
 from rules.state import DeviceState
 
 DISMISSED_SHARE = 0.5

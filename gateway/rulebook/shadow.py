@@ -13,7 +13,7 @@ from device_models.registry import Device
 from gateway.store import schema
 from gateway.store.verdicts import verdicts
 from gateway.transaction import Transaction
-from rules.precision import Verdicts
+from rules.authoring.precision import Verdicts
 from rules.schema import RuleSet
 from rules.transition import AlertState
 

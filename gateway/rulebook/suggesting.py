@@ -1,4 +1,4 @@
-"""What ``rules.suggestion`` learns from: verdicts in the store, and what was recorded around their cases."""
+"""What ``rules.authoring.suggestion`` learns from: verdicts in the store, and what was recorded around their cases."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -14,8 +14,8 @@ from gateway.replay import replay
 from gateway.store import schema
 from gateway.store.verdicts import verdicts
 from gateway.web.wording import moment
-from rules.judged import Episode, Recording, Sample
-from rules.precision import Verdict
+from rules.authoring.precision import Verdict
+from rules.recordings.judged import Episode, Recording, Sample
 from rules.transition import AlertState
 
 BEFORE = timedelta(days=1)

@@ -20,7 +20,7 @@ from gateway.rulebook.files import load_rules, make_detector
 from gateway.store.rule_sets import rule_sets
 from gateway.store.store import Store
 from gateway.transaction import Transaction
-from rules.check import check_rules
+from rules.authoring.check import check_rules
 from rules.detect import Detector
 from rules.schema import KINDS, RuleSet, merge_rules
 from rules.spatial_index import ShopIndex

@@ -46,7 +46,7 @@ tallies = Table(
     Column("customer_id", sa.Text, index=True),
     Column("counts", sa.JSON, nullable=False),
 )
-"""``notifiers.tally.Tally`` by ``level/purpose/key``, such as ``customer/fault/ana``, with their id.
+"""``notifiers.learning.tally.Tally`` by ``level/purpose/key``, such as ``customer/fault/ana``, with their id.
 """
 
 channel_reports = Table(

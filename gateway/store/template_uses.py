@@ -14,4 +14,4 @@ template_uses = Table(
     Column("approved_by", sa.Text, nullable=False),
     Column("at", UtcTime, nullable=False),
 )
-"""``version``: of the template with its layouts and partials, ``notifiers.render.Renderer.version``."""
+"""``version``: of the template with its layouts and partials, ``notifiers.wording.render.Renderer.version``."""

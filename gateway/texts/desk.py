@@ -16,12 +16,12 @@ from gateway.outbox.channels import configured_channels
 from gateway.outbox.wording import renderer_of
 from gateway.people.registry import Registry
 from gateway.texts.own import OwnTexts, check_text, read_words
-from notifiers.article import Article, read_article
-from notifiers.catalogue import SOURCE_LANGUAGE
 from notifiers.message import Brand, Rendered
-from notifiers.render import TEMPLATES, Phrase, Renderer
-from notifiers.samples import SAMPLES
-from notifiers.template_check import Finding, check, preview
+from notifiers.wording.article import Article, read_article
+from notifiers.wording.catalogue import SOURCE_LANGUAGE
+from notifiers.wording.render import TEMPLATES, Phrase, Renderer
+from notifiers.wording.samples import SAMPLES
+from notifiers.wording.template_check import Finding, check, preview
 from rules.base import BaseRule
 from rules.schema import RuleSet
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from gateway.commands import CommandRefused
 from gateway.commands.texts import NoteTestSend, SaveText, TextCommand
 from gateway.store.own_texts import own_texts
-from notifiers.article import Article, read_article
-from notifiers.render import TEMPLATES, Renderer
+from notifiers.wording.article import Article, read_article
+from notifiers.wording.render import TEMPLATES, Renderer
 
 if TYPE_CHECKING:
     from gateway.transaction import Transaction

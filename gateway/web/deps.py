@@ -25,8 +25,8 @@ from gateway.texts.desk import TextDesk
 from gateway.web.links import LinkSigner
 from notifiers.callbacks import CallbackReader
 from notifiers.message import Rendered
-from notifiers.translator import Translation
 from notifiers.transports.twilio_callbacks import Form
+from notifiers.understanding.translator import Translation
 from rules.detect import Detector
 
 

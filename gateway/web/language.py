@@ -20,7 +20,7 @@ from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
 from gateway.web.spoken import filled
-from notifiers.catalogue import SOURCE_LANGUAGE, Catalogue
+from notifiers.wording.catalogue import SOURCE_LANGUAGE, Catalogue
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch", "ar": "العربية"}
 """Those of the console, by their own names."""

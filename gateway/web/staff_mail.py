@@ -21,7 +21,7 @@ from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.queries import people
 from notifiers.errors import NotifierError, TryLater
-from notifiers.mail import parse_mailbox
+from notifiers.mail.compose import parse_mailbox
 from notifiers.message import Outgoing, Rendered
 from notifiers.transports.smtp import SmtpTransport
 

@@ -15,7 +15,7 @@ import aiosmtplib
 from aiosmtplib import SMTP
 
 from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown
-from notifiers.mail import Mailbox, compose, own_message_id, parse_mailbox
+from notifiers.mail.compose import Mailbox, compose, own_message_id, parse_mailbox
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
 

@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Any, Self
 
 from device_models.event import rfc3339
-from rules.distance import Measured
 from rules.kinds.motion import Fix, Motion
+from rules.places.distance import Measured
 
 KM_H = 3.6
 """1 m/s in km/h."""

@@ -17,9 +17,9 @@ from device_models.purpose import Severity
 from rules import alert as alerts
 from rules.alert import Alert, Timing
 from rules.base import BaseRule
+from rules.conditions.functions import AGES, FUNCTIONS
 from rules.evaluator import Evaluator, Fact, Fingerprint, Moment, RuleState, Wake
 from rules.expression import Expression, ExpressionError, NoSample, Scope, compile_expression
-from rules.functions import AGES, FUNCTIONS
 from rules.inputs import DeviceContext
 from rules.transition import AlertState
 

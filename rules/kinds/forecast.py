@@ -23,8 +23,8 @@ from rules.evaluator import Evaluator, Fact, Fingerprint, Moment, RuleState, Wak
 from rules.expression import NoSample
 from rules.inputs import DeviceContext
 from rules.kinds.changing import number_of, rounded
-from rules.points import PIECES, Points
-from rules.regression import FEWEST_POINTS, Trend, theil_sen
+from rules.recordings.points import PIECES, Points
+from rules.statistics.regression import FEWEST_POINTS, Trend, theil_sen
 from rules.transition import AlertState
 
 AHEAD = 2.0

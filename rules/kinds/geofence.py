@@ -15,7 +15,7 @@ from device_models.purpose import Purpose, Severity
 from device_models.registry import Latitude, Longitude
 from rules.base import BaseRule
 from rules.kinds.condition import Cel
-from rules.polygon import read_geojson
+from rules.places.polygon import read_geojson
 
 MOST_ZONES = 20_000
 """Of one rule."""

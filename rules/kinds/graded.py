@@ -15,7 +15,7 @@ from device_models.profile import DeviceProfile
 from device_models.purpose import Severity
 from rules import alert as alerts
 from rules.alert import Alert, Timing
-from rules.called import JUST_AFTER_S
+from rules.conditions.called import JUST_AFTER_S
 from rules.evaluator import Fact, Fingerprint, Moment, RuleState, Wake
 from rules.expression import Expression, NoSample, Scope, compile_expression
 from rules.inputs import DeviceContext

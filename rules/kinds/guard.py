@@ -10,15 +10,15 @@ from device_models.duration import format_duration
 from device_models.profile import DeviceProfile, PositionOf
 from rules import alert as alerts
 from rules.alert import Alert, Timing
-from rules.distance import geodesic_m
 from rules.evaluator import Evaluator, Fact, Fingerprint, Moment, RuleState, Wake
 from rules.expression import Expression, NoSample, compile_expression
-from rules.fence import Circle, Fence, Side, Terms, sigma_of
 from rules.kinds.condition import STALE_INTERVALS
 from rules.kinds.geofence import GeofenceRule
 from rules.kinds.motion import Fix
 from rules.kinds.proximity import position_of
 from rules.kinds.whereabouts import Guarded, Happening, seen
+from rules.places.distance import geodesic_m
+from rules.places.fence import Circle, Fence, Side, Terms, sigma_of
 from rules.transition import AlertState
 
 _LEAST_STALE = timedelta(hours=1)

@@ -11,13 +11,13 @@ from device_models.profile import DeviceProfile
 from rules import alert as alerts
 from rules.evaluator import Fact, Fingerprint, Moment, RuleState
 from rules.expression import NoSample
-from rules.fence import Circle, Fence, Side, Zone
 from rules.inputs import DeviceContext
 from rules.kinds.geofence import GeofenceRule
 from rules.kinds.guard import Draft, FenceEvaluator
 from rules.kinds.motion import Fix
 from rules.kinds.whereabouts import Guarded, Patrol, Whereabouts
-from rules.polygon import read_geojson
+from rules.places.fence import Circle, Fence, Side, Zone
+from rules.places.polygon import read_geojson
 
 STANDING_M_S = 1.0
 """What is slower stands: receivers at rest report some tenths."""

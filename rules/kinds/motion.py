@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from device_models.event import rfc3339
-from rules.distance import Point, haversine_m
+from rules.places.distance import Point, haversine_m
 
 SPEED_BASELINE = timedelta(seconds=20)
 """Speed is taken between fixes at least this far apart: over 1 s, 10 m of jitter would look like 36 km/h."""

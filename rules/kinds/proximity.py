@@ -17,7 +17,6 @@ from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Shop
 from rules.base import BaseRule
-from rules.distance import Measured, closest_approach_m, haversine_m, measure
 from rules.kinds.approach import (
     KM_H,
     Approach,
@@ -31,6 +30,7 @@ from rules.kinds.approach import (
 )
 from rules.kinds.motion import Fix, motion_at, next_anchor
 from rules.kinds.proximity_state import ProximityState
+from rules.places.distance import Measured, closest_approach_m, haversine_m, measure
 from rules.spatial_index import ShopIndex
 from rules.transition import Visit
 

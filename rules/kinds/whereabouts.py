@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any, Self
 
 from device_models.event import rfc3339
-from rules.distance import haversine_m
-from rules.fence import LONGEST_WAY_M, Fence, Side, Terms, side_of, sigma_of
 from rules.kinds.motion import Fix
+from rules.places.distance import haversine_m
+from rules.places.fence import LONGEST_WAY_M, Fence, Side, Terms, side_of, sigma_of
 
 
 class Happening(StrEnum):

@@ -14,15 +14,15 @@ from typing import Any
 from device_models.profile import DeviceProfile
 from rules import alert as alerts
 from rules.alert import Alert
-from rules.distance import Point, haversine_m
 from rules.evaluator import Fact, Fingerprint, Moment, RuleState
-from rules.fence import LONGEST_WAY_M, Circle, Fence, Side, Zone, sigma_of
 from rules.inputs import DeviceContext
 from rules.kinds.geofence import GeofenceRule, ZoneSpec
 from rules.kinds.guard import Draft, FenceEvaluator
 from rules.kinds.motion import Fix
 from rules.kinds.whereabouts import Guarded, Patrol, Whereabouts
-from rules.polygon import read_geojson
+from rules.places.distance import Point, haversine_m
+from rules.places.fence import LONGEST_WAY_M, Circle, Fence, Side, Zone, sigma_of
+from rules.places.polygon import read_geojson
 from rules.spatial_index import PlaceIndex
 from rules.transition import AlertState
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from device_models.event import rfc3339
-from rules.excess import chance_of
 from rules.kinds.fleet import FleetRule
+from rules.statistics.excess import chance_of
 
 BUCKETS = 32
 """Parts of the window: what is counted may be up to a 32nd of it older than the window is long."""

@@ -16,7 +16,7 @@ from device_models.event import rfc3339
 from device_models.purpose import Purpose
 from device_models.registry import Customer, Device, Offer, Shop
 from rules.kinds.proximity import ProximityRule
-from rules.opening import closes_next, is_open, opens_next, zone_of
+from rules.places.opening import closes_next, is_open, opens_next, zone_of
 from rules.transition import Visit
 
 _MOST_NAMED = 20

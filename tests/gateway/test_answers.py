@@ -17,7 +17,7 @@ from gateway.store.readings import readings, unjoined
 from gateway.transaction import Transaction
 from notifiers.choice import Choice
 from notifiers.replies import Intent
-from notifiers.understanding import Tags
+from notifiers.understanding.understand import Tags
 from tests.gateway.making import ANA, T0, Gateway, gateway
 
 SMS = {"phone": "+5511912345678", "preferred_channel": "sms"}

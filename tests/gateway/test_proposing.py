@@ -9,7 +9,7 @@ from device_models.yaml_lines import load_yaml
 from gateway.history import Sample
 from gateway.history.embedded import EmbeddedHistory
 from gateway.rulebook.proposing import LOOKED_BACK, MOST_SAMPLES, Missed, propose_test
-from rules.rule_tests import read_cases, run_case
+from rules.authoring.rule_tests import read_cases, run_case
 from rules.schema import parse_rules
 from rules.transition import AlertState
 from tests.gateway.making import FREEZER

@@ -11,7 +11,7 @@ from gateway.cases.verdicts import count_by_rule, verdict_of
 from gateway.rulebook.shadow import Trial, trial_lines, trials
 from gateway.store import schema
 from gateway.store.verdicts import verdicts
-from rules.precision import Verdicts
+from rules.authoring.precision import Verdicts
 from tests.gateway.making import T0, TOO_WARM, Gateway, gateway
 
 RULES = (

@@ -1,7 +1,7 @@
 """What the first message would otherwise have to wait for."""
 
 from gateway.outbox.warm_up import warm_up
-from notifiers.render import _shipped
+from notifiers.wording.render import _shipped
 
 
 def test_warming_up_reads_catalogues_and_compiles_the_templates_of_a_first_message() -> None:

@@ -13,7 +13,7 @@ from gateway.commands.people import TransferDevice
 from gateway.store import schema
 from gateway.web.customer.texts import TEXTS
 from gateway.web.links import LinkSigner
-from notifiers.catalogue import load_catalogues
+from notifiers.wording.catalogue import load_catalogues
 from tests.gateway.web_fleet import CUSTOMERS, NOW, link
 from tests.gateway.web_visit import Visit, visit
 

@@ -13,7 +13,7 @@ from gateway.commands import CommandRefused, GiveVerdict, PutFilesLive
 from gateway.commands.drafts import BeginDraft, DropDraft, PutDraftLive, SaveDraft
 from gateway.store import schema
 from gateway.store.rule_drafts import rule_drafts
-from rules.migration import as_written
+from rules.authoring.migration import as_written
 from rules.schema import parse_rules
 from tests.gateway.web_visit import Visit, visit
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from notifiers.article import first_untried, load_articles, read_article
-from notifiers.catalogue import load_catalogues
+from notifiers.wording.article import first_untried, load_articles, read_article
+from notifiers.wording.catalogue import load_catalogues
 from rules.schema import parse_rules
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def test_a_rule_authors_own_advice_goes_before_an_article_that_ships() -> None:
 
 
 def test_an_error_codes_own_article_goes_before_the_rules() -> None:
-    from notifiers.article import Articles
+    from notifiers.wording.article import Articles
 
     general = read_article(FRONT.replace("[r]", "[error-code]") + "1. Restart it.", "a", "en", "a")
     own = read_article(FRONT.replace("[r]", "[E11]") + "1. Bleed it.", "b", "en", "b")

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.bidi import FSI, PDI, direction_of, isolate, without_controls
+from notifiers.wording.bidi import FSI, PDI, direction_of, isolate, without_controls
 
 
 def test_a_latin_name_stands_apart_in_arabic_and_costs_nothing_in_english() -> None:

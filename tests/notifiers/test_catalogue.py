@@ -8,10 +8,10 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from device_models.purpose import Purpose
-from notifiers.catalogue import Catalogue, load_catalogues
 from notifiers.replies import Intent, read_reply
+from notifiers.wording.catalogue import Catalogue, load_catalogues
 
-_METHODS = [("view.py", "python"), ("templates/**.j2", "jinja2")]
+_METHODS = [("wording/view.py", "python"), ("templates/**.j2", "jinja2")]
 
 
 def _extracted() -> dict[str, tuple[str, ...]]:

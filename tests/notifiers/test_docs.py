@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 from babel import Locale
 
-from notifiers.catalogue import load_catalogues
 from notifiers.reasons import CODES
 from notifiers.receipts import SendState
-from notifiers.render import TEMPLATES
 from notifiers.replies import Intent
+from notifiers.wording.catalogue import load_catalogues
+from notifiers.wording.render import TEMPLATES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "messages.md").read_text(encoding="utf-8")
 

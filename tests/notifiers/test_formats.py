@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.registry import Customer
-from notifiers.formats import Formats
-from notifiers.units import CLDR, SYMBOLS
+from notifiers.wording.formats import Formats
+from notifiers.wording.units import CLDR, SYMBOLS
 from tests.notifiers.making import ANA, JÖRG, NOW, YUSUF
 
 NBSP, LRI, PDI = "\u00a0", "\u2066", "\u2069"

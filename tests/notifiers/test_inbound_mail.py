@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.bounces import Bounce
-from notifiers.inbound_mail import Answer, Automatic, read_mail
-from notifiers.mail_sender import Verdict
+from notifiers.mail.bounces import Bounce
+from notifiers.mail.inbound import Answer, Automatic, read_mail
+from notifiers.mail.sender import Verdict
 
 MX = "mx.acme.example"
 PASS = f"{MX}; dmarc=pass (p=NONE sp=NONE) header.from=example.com"

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from device_models.purpose import Purpose, Severity
 from notifiers.choice import Choice, Taste, choose
-from notifiers.learning import Learner, Scope, learn, segment_of
-from notifiers.outcomes import STAGES, Outcome, Stage
-from notifiers.strength import foretold, strength_of
-from notifiers.tally import NOTHING, Tally
+from notifiers.learning.outcomes import STAGES, Outcome, Stage
+from notifiers.learning.strength import foretold, strength_of
+from notifiers.learning.tally import NOTHING, Tally
+from notifiers.learning.thompson import Learner, Scope, learn, segment_of
 from tests.notifiers.making import ANA, NOW
 
 CHANNELS = ["email", "sms", "whatsapp"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.mail import compose, one_line, parse_mailbox
+from notifiers.mail.compose import compose, one_line, parse_mailbox
 from notifiers.message import Links, Rendered, Thread, message_id
 from tests.notifiers.making import LINKS, NOW, outgoing
 

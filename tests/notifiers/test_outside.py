@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from notifiers.classifier import Classifier
 from notifiers.errors import TryLater, Undeliverable
-from notifiers.language import Guess
 from notifiers.replies import Intent
-from notifiers.translator import Translator
-from notifiers.understanding import Urgency
+from notifiers.understanding.classifier import Classifier
+from notifiers.understanding.language import Guess
+from notifiers.understanding.translator import Translator
+from notifiers.understanding.understand import Urgency
 from tests.notifiers.servers import CLOSE, HANG, RESET, Answer, Request, http_server, json_answer
 
 GERMAN = Guess("de", 0.9)

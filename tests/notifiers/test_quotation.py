@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.quotation import keyword_text, without_quotation
+from notifiers.mail.quotation import keyword_text, without_quotation
 from notifiers.replies import Intent, read_reply
 
 SAID = "It is beeping again.\n\nCan somebody come on Friday?"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.rating import read_rating
+from notifiers.understanding.rating import read_rating
 
 
 @pytest.mark.parametrize(

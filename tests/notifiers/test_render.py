@@ -6,8 +6,8 @@ import pytest
 
 from device_models.registry import Customer
 from notifiers.message import Rendered
-from notifiers.render import TEMPLATES, Renderer, UnknownTemplate, render
-from notifiers.segments import MOST, segments
+from notifiers.wording.render import TEMPLATES, Renderer, UnknownTemplate, render
+from notifiers.wording.segments import MOST, segments
 from tests.notifiers.making import ANA, BRAND, FACTS, FREEZER, JÖRG, LINKS, NOW, OFFER, PEOPLE, SERVICE, YUSUF
 
 NBSP = "\u00a0"

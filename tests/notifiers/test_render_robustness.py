@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from device_models.registry import Customer
 from notifiers.message import Brand, Links, Rendered
-from notifiers.render import TEMPLATES, render
-from notifiers.segments import segments
+from notifiers.wording.render import TEMPLATES, render
+from notifiers.wording.segments import segments
 from tests.notifiers.making import ANA, BRAND, FACTS, FREEZER, LINKS, NOW, PEOPLE
 
 CHANNELS = ["email", "sms", "whatsapp", "webhook"]

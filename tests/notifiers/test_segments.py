@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.segments import Segments, segments, thrifty
+from notifiers.wording.segments import Segments, segments, thrifty
 
 
 @pytest.mark.parametrize(

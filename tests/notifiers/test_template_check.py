@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from notifiers.message import Brand
-from notifiers.render import TEMPLATES, Renderer
-from notifiers.samples import SAMPLES
-from notifiers.template_check import Finding, check, preview
+from notifiers.wording.render import TEMPLATES, Renderer
+from notifiers.wording.samples import SAMPLES
+from notifiers.wording.template_check import Finding, check, preview
 
 BRAND = Brand("Acme", "Acme Service", "https://help.acme.example")
 

@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.purpose import Purpose
-from notifiers import lexicon as lexicon_module
-from notifiers.lexicon import languages, read_lexicon, version
-from notifiers.likeness import Likeness
-from notifiers.phrases import known_phrases, read_phrases
 from notifiers.replies import Intent
-from notifiers.reply_score import score
-from notifiers.understanding import SURE, Urgency, understand
+from notifiers.understanding import lexicon as lexicon_module
+from notifiers.understanding.lexicon import languages, read_lexicon, version
+from notifiers.understanding.likeness import Likeness
+from notifiers.understanding.phrases import known_phrases, read_phrases
+from notifiers.understanding.score import score
+from notifiers.understanding.understand import SURE, Urgency, understand
 
-PHRASES = Path(lexicon_module.__file__).parent / "known_phrases"
+PHRASES = Path(lexicon_module.__file__).parents[1] / "known_phrases"
 ROUNDS = sorted(PHRASES.glob("round-*.tsv"))
 DOCS = (Path(__file__).parents[2] / "docs" / "replies.md").read_text(encoding="utf-8")
 

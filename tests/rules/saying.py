@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from device_models.event import rfc3339
-from notifiers.render import render
+from notifiers.wording.render import render
 from rules.transition import Transition
 from tests.notifiers.making import BRAND, LINKS, PEOPLE
 

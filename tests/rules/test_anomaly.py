@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from device_models.event import Event, Value
 from device_models.profile import GENERIC
 from device_models.yaml_lines import InvalidFileError
-from rules.backtest import Backtest
-from rules.check import check_rules
+from rules.authoring.check import check_rules
 from rules.evaluator import Fact
 from rules.explain import explain
 from rules.kinds.anomaly import AnomalyRule
+from rules.recordings.backtest import Backtest
 from rules.schema import parse_rules
 from rules.state import DeviceState
 from rules.transition import Transition

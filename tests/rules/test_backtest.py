@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.event import Event
-from rules.backtest import Backtest, alert_line
-from rules.recorded import Columns, parse_time, time_column_of, typical_interval
-from rules.score import Score
+from rules.recordings.backtest import Backtest, alert_line
+from rules.recordings.recorded import Columns, parse_time, time_column_of, typical_interval
+from rules.recordings.score import Score
 from rules.state import DeviceState
 from rules.transition import Transition
 from tests.rules.making import FREEZER, T0, TOO_WARM, at, context, detector, temperature, told

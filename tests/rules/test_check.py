@@ -6,7 +6,7 @@ import device_models
 import rules
 from device_models.profile import DeviceProfile, FieldSpec
 from device_models.profile_files import parse_profile
-from rules.check import check_rules
+from rules.authoring.check import check_rules
 from rules.schema import merge_rules, parse_rules
 from tests.rules.making import FREEZER
 

@@ -1,8 +1,8 @@
 """The words an editor offers are words that the checks let through."""
 
 from device_models.profile import GENERIC
-from rules.completion import completions
-from rules.functions import FUNCTIONS
+from rules.authoring.completion import completions
+from rules.conditions.functions import FUNCTIONS
 from rules.schema import KINDS
 from tests.rules.making import FREEZER
 

@@ -9,7 +9,7 @@ import fastjsonschema  # type: ignore[import-untyped]
 import pytest
 
 from device_models.yaml_lines import load_yaml
-from rules.editor_schema import editor_schema
+from rules.authoring.editor_schema import editor_schema
 from rules.schema import KINDS
 
 CHECK = fastjsonschema.compile(editor_schema())

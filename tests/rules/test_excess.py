@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.excess import chance_of
+from rules.statistics.excess import chance_of
 
 
 def summed(count: int, exposure: float, past_count: float, past_exposure: float) -> float:

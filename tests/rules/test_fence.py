@@ -7,8 +7,8 @@ from geopy.distance import distance, geodesic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.fence import Circle, Side, Terms, Zone, side_of, sigma_of
-from rules.polygon import read_geojson
+from rules.places.fence import Circle, Side, Terms, Zone, side_of, sigma_of
+from rules.places.polygon import read_geojson
 
 TERMS = Terms(confidence=0.95, margin_m=20.0)
 PLACES = st.tuples(st.floats(-84, 84), st.floats(-180, 180))

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from rules.fleet_recording import FleetRecording
 from rules.kinds.fleet import FleetRule
-from rules.outlook import Outlook
+from rules.recordings.fleet_recording import FleetRecording
+from rules.recordings.outlook import Outlook
 from rules.transition import AlertState
 from tests.rules.making import FREEZER
 from tests.rules.test_fleet import FIRING, LEAK, RESOLVED, T0, WARM, warm

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from device_models.event import Event
 from device_models.profile import DeviceProfile, FieldSpec
-from rules.check import check_rules
+from rules.authoring.check import check_rules
 from rules.kinds.forecast import ForecastRule
-from rules.points import MOST_SAMPLES, PIECES, Points
+from rules.recordings.points import MOST_SAMPLES, PIECES, Points
 from rules.state import DeviceState
 from rules.transition import Transition
 from tests.rules.making import T0, at, context, detector, facts_of, ruleset, status

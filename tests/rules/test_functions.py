@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from device_models.event import Event, EventKind, TimeSource
 from device_models.profile import DeviceProfile
-from rules.check import check_rules
+from rules.authoring.check import check_rules
+from rules.conditions.functions import FUNCTIONS
+from rules.conditions.local_time import next_turn
 from rules.detect import Detector
 from rules.explain import explain
 from rules.expression import ExpressionError, Limit, compile_expression
-from rules.functions import FUNCTIONS
 from rules.inputs import DeviceContext
-from rules.local_time import next_turn
 from rules.state import DeviceState
 from rules.transition import Transition
 from rules.windows import MOST_ROWS
@@ -360,7 +360,7 @@ def test_a_call_that_cannot_be_understood_says_where(when: str, offset: int, mes
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_the_example_of_each_function_compiles_and_is_documented_for_editors(name: str) -> None:
-    from rules.editor_schema import editor_schema
+    from rules.authoring.editor_schema import editor_schema
 
     assert compile_expression(f"power > 1 && {FUNCTIONS[name].example} > 1").calls[0].name == name
     assert FUNCTIONS[name].example in editor_schema()["$defs"]["ConditionRule"]["properties"]["when"]["description"]

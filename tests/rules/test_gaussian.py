@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.gaussian import Vector, beyond_edges, within_circle
+from rules.places.gaussian import Vector, beyond_edges, within_circle
 
 
 def edges_of(ring: list[Vector]) -> list[tuple[Vector, Vector]]:

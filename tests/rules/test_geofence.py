@@ -16,14 +16,14 @@ from device_models.event import Event, EventKind, Position, TimeSource
 from device_models.profile import DeviceProfile, FieldSpec, PositionOf
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Device
-from rules.check import check_rules
+from rules.authoring.check import check_rules
 from rules.detect import Detector
-from rules.fence import Circle, Side, Terms, sigma_of
 from rules.inputs import DeviceContext
 from rules.kinds.geofence import GeofenceRule
 from rules.kinds.motion import Fix
 from rules.kinds.whereabouts import Whereabouts, seen
-from rules.polygon import Plane
+from rules.places.fence import Circle, Side, Terms, sigma_of
+from rules.places.polygon import Plane
 from rules.state import DeviceState
 from rules.transition import AlertState, Transition
 from tests.rules.making import T0, at, detector, ruleset, status, told

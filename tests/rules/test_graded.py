@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from device_models.purpose import Severity
 from device_models.yaml_lines import InvalidFileError
-from rules.check import check_rules
+from rules.authoring.check import check_rules
 from rules.evaluator import Fact
 from rules.explain import explain
 from rules.state import DeviceState

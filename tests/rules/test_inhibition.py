@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer, Device
+from rules.authoring.check import check_rules
 from rules.base import BaseRule
-from rules.check import check_rules
 from rules.respond import (
     Action,
     AddToCase,

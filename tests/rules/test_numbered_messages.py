@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from device_models.event import Event
 from device_models.profile import SequenceSpec
-from rules.check import check_rules
+from rules.authoring.check import check_rules
 from rules.state import DeviceState
 from rules.transition import Transition
 from tests.rules.making import FREEZER, T0, at, context, detector, ruleset, status

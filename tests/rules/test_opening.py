@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.registry import Shop
-from rules.opening import check_opening_hours, closes_next, is_open, opens_next, zone_of
+from rules.places.opening import check_opening_hours, closes_next, is_open, opens_next, zone_of
 
 BERLIN = (52.5163, 13.3777)
 TOKYO = (35.6812, 139.7671)

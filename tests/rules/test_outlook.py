@@ -4,7 +4,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from device_models.registry import Customer, Device, Shop
-from rules.outlook import Outlook
+from rules.recordings.outlook import Outlook
 from rules.state import DeviceState
 from rules.transition import Transition, Visit
 from tests.rules.making import FREEZER, T0, at, context, detector, facts_of, ruleset, temperature

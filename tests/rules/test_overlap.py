@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.profile import GENERIC
+from rules.authoring.overlap import warnings_of
 from rules.expression import Scope, compile_expression
-from rules.overlap import warnings_of
 from rules.schema import merge_rules
 from tests.rules.making import FREEZER, ruleset
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from device_models.registry import Device
 from device_models.yaml_lines import InvalidFileError
+from rules.authoring.check import check_rules
+from rules.authoring.migration import differences
 from rules.base import NOT_OVERRIDDEN, SELECTORS
-from rules.check import check_rules
 from rules.detect import Detector
 from rules.explain import explain
 from rules.inputs import DeviceContext
-from rules.migration import differences
 from rules.schema import KINDS, RuleSet, parse_rules
 from rules.state import DeviceState
 from rules.transition import Transition

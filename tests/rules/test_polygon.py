@@ -6,7 +6,7 @@ from geopy.distance import geodesic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.polygon import GeoJsonError, Plane, read_geojson
+from rules.places.polygon import GeoJsonError, Plane, read_geojson
 
 Ring = list[list[Any]]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.precision import Verdicts, wilson
+from rules.authoring.precision import Verdicts, wilson
 
 
 @pytest.mark.parametrize(

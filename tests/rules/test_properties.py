@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from device_models.event import Event, EventKind, Position, TimeSource, Value
 from device_models.profile import FieldSpec
 from device_models.registry import Device, Shop
-from rules.backtest import Backtest
 from rules.detect import Detector
 from rules.evaluator import Fact
 from rules.inputs import DeviceContext, Input, Serviced, Snoozed, Sweep
+from rules.recordings.backtest import Backtest
 from rules.schema import KINDS
 from rules.spatial_index import ShopIndex
 from rules.state import DeviceState

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from device_models.event import Event, EventKind, TimeSource, Value
 from device_models.profile import DeviceProfile
-from rules.backtest import Backtest
 from rules.evaluator import Fact
 from rules.inputs import DeviceContext
+from rules.recordings.backtest import Backtest
 from rules.state import DeviceState
 from tests.rules.making import FREEZER, T0, TOO_WARM, context, detector
 

@@ -24,13 +24,13 @@ from geopy.distance import geodesic
 from device_models.event import Event, EventKind, Position, TimeSource
 from device_models.profile import DeviceProfile, PositionOf
 from device_models.registry import Device, Shop
-from rules.backtest import Backtest
 from rules.detect import Detector
-from rules.fence import sigma_of
 from rules.inputs import DeviceContext
 from rules.kinds.geofence import GeofenceRule
 from rules.kinds.proximity import ProximityRule
-from rules.recorded import parse_time
+from rules.places.fence import sigma_of
+from rules.recordings.backtest import Backtest
+from rules.recordings.recorded import parse_time
 from rules.schema import RuleSet
 from rules.spatial_index import ShopIndex
 from rules.state import DeviceState

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.regression import FEWEST_POINTS, theil_sen
+from rules.statistics.regression import FEWEST_POINTS, theil_sen
 
 Points = list[tuple[float, float]]
 

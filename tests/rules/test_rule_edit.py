@@ -3,7 +3,7 @@
 import pytest
 
 from device_models.yaml_lines import load_yaml
-from rules.rule_edit import NotEditable, with_settings
+from rules.authoring.rule_edit import NotEditable, with_settings
 
 FILE = """\
 # Our freezers.

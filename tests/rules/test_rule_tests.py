@@ -7,7 +7,7 @@ import rules
 from device_models.profile import PositionOf
 from device_models.profile_files import parse_profile
 from device_models.yaml_lines import InvalidFileError, load_yaml
-from rules.rule_tests import read_cases, run_case
+from rules.authoring.rule_tests import read_cases, run_case
 from rules.schema import parse_rules
 from tests.rules.making import FREEZER
 

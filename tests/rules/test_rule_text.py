@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.rule_text import text_of
+from rules.authoring.rule_text import text_of
 from rules.schema import parse_rules
 
 EXAMPLES = sorted(Path(str(resources.files("rules") / "examples")).glob("*.yaml"))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from device_models.event import Event, EventKind
 from device_models.profile import DeviceProfile, FieldSpec
-from rules.check import check_rules
+from rules.authoring.check import check_rules
 from rules.kinds.sequence import SequenceRule
 from rules.state import DeviceState
 from rules.transition import AlertState, Transition

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.registry import Shop
-from rules.distance import Point, closest_approach_m, geodesic_m, haversine_m, measure, on_chord, point, vector
+from rules.places.distance import Point, closest_approach_m, geodesic_m, haversine_m, measure, on_chord, point, vector
 from rules.spatial_index import ShopIndex
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from device_models.profile import DeviceProfile
-from rules.judged import Episode, Recording, Sample, try_rule
+from rules.authoring.rule_settings import Setting, present, with_setting
+from rules.authoring.suggestion import LEAST_JUDGED, Favour, Refusal, Suggestion, suggest
 from rules.kinds.condition import ConditionRule
-from rules.rule_settings import Setting, present, with_setting
-from rules.suggestion import LEAST_JUDGED, Favour, Refusal, Suggestion, suggest
+from rules.recordings.judged import Episode, Recording, Sample, try_rule
 
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

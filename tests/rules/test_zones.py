@@ -15,10 +15,10 @@ from device_models.event import Event, EventKind, Position, TimeSource
 from device_models.registry import Device
 from rules.detect import Detector
 from rules.evaluator import Fact
-from rules.fence import Circle
 from rules.inputs import DeviceContext
 from rules.kinds.geofence import GeofenceRule
 from rules.kinds.zones import ZonesEvaluator
+from rules.places.fence import Circle
 from rules.schema import RuleSet
 from rules.state import DeviceState
 from rules.transition import Transition

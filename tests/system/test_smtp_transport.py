@@ -16,8 +16,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from notifiers.errors import Because, TryLater, Undeliverable, Unknown
 from notifiers.message import message_id
-from notifiers.render import render
 from notifiers.transports.smtp import SmtpTransport
+from notifiers.wording.render import render
 from tests.notifiers.making import BRAND, FREEZER, LINKS, NOW, YUSUF, outgoing
 from tests.notifiers.servers import server_tls
 

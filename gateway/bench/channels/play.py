@@ -12,9 +12,9 @@ from device_models.registry import Customer
 from gateway.bench.channels.world import CHANNELS, Person, Reaction, World, habits_of, populate, react, retaste
 from notifiers.choice import OWN_CHOICE, choose
 from notifiers.holdout import in_holdout
-from notifiers.learning import Learner, Scope, learn
-from notifiers.outcomes import Outcome, Stage
-from notifiers.tally import NOTHING, Tally
+from notifiers.learning.outcomes import Outcome, Stage
+from notifiers.learning.tally import NOTHING, Tally
+from notifiers.learning.thompson import Learner, Scope, learn
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 YEARS = 1.5
@@ -78,7 +78,7 @@ class Score:
 
 
 class Memory:
-    """All tallies, in memory: a ``notifiers.learning.Knowledge``."""
+    """All tallies, in memory: a ``notifiers.learning.thompson.Knowledge``."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[Scope, str], Tally] = {}

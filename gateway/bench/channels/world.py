@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from device_models.purpose import Purpose
 from device_models.registry import Customer
-from notifiers.learning import segment_of
-from notifiers.priors import priors
+from notifiers.learning.priors import priors
+from notifiers.learning.thompson import segment_of
 
 CHANNELS = ("email", "sms", "whatsapp", "push", "telegram")
 """In the company's order."""

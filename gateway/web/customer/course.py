@@ -17,8 +17,8 @@ from gateway.web.customer.texts import Texts
 from gateway.web.customer.view import CustomerFacts, measured_field, when
 from gateway.web.queries.cases import firing_span
 from gateway.web.wording import field_spec, text_in
-from notifiers.formats import Formats
-from notifiers.units import Quantity, localise
+from notifiers.wording.formats import Formats
+from notifiers.wording.units import Quantity, localise
 
 DAY = timedelta(hours=24)
 _POINTS = 120

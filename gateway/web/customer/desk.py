@@ -32,7 +32,7 @@ from gateway.web.customer.view import formats_of, when
 from gateway.web.deps import DEPS
 from gateway.web.queries.cases import CaseLine
 from gateway.web.queries.people import CustomerCard
-from notifiers.formats import Formats
+from notifiers.wording.formats import Formats
 
 KNOWS_FOR = timedelta(hours=24)
 CALL_HOURS = ((9, 12), (12, 17), (17, 20))

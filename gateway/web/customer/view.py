@@ -21,7 +21,7 @@ from gateway.web.queries.people import CustomerCard
 from gateway.web.queries.sight import Sight, own_words, sight_of
 from gateway.web.twin import twin_of
 from gateway.web.wording import field_spec, moment, text_in, title_of
-from notifiers.formats import Formats
+from notifiers.wording.formats import Formats
 
 SHOWN_STATES = frozenset({"handed_over", "accepted", "delivered", "read", "unknown"})
 """Messages that left us; what waits or was withheld is not part of the conversation."""

@@ -26,9 +26,9 @@ from gateway.web.language import _, voice
 from gateway.web.pages.case import VERDICTS, id_of
 from gateway.web.pages.shell import show
 from gateway.web.wording import moment
+from rules.authoring.migration import as_written
+from rules.authoring.precision import Verdicts
 from rules.base import BaseRule
-from rules.migration import as_written
-from rules.precision import Verdicts
 from rules.schema import RuleSet
 
 COUNTED = timedelta(days=30)

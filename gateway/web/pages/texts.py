@@ -22,10 +22,10 @@ from gateway.web.pages.shell import show
 from gateway.web.queries import people
 from gateway.web.render import ENVIRONMENT
 from gateway.web.security import content_security_policy
-from notifiers.article import read_article
 from notifiers.errors import NotifierError
-from notifiers.render import TEMPLATES
-from notifiers.template_check import CHANNELS, Finding
+from notifiers.wording.article import read_article
+from notifiers.wording.render import TEMPLATES
+from notifiers.wording.template_check import CHANNELS, Finding
 
 MEANS: Mapping[str, str] = {
     "agent_reply": N_("An agent's answer"),

@@ -13,7 +13,7 @@ from gateway.web.api import present
 from gateway.web.deps import DEPS
 from gateway.web.pages.drafts import desk_of
 from gateway.web.pages.shell import show
-from rules.migration import Difference, differences
+from rules.authoring.migration import Difference, differences
 from rules.schema import RuleSet
 
 SHOWN = 100

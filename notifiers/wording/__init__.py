@@ -1,0 +1,1 @@
+"""What a message says: facts and templates in the customer's language, measures and form of their channel."""

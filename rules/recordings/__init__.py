@@ -1,0 +1,1 @@
+"""Rules over recorded data: the very engine, what would have come of it, and how well it did."""

@@ -1,0 +1,1 @@
+"""Estimates that a few wild values do not move."""
