@@ -74,7 +74,9 @@ class Recorder:
                     async for batch in batches:
                         if not batch.messages:
                             continue
-                        await self._history.write(self._samples(batch.messages), sequence=batch.last_sequence)
+                        # Not on the event loop: of a full batch it takes a tenth of a second, in which no page answers.
+                        samples = await asyncio.to_thread(self._samples, batch.messages)
+                        await self._history.write(samples, sequence=batch.last_sequence)
                         if wait_s > self._first_wait_s:
                             log.info("history.recording_again", sequence=batch.last_sequence)
                         wait_s = self._first_wait_s

@@ -1,6 +1,6 @@
 """How samples become rows of the embedded history."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 import structlog
@@ -8,15 +8,14 @@ import structlog
 from gateway.history import MAX_TEXT, Sample, SeriesKind, classify, storable
 from gateway.history import thinning as th
 from gateway.history.tables import DEVICE, FIX, SAMPLE, SERIES, TEXT_SAMPLE
+from gateway.many_rows import write_rows
 
 log = structlog.get_logger()
 
 MAX_FIELDS = 1_000
 """Fields kept of one device. One that invents names without end fills neither the dictionary nor memory."""
 
-_INSERT_SAMPLE = "INSERT INTO sample VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
-_INSERT_TEXT = "INSERT INTO text_sample VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
-_INSERT_FIX = "INSERT OR REPLACE INTO fix VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_REPLACE = "ON CONFLICT DO UPDATE SET value = excluded.value"
 
 
 class Dictionary:
@@ -45,6 +44,10 @@ class Dictionary:
         self._series[number] = {row.field: (row.id, SeriesKind(row.kind), row.unit) for row in rows}
         return number
 
+    def known(self, device: int) -> Mapping[str, tuple[int, SeriesKind, str]]:
+        """Return number, kind and unit of a device's fields: ``series`` need not be asked for what has not changed."""
+        return self._series[device]
+
     def series(self, connection: sa.Connection, device: int, field: str, kind: SeriesKind, unit: str) -> int | None:
         """Return the number of a device's field, noting its kind and unit; None beyond ``MAX_FIELDS``."""
         known = self._series[device]
@@ -72,12 +75,18 @@ def insert(connection: sa.Connection, dictionary: Dictionary, samples: Sequence[
     fixes: list[tuple[int | float | None, ...]] = []
     for sample in samples:
         at_us = th.to_us(sample.observed_at)
-        device = dictionary.device(connection, sample.device_id)
+        device, units = dictionary.device(connection, sample.device_id), sample.units
+        known = dictionary.known(device)
         for field, value in sample.values.items():
             kind, number = classify(value)
             if kind is None:
                 continue
-            series = dictionary.series(connection, device, field, kind, storable(sample.units.get(field, "")))
+            unit = units.get(field, "")
+            found = known.get(field)
+            if found is not None and found[1] is kind and (unit == found[2] or not unit):
+                series: int | None = found[0]
+            else:
+                series = dictionary.series(connection, device, field, kind, storable(unit))
             if series is None:
                 continue
             if kind is SeriesKind.TEXT:
@@ -87,9 +96,9 @@ def insert(connection: sa.Connection, dictionary: Dictionary, samples: Sequence[
         if (p := sample.position) is not None:
             place = (p.latitude, p.longitude, p.accuracy_m, p.altitude_m, p.speed_m_s, p.course_deg)
             fixes.append((device, at_us, *place))
-    for statement, rows in ((_INSERT_SAMPLE, numbers), (_INSERT_TEXT, texts), (_INSERT_FIX, fixes)):
-        if rows:
-            connection.exec_driver_sql(statement, rows)
+    write_rows(connection, "INSERT INTO sample VALUES", numbers, _REPLACE)
+    write_rows(connection, "INSERT INTO text_sample VALUES", texts, _REPLACE)
+    write_rows(connection, "INSERT OR REPLACE INTO fix VALUES", fixes)
 
 
 def erase(writer: sa.Engine, device_id: str) -> None:

@@ -92,14 +92,9 @@ def without_timers(state: DeviceState) -> DeviceState:
 
 
 def save_states(connection: sa.Connection, staged: Mapping[str, DeviceState]) -> None:
-    """Write states in one statement."""
+    """Write states, all of them at once."""
     rows = [
-        {
-            "device_id": device_id,
-            "state": orjson.dumps(state.to_json()),
-            "due_at": state.due_at,
-            "heard_at": state.presence.last_heard_at,
-        }
+        (device_id, orjson.dumps(state.to_json()), state.due_at, state.presence.last_heard_at)
         for device_id, state in staged.items()
     ]
-    dialect.upsert(connection, schema.device_states, rows)
+    dialect.upsert_many(connection, schema.device_states, rows)

@@ -1,12 +1,14 @@
 """What SQLite and PostgreSQL do differently, in one place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Engine, make_url
+
+from gateway.many_rows import write_rows
 
 
 def create_writer(url: str) -> Engine:
@@ -72,6 +74,20 @@ def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[st
     connection.execute(_upsert(connection.dialect.name, table), list(rows))
 
 
+def upsert_many(connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Do the same with thousands of rows, each with all columns in the table's order."""
+    if connection.dialect.name != "sqlite":
+        names = table.columns.keys()
+        upsert(connection, table, [dict(zip(names, row, strict=True)) for row in rows])
+    elif rows:
+        insert_into, on_conflict, processors = _upsert_many(table, connection.dialect)
+        bound = [
+            [value if process is None else process(value) for value in column]
+            for process, column in zip(processors, zip(*rows, strict=True), strict=True)
+        ]
+        write_rows(connection, insert_into, list(zip(*bound, strict=True)), on_conflict)
+
+
 def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any], unique: Sequence[str]) -> bool:
     """Insert ``row`` unless one with the same ``unique`` columns is there; tell whether it was new."""
     return connection.execute(_insert_new(connection.dialect.name, table, tuple(unique)), dict(row)).first() is not None
@@ -85,6 +101,14 @@ def _upsert(dialect: str, table: sa.Table) -> sa.Insert:
     changes = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
     upsert: sa.Insert = insert.on_conflict_do_update(index_elements=keys, set_=changes)
     return upsert
+
+
+@cache
+def _upsert_many(table: sa.Table, of: sa.engine.Dialect) -> tuple[str, str, list[Callable[[Any], Any] | None]]:
+    """Return what stands before the rows, what behind them, and how each column's values are handed to the driver."""
+    before, _, after = str(_upsert(of.name, table).compile(dialect=of)).partition("VALUES")
+    on_conflict = after[after.index("ON CONFLICT") :]
+    return f"{before}VALUES", on_conflict, [column.type.dialect_impl(of).bind_processor(of) for column in table.columns]
 
 
 @cache
