@@ -21,6 +21,10 @@ def pytest_xdist_auto_num_workers() -> int:
     return processors + (processors + 1) // 2
 
 
+# Each gateway that a test starts as a process would otherwise compile the whole product again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 @sa.event.listens_for(sa.Engine, "engine_connect")
 def _without_fsync(connection: sa.Connection) -> None:
     """No test in this process cuts the power, and what a killed process wrote the system still has."""

@@ -5,7 +5,6 @@ from typing import Literal
 
 from gateway.history import History
 from gateway.history.embedded import EmbeddedHistory
-from gateway.history.influxdb import InfluxHistory
 
 
 async def open_history(
@@ -24,5 +23,8 @@ async def open_history(
     """
     if url is None:
         return await EmbeddedHistory.open(data_dir / "history.sqlite", budget_bytes)
+    # Its client takes a good part of the time that any command takes to start, and is needed by few.
+    from gateway.history.influxdb import InfluxHistory
+
     progress = data_dir / "history-progress.sqlite"
     return InfluxHistory(url, token=token, org=org, bucket=bucket, progress_path=progress, query=query)

@@ -115,7 +115,7 @@ def gateway(
     """Open a committer on the store at ``url``; an ``auto`` gateway that mails, unless ``config`` says otherwise."""
     notifiers = {"mode": "auto", "email": {"url": "smtp://127.0.0.1:1", "sender": "help@acme.example"}}
     settings = Config.model_validate({"data_dir": tmp_path, "notifiers": notifiers, **config})
-    _make_tables(url)
+    make_tables(url)
     store = Store(url)
     with store.read() as connection:
         registry = load_registry(connection)
@@ -134,7 +134,7 @@ def gateway(
         store.close()
 
 
-def _make_tables(url: str) -> None:
+def make_tables(url: str) -> None:
     """Put a migrated database where there is none yet: migrating takes longer than most tests."""
     database = sa.make_url(url).database
     if url.startswith("sqlite") and database and not Path(database).exists():

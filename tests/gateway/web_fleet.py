@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -19,6 +19,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from prometheus_client import CollectorRegistry
 
 from device_models.event import Message
+from device_models.profile import DeviceProfile
 from device_models.purpose import Purpose
 from gateway.cases.self_help import help_of_case
 from gateway.clock import Clock
@@ -61,7 +62,9 @@ from gateway.web.render import ENVIRONMENT
 from notifiers.errors import TryLater
 from notifiers.message import Rendered
 from rules.detect import Detector
+from rules.schema import RuleSet
 from rules.spatial_index import ShopIndex
+from tests.gateway.making import make_tables
 
 NOW = datetime(2026, 3, 2, 13, 20, tzinfo=UTC)
 BEGINS = NOW - timedelta(hours=6)
@@ -265,11 +268,12 @@ async def town(
             **config,
         }
     )
+    make_tables(settings.store_url)
     store = Store(settings.store_url)
     with store.read() as connection:
         registry = load_registry(connection)
-    profiles, live = load_profiles(settings), LiveFeed()
-    detector = Detector(load_rules(settings), profiles, ShopIndex(()))
+    profiles, live = _profiles(settings), LiveFeed()
+    detector = Detector(_rules(settings), profiles, ShopIndex(()))
     # It all but stands still: a test must not depend on how long it takes.
     clock = Clock(start=NOW, anchor=datetime.now(UTC), speed=1e-6)
     links = LinkSigner({"1": "k" * 32}, "1", clock.now, "http://127.0.0.1:8080")
@@ -355,6 +359,24 @@ async def town(
     finally:
         await history.close()
         store.close()
+
+
+def _profiles(settings: Config) -> dict[str, DeviceProfile]:
+    return dict(_own_profiles()) if settings.profiles == Config().profiles else load_profiles(settings)
+
+
+@cache
+def _own_profiles() -> Mapping[str, DeviceProfile]:
+    return load_profiles(Config())
+
+
+def _rules(settings: Config) -> RuleSet:
+    return _own_rules() if settings.rules == Config().rules else load_rules(settings)
+
+
+@cache
+def _own_rules() -> RuleSet:
+    return load_rules(Config())
 
 
 def _let_in(made: Town) -> None:
