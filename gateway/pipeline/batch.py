@@ -62,6 +62,7 @@ from gateway.staff import alerts, clocks, teams
 from gateway.staff import deeds as staff
 from gateway.staff.rota_deeds import answered_by
 from gateway.store import schema
+from gateway.store.dialect import may_pass
 from gateway.subscriptions import record as subscriptions
 from gateway.texts import own as own_texts
 from gateway.transaction import Transaction
@@ -177,9 +178,9 @@ class Batch:
                 result = self._dispatch(command)
                 self.respond()
                 return result
-        except sa.exc.OperationalError:
-            raise
         except Exception as error:
+            if isinstance(error, sa.exc.OperationalError) and may_pass(error):
+                raise
             for undo in reversed(self._tx.on_rollback[undo_from:]):
                 undo()
             del self._tx.on_rollback[undo_from:]

@@ -18,6 +18,7 @@ from gateway.live import LiveFeed
 from gateway.pipeline.batch import quarantine
 from gateway.pipeline.commit import Committer, Outcome, StaleWriter, Work
 from gateway.pipeline.metrics import Metrics
+from gateway.store.dialect import may_pass
 
 log = structlog.get_logger()
 
@@ -199,6 +200,8 @@ class Pipeline:
                     self._writer, self._committer.run, work, self._clock.now()
                 )
             except sa.exc.OperationalError as error:
+                if not may_pass(error):
+                    raise
                 wait_s = _RETRY_S[min(attempt, len(_RETRY_S) - 1)]
                 attempt += 1
                 self._metrics.commit_failed()

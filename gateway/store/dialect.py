@@ -1,5 +1,6 @@
 """What SQLite and PostgreSQL do differently, in one place."""
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -22,6 +23,19 @@ def create_writer(url: str) -> Engine:
         _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", pragmas=("synchronous=FULL", "busy_timeout=10000"))
         return engine
     return sa.create_engine(_psycopg(parsed), pool_size=1, max_overflow=0)
+
+
+def may_pass(error: sa.exc.OperationalError) -> bool:
+    """Whether what was refused may be taken later: the disk is full, the server is gone, a lock is held.
+
+    False where the same will be refused for ever, such as a text that is too long for its index. Sources: SQLite's
+    result codes (SQLITE_ERROR; what is refused for the disk or a lock has codes of its own), PostgreSQL's error codes
+    (class 54, program limit exceeded).
+    """
+    cause = error.orig
+    if isinstance(cause, sqlite3.Error):
+        return bool(getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_FULL) & 0xFF != sqlite3.SQLITE_ERROR)
+    return not str(getattr(cause, "sqlstate", None) or "").startswith("54")
 
 
 def size_bytes(connection: sa.Connection) -> int:

@@ -1,6 +1,8 @@
 """The loop of the one writer: what trips a fault is put aside alone, and all else has its effect once."""
 
 import asyncio
+import random
+import string
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from device_models.decoders.native import decoder as native
 from device_models.decoders.protocol import DecodeContext, Decoded
@@ -16,6 +19,7 @@ from device_models.event import Message, Rejection
 from gateway import commands as c
 from gateway.clock import Clock
 from gateway.decoders import build_dispatcher
+from gateway.ending import end
 from gateway.live import LiveFeed
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.pipeline import Pipeline
@@ -92,6 +96,25 @@ async def test_a_message_that_trips_a_fault_is_put_aside_alone(store_url: str, t
         assert [row["device_id"] for row in made.rows(schema.device_states)] == ["f1", "f2"]
         assert made.committer.sequence == 4
         assert len(made.rows(schema.meta, key="noted")) == 1
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+async def test_what_the_database_will_never_take_is_refused_alone(store_url: str, tmp_path: Path) -> None:
+    letters = "".join(random.Random(1).choices(string.ascii_letters, k=20_000))
+    with gateway(store_url, tmp_path) as made:
+        pipeline = Pipeline(made.committer, lambda after: _nothing(), Clock(), LiveFeed(), Metrics())
+        running = asyncio.create_task(pipeline.run())
+        with pytest.raises(sa.exc.OperationalError, match="index row"):
+            async with asyncio.timeout(20):
+                await pipeline.submit(c.SetMeta(letters, 1))
+        await pipeline.submit(c.SetMeta("after it", 1))
+        await end(running)
+        assert len(made.rows(schema.meta, key="after it")) == 1
+
+
+async def _nothing() -> AsyncIterator[Batch]:
+    await asyncio.Event().wait()
+    yield Batch([], 0)
 
 
 def test_a_timer_that_trips_a_fault_holds_up_nobody_elses(
