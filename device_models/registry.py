@@ -24,6 +24,12 @@ def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
 
+def _keepable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character, which no database of text keeps")
+    return text
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -80,14 +86,15 @@ def check_quiet_hours(value: str) -> str:
     return value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=2000)]
-Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s/+#][^\n\r\t]*$")]
-OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
+Kept = Annotated[str, Field(max_length=2000), AfterValidator(_keepable)]
+Text = Annotated[Kept, Field(min_length=1)]
+Id = Annotated[Kept, Field(min_length=1, max_length=200, pattern=r"^[^\s/+#][^\n\r\t]*$")]
+OptionalText = Annotated[Kept | None, BeforeValidator(_empty_is_none)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 """An IANA time zone, such as Europe/Berlin."""
-Words = Annotated[frozenset[str], BeforeValidator(_words)]
+Words = Annotated[frozenset[Kept], BeforeValidator(_words)]
 
 
 class Record(BaseModel):
@@ -107,7 +114,7 @@ class Record(BaseModel):
 class Device(Record):
     """A product in the field, by the id that its topics carry."""
 
-    profile: str = "generic"
+    profile: Kept = "generic"
     """Name of the ``DeviceProfile``."""
     customer_id: OptionalText = None
     """The owner; None opens cases for staff only."""
@@ -140,12 +147,12 @@ class Customer(Record):
     """What kind of customer the company counts them as: ``restaurant``, ``household``."""
     tier: OptionalText = None
     """Of their contract: ``gold``. Service levels look at both."""
-    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)] | None = None
+    email: Annotated[Kept, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)] | None = None
     phone: Annotated[str, AfterValidator(_phone)] | None = None
     preferred_channel: OptionalText = None
-    addresses: Annotated[dict[str, str], BeforeValidator(_addresses)] = Field(default_factory=dict)
+    addresses: Annotated[dict[Kept, Kept], BeforeValidator(_addresses)] = Field(default_factory=dict)
     """Address by channel, beyond e-mail and phone: ``{"whatsapp": "+49…", "telegram": "123"}``."""
-    channel_choices: Annotated[dict[Purpose, str], BeforeValidator(_choices)] = Field(default_factory=dict)
+    channel_choices: Annotated[dict[Purpose, Kept], BeforeValidator(_choices)] = Field(default_factory=dict)
     """Their own choice by purpose, before ``preferred_channel``: ``{"fault": "whatsapp", "offer": "email"}``."""
     quiet_hours: Annotated[str, AfterValidator(check_quiet_hours)] | None = None
     """``22:00-07:00`` in ``timezone``."""
@@ -207,7 +214,7 @@ class Offer(Record):
     """Why now: ``maintenance_due``, ``consumable_low``, ``accessory``, ``after_fault``; None: just because."""
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime | None = None
-    codes: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    codes: Annotated[tuple[Kept, ...], BeforeValidator(_words)] = ()
     """Single-use codes; empty: none is printed."""
     budget: Annotated[int, Field(ge=0)] | None = None
     """How many may be sent in all; None: no bound."""

@@ -39,6 +39,11 @@ def test_devices_come_from_csv(read: Any) -> None:
     )
 
 
+def test_a_text_that_no_database_keeps_is_named_with_its_place(read: Any) -> None:
+    found = read("d.csv", f"id,name,serial\nf-1,a\0b,s\nf-2,b,{'s' * 2001}\n")
+    assert [error.partition(": ")[0] for error in _errors(found)] == ["d.csv:2:5", "d.csv:3:7"]
+
+
 def test_customers_come_with_consents_addresses_and_quiet_hours(read: Any) -> None:
     text = (
         "id;name;country;locale;timezone;email;phone;addresses;quiet_hours;consents;consent_source;consented_at\n"
