@@ -39,6 +39,7 @@ async def fill_in(web: Visit, name: str, password: str, next_path: str = "/") ->
 async def test_the_right_password_opens_the_console(tmp_path: Path) -> None:
     async with visit(tmp_path, None, empty=True) as web:
         assert (await fill_in(web, "Mia", PASSWORD, "/cases/7"))[:2] == (303, "/cases/7")
+        assert (await web.get("/login?next=http://[no-url")).headers["Location"] == "/"
         assert "Needs you" in await web.page("/")
 
 

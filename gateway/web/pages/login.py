@@ -204,7 +204,10 @@ def set_cookie(request: web.Request, response: web.Response, name: str, value: s
 
 def _next(path: str | None) -> URL:
     """Where to go after logging in: only ever a path of ours, so that no link can lead a user elsewhere."""
-    url = URL(path or "/")
+    try:
+        url = URL(path or "/")
+    except ValueError:
+        return URL("/")
     # Browsers read a backslash as a slash, so /\host would leave this site.
     inside = str(url).startswith("/") and not str(url).startswith("//") and "\\" not in (path or "")
     return url if inside and not url.absolute else URL("/")
