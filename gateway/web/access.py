@@ -166,7 +166,14 @@ async def fields(request: web.Request) -> Mapping[str, Any]:
         raise web.HTTPBadRequest(text="The body is no JSON.") from error
     if not isinstance(sent, dict):
         raise web.HTTPBadRequest(text="The body is no JSON object.")
+    if b"\\u0000" in orjson.dumps(sent).replace(b"\\\\", b""):
+        raise nul()
     return sent
+
+
+def nul() -> web.HTTPBadRequest:
+    """Refuse what PostgreSQL takes in no text, not even to compare with, and nobody types."""
+    return web.HTTPBadRequest(text="A NUL character can be neither looked for nor kept.")
 
 
 async def form_of(request: web.Request) -> Mapping[str, str]:
@@ -179,7 +186,10 @@ async def form_of(request: web.Request) -> Mapping[str, str]:
     except (ValueError, LookupError) as error:
         # A multipart body without its boundaries; a charset that nobody knows.
         raise web.HTTPBadRequest(text="The body is no form.") from error
-    return {name: value for name, value in sent.items() if isinstance(value, str)}
+    texts = {name: value for name, value in sent.items() if isinstance(value, str)}
+    if any("\0" in text for item in texts.items() for text in item):
+        raise nul()
+    return texts
 
 
 def _unknown(request: web.Request) -> web.HTTPException:

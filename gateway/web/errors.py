@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.commands import CommandRefused, Stale
-from gateway.web.access import IDENTITY, wants_json
+from gateway.web.access import IDENTITY, nul, wants_json
 from gateway.web.customer.session import gone
 from gateway.web.language import _, refusal, say
 from gateway.web.render import html
@@ -28,6 +28,8 @@ class FieldError(Exception):
 async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn what handlers refuse into answers; anything unforeseen stays an exception and is logged as one."""
     try:
+        if "\0" in request.path or "\0" in request.query_string:
+            raise nul()
         return await handler(request)
     except Stale as stale:
         told = {"changed_by": stale.by, "changed_at": stale.at, "change": stale.what}

@@ -36,9 +36,6 @@ def optional_text(sent: Sent, field: str) -> str:
     value = sent.get(field) or ""
     if not isinstance(value, str):
         raise FieldError(field, f"{field} is no text.")
-    if "\0" in value:
-        # PostgreSQL cannot keep one, and nobody types one.
-        raise FieldError(field, f"{field} holds a NUL character.")
     text = value.replace("\r\n", "\n").strip()
     if len(text) > LONGEST_TEXT:
         raise FieldError(field, f"{len(text)} characters; {LONGEST_TEXT} is the most that can be sent.")
