@@ -159,6 +159,10 @@ class Mailbox:
         except CommandRefused as refused:
             log.warning("mail.refused", reason=str(refused))
             return
+        except Exception:
+            # A mail that trips a fault of ours must not come again for ever; it stays in the mailbox for its people.
+            log.exception("mail.put_aside", uid=uid)
+            return
         log.info("mail.taken", kind=type(mail).__name__.lower(), new=bool(result))
 
     def _position(self) -> dict[str, int] | None:

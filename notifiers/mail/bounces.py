@@ -11,6 +11,7 @@ from email.utils import getaddresses
 
 from notifiers.mail.sender import header_text
 from notifiers.mail.text import decoded
+from notifiers.understanding.plain import keepable
 
 _IDS = re.compile(r"<[^<>\s]{1,900}>")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
@@ -30,7 +31,7 @@ class Bounce:
 
 def message_ids(*headers: object) -> tuple[str, ...]:
     """Return the message ids in header values, each once, in order."""
-    return tuple(dict.fromkeys(_IDS.findall(" ".join(str(header) for header in headers if header))))
+    return tuple(dict.fromkeys(_IDS.findall(keepable(" ".join(str(header) for header in headers if header)))))
 
 
 def read_bounce(mail: Message) -> Bounce | None:
@@ -61,7 +62,7 @@ def read_bounce(mail: Message) -> Bounce | None:
     # Whom we wrote to, where that mailbox forwards and the report names the one behind it.
     recipients += [spec.casefold() for inner in returned for _, spec in getaddresses([str(inner.get("To", ""))])]
     status = next((s.group() for block in failed if (s := _STATUS.search(str(block.get("Status", ""))))), "5.0.0")
-    return Bounce(ids, tuple(dict.fromkeys(recipients)), status)
+    return Bounce(ids, tuple(dict.fromkeys(map(keepable, recipients))), status)
 
 
 def _blocks(part: Message) -> list[Message]:

@@ -11,6 +11,7 @@ from notifiers.mail.quotation import keyword_text
 from notifiers.mail.sender import Verdict, header_text, sender_of, verdict
 from notifiers.mail.text import attachments, written_text
 from notifiers.replies import Intent, read_reply
+from notifiers.understanding.plain import keepable
 
 _REPLY_PREFIX = re.compile(
     r"^(?:\s*(?:re|aw|antw|sv|rv|res|ref|tr|wg|fwd?|رد|رد على)\s*(?:\[\d+\])?\s*[:：])+\s*", re.IGNORECASE
@@ -56,8 +57,8 @@ def read_mail(content: bytes, return_path: str, authserv_id: str) -> Answer | Bo
     if is_automatic(mail, return_path):
         return Automatic()
     sender = sender_of(mail)
-    text = written_text(mail) or _subject(mail)
-    keyword = keyword_text(text, sender.display_name if sender else "")
+    text = keepable(written_text(mail) or _subject(mail))
+    keyword = keyword_text(text, keepable(sender.display_name) if sender else "")
     return Answer(
         message_id=_own_id(mail, content),
         address=sender.spec.casefold() if sender else "",

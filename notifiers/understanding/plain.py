@@ -12,6 +12,11 @@ _VOICED = "\u3099\u309a"
 """Marks of kana: が and か are different letters, unlike é and e."""
 
 
+def keepable(text: str) -> str:
+    """Return ``text`` without what no database keeps: NUL characters and lone surrogates, which odd charsets give."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def plain(text: str) -> str:
     """Return ``text`` with case, accents, Arabic vowel signs and full-width forms gone; punctuation stays."""
     parts = unicodedata.normalize("NFKD", text).casefold()

@@ -121,6 +121,22 @@ def test_what_stands_behind_outlooks_mark_is_not_read() -> None:
     assert answer(made).text == "Friday is fine."
 
 
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (b"Message-ID: <a\0b@example.com>\r\nReferences: <\xff\0@b>\r\nSubject: =?utf-8?B?AGhpAA==?=", b""),
+        (b"Content-Type: text/plain; charset=raw_unicode_escape", b"\\ud800 hi"),
+        (b"Content-Type: text/plain; charset=utf-7", b"+2AA-hi"),
+    ],
+)
+def test_what_no_database_keeps_is_not_in_it(headers: bytes, body: bytes) -> None:
+    found = answer(b"From: ana@example.com\r\n" + headers + b"\r\n\r\n" + body)
+    assert found.text.endswith("hi")
+    for text in (found.message_id, found.text, found.keyword, *found.references):
+        assert "\0" not in text
+        assert text.encode()
+
+
 def test_flowed_text_is_joined() -> None:
     raw = b"From: ana@example.com\r\nContent-Type: text/plain; format=flowed\r\n\r\nIt is \r\nbeeping.\r\nHelp\r\n"
     assert answer(raw).text == "It is beeping.\nHelp"
