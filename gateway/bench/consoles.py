@@ -26,7 +26,6 @@ from gateway.web.auth import SESSION_COOKIE, token_hash
 _TOKEN = "bench"  # noqa: S105 - of an agent who exists in the bench's own store only
 _AGENT = "Mia"
 _PART = 5_000
-_REQUESTS = 200
 _WARM_UP = 5
 _TOLD_WITHIN_S = 60.0
 _OPEN_ONE_IN = 200
@@ -46,8 +45,8 @@ async def measure_consoles(size: Size, tell: Tell) -> list[Row]:
             await subject.start(fleet)
             cookies = {SESSION_COOKIE: _TOKEN}
             async with aiohttp.ClientSession(subject.web_url, cookies=cookies, headers={"Accept": "text/html"}) as web:
-                tell(f"the console: {_REQUESTS} times its queue and {_REQUESTS} searches")
-                queue = await _times(web, ["/"] * _REQUESTS, _WARM_UP)
+                tell(f"the console: {size.requests} times its queue and {size.requests} searches")
+                queue = await _times(web, ["/"] * size.requests, _WARM_UP)
                 search = await _times(web, [f"/?q={word}" for word in _searched(size)], _WARM_UP)
                 told, busy = await _under_load(subject, web, fleet, size, messages, tell)
         finally:
@@ -224,7 +223,7 @@ def _searched(size: Size) -> list[str]:
     """Words of notes, customers and devices, in turn."""
     chance = random.Random(2)  # noqa: S311 - see above
     words: list[str] = []
-    while len(words) < _REQUESTS:
+    while len(words) < size.requests:
         number = chance.randrange(size.devices)
         words += [_word(chance), f"Customer+{number}", device_id(number)]
-    return words[:_REQUESTS]
+    return words[: size.requests]

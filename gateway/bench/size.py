@@ -32,6 +32,8 @@ class Size:
     """Rows of the backtest's file."""
     cases: int
     """Cases in the console's store."""
+    requests: int
+    """Pages of the queue asked for, and as many searches; the first few are not counted."""
     consoles: int
     """Open pages."""
     changes_per_s: float
@@ -52,22 +54,24 @@ FULL = Size(
     stored=(1_000, 100_000),
     samples=300_000,
     cases=100_000,
+    requests=200,
     consoles=200,
     changes_per_s=5_000.0,
     watched_s=10.0,
 )
 QUICK = Size(
     devices=50,
-    burst=1_000,
+    burst=500,
     rate=200.0,
-    paced=200,
+    paced=100,
     parts=500,
     shops=(1_000,),
     zones=(100,),
-    resident=(5_000,),
+    resident=(2_000,),
     stored=(100,),
     samples=5_000,
-    cases=1_000,
+    cases=200,
+    requests=20,
     consoles=5,
     changes_per_s=200.0,
     watched_s=1.0,
