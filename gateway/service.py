@@ -66,6 +66,7 @@ from gateway.store.store import Store
 from gateway.subscriptions.courier import Courier
 from gateway.subscriptions.opening import open_couriers
 from gateway.texts.desk import Send
+from gateway.turns import short_turns
 from gateway.web.app import create_app
 from gateway.web.deps import SimulatorControl
 from gateway.web.links import LinkSigner
@@ -229,6 +230,7 @@ class Service:
             # Last: what it takes in is committed by the parts before it, and it is the first to stop.
             inbound = mail_listener(config.notifiers.inbound_mail, self.pipeline)
             await self._stack.enter_async_context(inbound)
+        self._stack.enter_context(short_turns())
         self._stack.enter_context(Survivors())
         log.info("gateway.started", console=self.web_url, mqtt=self.mqtt_url, rules=watcher.status.digest)
 

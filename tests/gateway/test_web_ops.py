@@ -13,8 +13,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from gateway.commands import AddNote
+from gateway.live import LiveFeed
 from gateway.web.security import content_security_policy
-from gateway.web.sse import LISTED_AT_MOST, Listener
+from gateway.web.sse import LISTED_AT_MOST, TOLD_AT_ONCE, Hub, Listener
 from tests.gateway.web_fleet import Town, link
 from tests.gateway.web_visit import Visit, visit
 
@@ -172,6 +173,20 @@ def test_a_page_hears_of_what_it_asked_for_and_is_not_woken_by_the_rest() -> Non
         assert listener.wake.is_set()
     assert one_device.take() == {"device": ["f-1"], "case": ["7", "8"], "rules": ["r"], "reload": ["*"]}
     assert customers.take() == {"device": ["f-1"], "case": ["7"], "reload": ["*"]}
+
+
+async def test_more_pages_than_are_told_in_one_round_are_all_told() -> None:
+    live = LiveFeed()
+    hub = Hub(live)
+    reading = asyncio.create_task(hub.run())
+    pages = [hub.join({"device": frozenset({f"d{n}"})}, everything_else=True) for n in range(2 * TOLD_AT_ONCE + 1)]
+    await asyncio.sleep(0)
+    live.publish([{"kind": "device", "id": f"d{n}"} for n in range(len(pages))])
+    live.publish([{"kind": "case", "id": 7}])
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(page.wake.wait() for page in pages))
+    assert [page.take() for page in pages] == [{"device": [f"d{n}"], "case": ["7"]} for n in range(len(pages))]
+    reading.cancel()
 
 
 async def test_the_demos_panel_exists_only_in_the_demo(tmp_path: Path) -> None:
