@@ -15,6 +15,7 @@ from gateway.web.deps import DEPS, WebDeps
 from gateway.web.errors import refusals
 from gateway.web.listening import listen
 from gateway.web.oidc import BACK, Provider
+from gateway.web.one_reading import OneReading
 from gateway.web.ops import add_metrics, watch
 from gateway.web.pages.forgotten import (
     ASKS_ALLOWED,
@@ -25,6 +26,7 @@ from gateway.web.pages.forgotten import (
 )
 from gateway.web.pages.login import SEALER, THROTTLE
 from gateway.web.pages.provider import FLOW_SEALER, PROVIDER
+from gateway.web.pages.queue import READING
 from gateway.web.preconditions import Conditional
 from gateway.web.presence import PRESENCE, Presence
 from gateway.web.render import ENVIRONMENT, create_environment
@@ -48,6 +50,7 @@ def create_app(deps: WebDeps) -> web.Application:
     app[DEPS] = deps
     app[ENVIRONMENT] = create_environment(deps)
     app[HUB] = Hub(deps.live)
+    app[READING] = OneReading()
     app[PRESENCE] = Presence(lambda: datetime.now(UTC))
     app[THROTTLE] = LoginThrottle(deps.clock.now, GUESSING_WINDOW * deps.clock.speed)
     app[SEALER] = Sealer(deps.secret)

@@ -100,8 +100,14 @@ def create_environment(deps: WebDeps) -> Environment:
 
 def html(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
     """Render a template to a page."""
-    text = request.app[ENVIRONMENT].get_template(template).render(now=request.app[DEPS].clock.now(), **context)
-    return web.Response(text=text, content_type="text/html", charset="utf-8", status=status)
+    return web.Response(
+        text=text_of(request, template, context), content_type="text/html", charset="utf-8", status=status
+    )
+
+
+def text_of(request: web.Request, template: str, context: Mapping[str, Any]) -> str:
+    """Render a template to text."""
+    return request.app[ENVIRONMENT].get_template(template).render(now=request.app[DEPS].clock.now(), **context)
 
 
 def bytes_text(size: float) -> str:

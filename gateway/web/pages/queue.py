@@ -16,13 +16,14 @@ from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.language import N_, _, refusal, voice
+from gateway.web.one_reading import OneReading
 from gateway.web.pages import case as case_page
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, people, queue
 from gateway.web.queries.find import find
-from gateway.web.queries.queue import QueueFilter, View
+from gateway.web.queries.queue import QueueFilter, QueuePage, View
 from gateway.web.queries.views import views_of
-from gateway.web.render import html
+from gateway.web.render import html, text_of
 from gateway.web.wording import staff_title
 
 SEVERITIES = ("critical", "major", "minor", "info")
@@ -44,15 +45,15 @@ _TITLES = {
 async def show_queue(request: web.Request) -> web.StreamResponse:
     """GET /: the whole page; with ``fragment=rows`` only the rows, for live updates."""
     wanted = _wanted(request)
-    page = await read(request, queue.load, wanted, request.app[DEPS].clock.now())
+    rows = await _rows(request, wanted)
+    if request.query.get("fragment") == "rows":
+        return web.Response(text=rows.html(request, wanted), content_type="text/html", charset="utf-8")
     context: dict[str, Any] = {
-        "page": page,
+        "page": rows.page,
         "wanted": wanted,
         "view_title": _(_TITLES[wanted.view]),
         "views": [(view, _(title)) for view, title in _TITLES.items()],
     }
-    if request.query.get("fragment") == "rows":
-        return html(request, "_rows.html", {**context, "zone": viewer_zone(request)})
     section = {View.NEEDS_YOU: "queue", View.MINE: "mine", View.ARRIVAL: "arrival"}.get(wanted.view, "open")
     saved, agents, teams = await read(request, _saved, request[IDENTITY].name)
     section = "team" if wanted.team == "mine" and wanted.view is View.NEEDS_YOU else section
@@ -80,6 +81,35 @@ async def show_queue(request: web.Request) -> web.StreamResponse:
         rest_until=request.app[DEPS].clock.now() + timedelta(hours=4),
         **context,
     )
+
+
+class Rows:
+    """One reading of the queue, for all who share it, and how it looks to them."""
+
+    def __init__(self, page: QueuePage) -> None:
+        self.page = page
+        self._assignees = {row.case.assignee for row in page.rows}
+        self._texts: dict[tuple[str, str, str | None], str] = {}
+
+    def html(self, request: web.Request, wanted: QueueFilter) -> str:
+        """Return the rows as ``wanted`` shows them to its user, written once for all to whom they look the same."""
+        zone, you = viewer_zone(request), wanted.user if wanted.user in self._assignees else None
+        key = (voice().language, zone, you)
+        if key not in self._texts:
+            self._texts[key] = text_of(request, "_rows.html", {"page": self.page, "wanted": wanted, "zone": zone})
+        return self._texts[key]
+
+
+READING = web.AppKey("queue reading", OneReading[Rows])
+
+
+async def _rows(request: web.Request, wanted: QueueFilter) -> Rows:
+    shared = wanted.for_anybody
+
+    async def load() -> Rows:
+        return Rows(await read(request, queue.load, shared, request.app[DEPS].clock.now()))
+
+    return await request.app[READING].ask((shared, request[IDENTITY].scope), load)
 
 
 def _saved(connection: sa.Connection, user: str) -> tuple[Sequence[sa.RowMapping], list[str], list[str]]:

@@ -5,7 +5,7 @@ shows and not of the cases in store.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -66,6 +66,12 @@ class QueueFilter:
     def narrowed(self) -> bool:
         """Whether anything but the view was asked for."""
         return bool(self.severity or self.words or self.owner or self.rule or self.site or self.team)
+
+    @property
+    def for_anybody(self) -> "QueueFilter":
+        """The same without its user, where whoever asks is shown the same cases."""
+        own = self.view is View.MINE or self.owner == "me" or self.team == "mine"
+        return self if own else replace(self, user="")
 
 
 @dataclass(frozen=True, slots=True)
