@@ -3,10 +3,12 @@
 import asyncio
 import json
 import random
+import resource
 import tempfile
 import time
 from bisect import bisect_left
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,8 @@ async def measure_consoles(size: Size, tell: Tell) -> list[Row]:
                 tell(f"the console: {size.requests} times its queue and {size.requests} searches")
                 queue = await _times(web, ["/"] * size.requests, _WARM_UP)
                 search = await _times(web, [f"/?q={word}" for word in _searched(size)], _WARM_UP)
-                told, busy = await _under_load(subject, web, fleet, size, messages, tell)
+                refresh = await _refreshed(subject, web, size)
+                seen = await _under_load(subject, web, fleet, size, messages, tell)
         finally:
             await subject.stop()
     among, load = f"{size.cases:,} cases", f"{size.consoles} open pages, {size.changes_per_s:,.0f} changes/s"
@@ -57,11 +60,37 @@ async def measure_consoles(size: Size, tell: Tell) -> list[Row]:
         Row(f"the queue's page among {among}, p99", percentile(queue, 0.99), "ms", None, 300),
         Row(f"a search among {among}, p50", percentile(search, 0.5), "ms"),
         Row(f"a search among {among}, p99", percentile(search, 0.99), "ms", None, 100),
-        Row(f"an open page is told after, {load}, p50", percentile(told, 0.5), "ms"),
-        Row(f"an open page is told after, {load}, p99", percentile(told, 0.99), "ms", None, 1000),
-        Row(f"the queue's page, {load}, p50", percentile(busy, 0.5), "ms", None, 100),
-        Row(f"the queue's page, {load}, p99", percentile(busy, 0.99), "ms"),
+        Row(f"{size.consoles} open queues renewed at once, processor time of the gateway", refresh, "ms"),
+        Row(f"an open page is told after, {load}, p50", percentile(seen.told_ms, 0.5), "ms"),
+        Row(f"an open page is told after, {load}, p99", percentile(seen.told_ms, 0.99), "ms", None, 1000),
+        Row(f"the queue's page, {load}, p50", percentile(seen.page_ms, 0.5), "ms", None, 100),
+        Row(f"the queue's page, {load}, p99", percentile(seen.page_ms, 0.99), "ms"),
+        *[Row(f"processors that {who} kept busy, {load}", share, "") for who, share in seen.processors.items()],
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What 200 pages saw of a fleet that speaks."""
+
+    told_ms: list[float]
+    """From a watched device's ``publish`` to the event that tells its page."""
+    page_ms: list[float]
+    """To the last byte of the queue's page, asked for meanwhile."""
+    processors: dict[str, float]
+    """Processor time by who used it, as a share of the time from the first publish to the last commit."""
+
+
+async def _refreshed(subject: Subject, web: aiohttp.ClientSession, size: Size) -> float:
+    """Let every open queue ask for its rows at once, as when a case changes; return milliseconds of processor time."""
+
+    async def rows() -> None:
+        await _times(web, ["/?fragment=rows"])
+
+    await rows()
+    before = subject.cpu_s()
+    await asyncio.gather(*(rows() for _ in range(size.consoles)))
+    return 1000 * (subject.cpu_s() - before)
 
 
 async def _times(web: aiohttp.ClientSession, paths: list[str], warm_up: int = 0) -> list[float]:
@@ -79,13 +108,8 @@ async def _times(web: aiohttp.ClientSession, paths: list[str], warm_up: int = 0)
 
 async def _under_load(
     subject: Subject, web: aiohttp.ClientSession, fleet: Fleet, size: Size, messages: int, tell: Tell
-) -> tuple[list[float], list[float]]:
-    """Publish at a steady rate to pages that each watch a device.
-
-    Returns:
-        Milliseconds from a watched device's ``publish`` to the event that tells its page; and to the last byte of the
-        queue's page, asked for meanwhile.
-    """
+) -> _Seen:
+    """Publish at a steady rate to pages that each watch a device."""
     tell(f"the console: {size.consoles} open pages, {messages:,} messages at {size.changes_per_s:,.0f}/s")
     pages = [_Page(number * (fleet.devices // size.consoles)) for number in range(size.consoles)]
     async with AsyncExitStack() as stack:
@@ -104,12 +128,14 @@ async def _under_load(
             await publish(Order(subject.mqtt_port, fleet.devices, fleet.first_at, 0, done))
             await watch.until(base + done)
             order = Order(subject.mqtt_port, fleet.devices, fleet.first_at, done, messages, size.changes_per_s)
+            used, began = _used(subject), time.monotonic()
             publishing = asyncio.create_task(publish(order))
             busy = []
             while not publishing.done():
                 busy += await _times(web, ["/"])
             published = await publishing
             last = await watch.until(base + done + messages)
+            took, used_then = time.monotonic() - began, _used(subject)
             # Each device speaks once more: what its page is then told comes after all that was measured.
             await publish(Order(subject.mqtt_port, fleet.devices, fleet.first_at, done + messages, fleet.devices))
             async with asyncio.timeout(_TOLD_WITHIN_S):
@@ -118,7 +144,19 @@ async def _under_load(
             for task in listening:
                 task.cancel()
             await asyncio.gather(*listening, return_exceptions=True)
-    return _behind(watch, base + done, published, done, fleet, pages), busy
+    told = _behind(watch, base + done, published, done, fleet, pages)
+    return _Seen(told, busy, {who: (used_then[who] - used[who]) / took for who in used})
+
+
+def _used(subject: Subject) -> dict[str, float]:
+    """Processor time so far, in seconds. Of the publishers those that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "the gateway": subject.cpu_s(),
+        "its broker": subject.broker_cpu_s(),
+        "the publisher": ended.ru_utime + ended.ru_stime,
+        "the pages": time.process_time(),
+    }
 
 
 def _behind(

@@ -125,11 +125,17 @@ class Subject:
     def cpu_s(self) -> float:
         """Processor time of its process so far, without its broker's. NaN where there is no /proc."""
         assert self._process is not None  # noqa: S101 - started
+        return _cpu_s(self._process.pid)
+
+    def broker_cpu_s(self) -> float:
+        """Its broker's so far. NaN where there is no /proc."""
+        assert self._process is not None  # noqa: S101 - started
+        pid = self._process.pid
         try:
-            fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
         except OSError:
             return float("nan")
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(_cpu_s(int(child)) for child in children)
 
     async def until_recorded(self, sequence: int, within_s: float = 300.0) -> float:
         """Wait until the history has what the log holds up to ``sequence``; return when, in epoch seconds.
@@ -222,6 +228,14 @@ class Watch(threading.Thread):
             while len(times) < count and first + len(times) <= reached:
                 times.append(at)
         return times
+
+
+def _cpu_s(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
