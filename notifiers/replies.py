@@ -1,7 +1,7 @@
 """What a customer's short answer means; anything longer than a keyword is for a person to read."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -98,9 +98,10 @@ def _with_courtesies(tokens: Phrase, text: str) -> Reply:
     for intent, phrases in _PER_PURPOSE.items():
         # A keyword may hold a courtesy's word ("plus de"), so it is looked for with and without them.
         for left in (tokens, core):
-            purposes = frozenset(p for p, names in _PURPOSES.items() if any(_holds(left, name) for name in names))
-            everything = any(_holds(left, name) for name in _EVERYTHING)
-            rest = _without(left, {name for names in _PURPOSES.values() for name in names} | _EVERYTHING)
+            held = _runs(left)
+            purposes = frozenset(p for p, names in _PURPOSES.items() if not held.isdisjoint(names))
+            everything = not held.isdisjoint(_EVERYTHING)
+            rest = _without(left, _NAMED)
             if (purposes or everything) and rest in phrases:
                 return Reply(intent, text, purposes, everything and not purposes)
     return Reply(Intent.TEXT, text)
@@ -136,20 +137,20 @@ def _phrases(text: str) -> frozenset[Phrase]:
     return frozenset(_tokens(phrase) for line in text.splitlines() for phrase in line.split("|") if phrase.strip())
 
 
-def _holds(tokens: Phrase, phrase: Phrase) -> bool:
-    return any(tokens[i : i + len(phrase)] == phrase for i in range(len(tokens)))
+def _runs(tokens: Phrase) -> set[Phrase]:
+    """Every run of words in a message."""
+    return {tokens[i:end] for i in range(len(tokens)) for end in range(i + 1, len(tokens) + 1)}
 
 
-def _without(tokens: Phrase, phrases: Iterable[Phrase]) -> Phrase:
+def _without(tokens: Phrase, phrases: frozenset[Phrase]) -> Phrase:
     """Drop each occurrence of any of ``phrases``, the longer first."""
-    longest_first = sorted(phrases, key=len, reverse=True)
     kept: list[str] = []
     i = 0
     while i < len(tokens):
-        dropped = next((p for p in longest_first if tokens[i : i + len(p)] == p), ())
-        if not dropped:
+        end = next((end for end in range(len(tokens), i, -1) if tokens[i:end] in phrases), None)
+        if end is None:
             kept.append(tokens[i])
-        i += len(dropped) or 1
+        i = end or i + 1
     return tuple(kept)
 
 
@@ -159,6 +160,7 @@ _POLITE = _phrases(words.POLITE)
 _NUMBERED = _phrases(words.NUMBERED)
 _EVERYTHING = _phrases(words.EVERYTHING)
 _PURPOSES = {purpose: _phrases(names) for purpose, names in words.PURPOSES.items()}
+_NAMED = _EVERYTHING.union(*_PURPOSES.values())
 _ALONE = {
     Intent.STOP: _phrases(words.STOP) | _phrases(words.STOP_ALONE),
     Intent.START: _phrases(words.START),
