@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from device_models.purpose import Purpose
+from notifiers.attachment import Attachment
 from notifiers.wording.segments import Segments
 
 Direction = Literal["ltr", "rtl"]
@@ -102,6 +103,8 @@ class Outgoing:
     """False for an agent's own words: out-of-office replies to those are welcome (RFC 3834 §5)."""
     session_open: bool = False
     """The person wrote on this channel within the last 24 hours, which is when WhatsApp takes free text."""
+    files: tuple[Attachment, ...] = field(default=(), repr=False)
+    """What goes with a mail; on other channels files lie on the customer's page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
+from gateway.cases.attachments import keep_with_answer, keep_with_note
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import (
@@ -54,6 +55,8 @@ def add_note(tx: Transaction, command: AddNote) -> None:
     """Keep an internal note."""
     case = _case(tx, command.case_id)
     add_entry(tx, case["id"], "note", command.by, body={"text": _words(command.text)})
+    if command.files:
+        keep_with_note(tx, command.files, case["id"], case["customer_id"], command.by)
 
 
 def resolve(tx: Transaction, command: Resolve) -> None:
@@ -114,6 +117,8 @@ def reply(tx: Transaction, command: Reply) -> int | None:
     notification_id = enqueue(tx, _notify(tx, case, "agent_reply", f"case:{case['id']}:reply:{number}", to), text, via)
     if notification_id is not None and text != own:
         _keep_original(tx, notification_id, command.by, own)
+    if notification_id is not None:
+        keep_with_answer(tx, command.files, notification_id, case["id"], to, command.by)
     values = {} if case["first_response_at"] else {"first_response_at": tx.now}
     waiting = tx.now if command.waits and case["state"] == "open" else None
     assignee = case["assignee"] or command.by

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.answers import Answered, message_answered, move, needs_a_person
+from gateway.cases.attachments import keep_from_customer
 from gateway.cases.rating import rate, rating_in, tags_of
 from gateway.cases.reading import keep_reading, shown_tags
 from gateway.cases.record import load_case
@@ -74,6 +75,7 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
         return None
     inbound_id = _number_of(tx, command)
     keep_reading(tx, inbound_id, customer.id if customer else None, case["id"] if case else None, tags, command.text)
+    keep_from_customer(tx, command.files, inbound_id, case["id"] if case else None, customer.id if customer else None)
     tx.changed("inbound", command.provider_id)
     if customer is not None:
         heard_from(tx, customer, command.channel, let_in=tags.intent is Intent.START)

@@ -41,6 +41,7 @@ def customer_wrote(tx: Transaction, command: MailArrived) -> CustomerWrote:
         keyword=command.keyword,
         claims=command.address,
         claims_case_id=answered[0][0] if answered and case_id is None else None,
+        files=command.files,
     )
 
 

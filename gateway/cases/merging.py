@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from gateway.cases import attachments
 from gateway.cases.by_hand import open_by_hand
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
@@ -78,8 +79,11 @@ def split(tx: Transaction, command: SplitCase) -> int:
     if entry["kind"] == "message_in":
         moved = sa.update(i).where(i.c.id == entry["body"].get("inbound_id"))
         tx.connection.execute(moved.values(case_id=number))
+        attachments.move(tx, number, inbound_id=entry["body"].get("inbound_id"))
         touch(tx, number, needs_reply=True)
         touch(tx, case["id"], needs_reply=False)
+    else:
+        attachments.move(tx, number, entry_id=entry["id"])
     add_entry(tx, case["id"], "split", command.by, body={"into": number})
     link(tx, LinkCases(case["id"], number, command.by))
     tx.audit(command.by, "case.split", str(case["id"]), into=number)

@@ -9,6 +9,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from device_models.registry import Customer
+from gateway.cases import attachments
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused, CustomerWrote, DiscardMessage, JoinMessage
@@ -54,6 +55,7 @@ def join(tx: Transaction, command: JoinMessage) -> None:
         "joined_by": command.by,
         "unproven": not message["verified"],
     }
+    attachments.join(tx, case["id"], case["customer_id"], command.inbound_id)
     add_entry(tx, case["id"], "message_in", "customer", body=body)
     touch(tx, case["id"], needs_reply=True)
     _decide(tx, command.inbound_id, "joined", command.by, case["id"])
@@ -83,6 +85,7 @@ def _drop(tx: Transaction, inbound_id: int, by: str) -> None:
     tx.connection.execute(
         sa.update(readings).where(readings.c.inbound_id == inbound_id).values(cues=[], translation=None)
     )
+    attachments.drop(tx, inbound_id)
     _decide(tx, inbound_id, "discarded", by, None)
 
 

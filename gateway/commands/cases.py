@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from device_models.purpose import Severity
+from notifiers.attachment import Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class AddNote:
     case_id: int
     text: str
     by: str
+    files: tuple[Attachment, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from device_models.purpose import Purpose
+from notifiers.attachment import Attachment
 from notifiers.errors import Because
 
 
@@ -20,6 +21,7 @@ class Reply:
     """The newest message its writer has read; one that somebody else sent since refuses it. None: not asked."""
     waits: bool = False
     """It is the customer's turn then: service levels stand until they write."""
+    files: tuple[Attachment, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class CustomerWrote:
     """The sender's address as the message has it, where nobody vouches for it."""
     claims_case_id: int | None = None
     """The case whose message it answers, where its sender is not known to be part of it."""
+    files: tuple[Attachment, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,7 @@ class MailArrived:
     """See ``CustomerWrote``."""
     references: tuple[str, ...]
     """Message-IDs it answers, the nearest first."""
+    files: tuple[Attachment, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

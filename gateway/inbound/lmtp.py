@@ -148,6 +148,7 @@ def command_of(mail: object) -> MailArrived | MailBounced | None:
                 mail.text,
                 mail.keyword,
                 mail.references,
+                mail.files,
             )
         case Bounce():
             return MailBounced(mail.message_ids, mail.recipients, mail.status)

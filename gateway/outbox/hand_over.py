@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
+from gateway.cases.attachments import to_send
 from gateway.cases.record import load_case
 from gateway.cases.self_help import articles_of
 from gateway.cases.timeline import add_entry, touch
@@ -141,6 +142,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         receipt_url=links.receipt_url(key),
         automatic=row["text"] is None,
         session_open=_wrote_today(tx, customer.id, choice.channel),
+        files=to_send(tx, row["id"]) if choice.channel == "email" else (),
     )
 
 

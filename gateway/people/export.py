@@ -15,10 +15,13 @@ from gateway.history import History
 from gateway.people.ownership import visible_since
 from gateway.people.personal import HELD, Held, Owned
 from gateway.store import schema
+from gateway.store.attachments import attachments
 from gateway.store.ownership import device_people
 from gateway.store.tables import metadata
 from gateway.web.twin import twin_of
 
+FILES = "files"
+"""Under which an export holds the contents of files, by their names in a zip; JSON has what they are alone."""
 _LONGEST = timedelta(days=3660)
 _MOST_SAMPLES = 200_000
 """Of one field; beyond that the history thins them out, keeping extremes."""
@@ -29,13 +32,16 @@ class NoSuchCustomer(LookupError):
 
 
 def gather(connection: sa.Connection, customer_id: str) -> dict[str, Any]:
-    """Collect every row about a customer, by table. Raises NoSuchCustomer."""
+    """Collect every row about a customer, by table, and the content of their files. Raises NoSuchCustomer."""
     c = schema.customers.c
     if connection.execute(sa.select(c.id).where(c.id == customer_id)).first() is None:
         raise NoSuchCustomer(f"there is no customer {customer_id}")
     held = {name: _rows(connection, name, table, customer_id) for name, table in HELD.items()}
     now_of = {device_id: _now_of(connection, device_id) for device_id in devices_of(connection, customer_id)}
-    return {"customer_id": customer_id, "held": held, "devices_now": now_of}
+    a = attachments.c
+    files = sa.select(a.id, a.name, a.content).where(a.customer_id == customer_id)
+    named = {f"files/{number}-{name}": content for number, name, content in connection.execute(files)}
+    return {"customer_id": customer_id, "held": held, "devices_now": now_of, FILES: named}
 
 
 def view_of_past(connection: sa.Connection, customer_id: str) -> dict[str, datetime | None]:
@@ -63,15 +69,18 @@ async def gather_history(history: History, spans: Mapping[str, datetime | None],
 
 def as_json(exported: Mapping[str, Any]) -> str:
     """Write an export as JSON for people and programs."""
-    return json.dumps(exported, ensure_ascii=False, indent=1, default=_plain) + "\n"
+    without = {name: value for name, value in exported.items() if name != FILES}
+    return json.dumps(without, ensure_ascii=False, indent=1, default=_plain) + "\n"
 
 
 def as_zip(exported: Mapping[str, Any]) -> bytes:
-    """Write an export as a zip: ``customer.json``, and samples and fixes of each device as CSV."""
+    """Write an export as a zip: ``customer.json``, the files of their conversations, and samples and fixes as CSV."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         rest = {name: value for name, value in exported.items() if name != "history"}
         archive.writestr("customer.json", as_json(rest))
+        for name, content in exported.get(FILES, {}).items():
+            archive.writestr(name, content)
         for number, (device_id, kept) in enumerate(exported.get("history", {}).items(), start=1):
             samples = [[name, at, value] for name, course in kept["samples"].items() for at, value in course]
             archive.writestr(

@@ -126,6 +126,8 @@ HELD: Mapping[str, Held] = {
         empty="text",
         number="provider_id",
     ),
+    # A file is whose conversation it is in; the zip of an export has it, the JSON what it is.
+    "attachments": _held(Owned.BY_CUSTOMER, hidden="content"),
     "tried_steps": _held(Owned.BY_CUSTOMER, keep="case_id step article via at", pseudonym="customer_id"),
     "watches": _held(Owned.BY_CUSTOMER, keep="case_id via field state began_at ended_at told", pseudonym="customer_id"),
     "readings": _held(

@@ -1,6 +1,7 @@
 """All tables of the store: importing this module makes ``metadata`` know every one of them."""
 
 from gateway.store import (
+    attachments,
     case_work,
     desk,
     enrolment,
@@ -25,6 +26,7 @@ from gateway.store import (
 )
 
 __all__ = [
+    "attachments",
     "case_work",
     "desk",
     "enrolment",

@@ -35,11 +35,12 @@ from gateway.web.second_factor import Sealer
 from gateway.web.security import security_headers
 from gateway.web.sse import HUB, Hub, close_hub, run_hub
 from gateway.web.staff_mail import run_staff_mail
+from notifiers.attachment import LARGEST_SENT
 
 __all__ = ["WebDeps", "create_app"]
 
-LARGEST_BODY = 8 * 1024 * 1024
-"""An import of a few thousand records; forms are far smaller."""
+LARGEST_BODY = LARGEST_SENT + 2**20
+"""The files of one message; an import of a few thousand records is smaller."""
 GUESSING_WINDOW = timedelta(minutes=15)
 
 

@@ -1,6 +1,6 @@
 """The table of routes: every address, and the least role that may use it. A test tries each role on each."""
 
-from gateway.web import callbacks, help_desks, ops, receipts, sse, webhooks
+from gateway.web import callbacks, files, help_desks, ops, receipts, sse, webhooks
 from gateway.web.access import Route
 from gateway.web.api import customers as customer_data
 from gateway.web.api import devices as device_deeds
@@ -116,6 +116,7 @@ PUBLIC = (
     Route("POST", "/p/{token}/stop", customer.stop, None),
     Route("POST", "/webhooks/twilio/status", webhooks.twilio_status, None),
     Route("POST", "/webhooks/twilio/inbound", webhooks.twilio_inbound, None),
+    Route("GET", f"/p/{{token}}/files/{ID}", customer.show_file, None),
     Route("GET", "/p/{token}/inbox", inbox.show, None),
     Route("POST", "/p/{token}/inbox/read", inbox.mark_read, None),
     Route("POST", "/r/{token}/{state}", receipts.take, None),
@@ -132,6 +133,7 @@ PAGES = (
     Route("GET", f"/cases/{ID}", case.show_case, _VIEWER),
     Route("GET", f"/cases/{ID}/chart", case.show_chart, _VIEWER),
     Route("GET", f"/cases/{ID}/rule-test.yaml", by_hand.download_rule_test, _VIEWER),
+    Route("GET", f"/attachments/{ID}", files.show, _VIEWER),
     Route("GET", "/new", by_hand.show_form, _VIEWER),
     Route("GET", "/find", by_hand.find, _VIEWER),
     Route("GET", "/macros", by_hand.show_macros, _VIEWER),
@@ -237,6 +239,7 @@ API = (
     Route("GET", f"/api/cases/{ID}", reads.get_case, _VIEWER),
     Route("GET", f"/api/cases/{ID}/suggestion", case.show_suggestion, _VIEWER),
     Route("GET", f"/api/cases/{ID}/rule-test", by_hand.show_rule_test, _VIEWER),
+    Route("GET", f"/api/attachments/{ID}", files.show, _VIEWER),
     Route("GET", "/api/devices", reads.list_devices, _VIEWER),
     Route("GET", "/api/devices/unknown", reads.list_unknown, _VIEWER),
     Route("GET", "/api/devices/{id}", reads.get_device, _VIEWER),

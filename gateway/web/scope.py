@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.store import schema as s
+from gateway.store.attachments import attachments
 from gateway.store.desk import bookings, tasks
 from gateway.store.readings import unjoined
 from gateway.store.staff import scopes, staff_alerts
@@ -30,6 +31,7 @@ _BY_PATH: Mapping[str, sa.Column[Any]] = {
     "/silences": s.silences.c.id,
     "/would-be": s.transitions.c.id,
     "/alerts": staff_alerts.c.id,
+    "/attachments": attachments.c.id,
 }
 """What the ``{id}`` of an address names, by what stands before it."""
 _BY_FIELD: Mapping[str, sa.Column[Any]] = {
@@ -65,6 +67,7 @@ _OF_NO_CASE = "(case_id IS NULL AND customer_id IN (SELECT id FROM customers))"
 _OF_EITHER = f"({_OF_CASE} OR {_OF_NO_CASE})"
 _WITHIN = {
     "alerts": _OF_DEVICE,
+    "attachments": _OF_EITHER,
     "bookings": _OF_EITHER,
     "consent_log": _OF_CUSTOMER,
     "crowd_members": _OF_DEVICE,

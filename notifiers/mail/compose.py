@@ -112,6 +112,9 @@ def compose(outgoing: Outgoing, sender: Mailbox, recipient: Mailbox) -> EmailMes
     mail.set_content(rendered.text)
     if rendered.html is not None:
         mail.add_alternative(rendered.html, subtype="html")
+    for file in outgoing.files:
+        main, _, sub = file.kind.partition("/")
+        mail.add_attachment(file.content, maintype=main, subtype=sub, filename=file.name)
     # Last: adding an alternative moves every Content- header so far into the first part.
     mail["Content-Language"] = one_line(rendered.language)
     return mail

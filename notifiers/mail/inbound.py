@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import Message
 
+from notifiers.attachment import Attachment, choose
 from notifiers.mail.bounces import Bounce, is_automatic, message_ids, read_bounce
 from notifiers.mail.quotation import keyword_text
 from notifiers.mail.sender import Verdict, header_text, sender_of, verdict
-from notifiers.mail.text import attachments, written_text
+from notifiers.mail.text import files_of, written_text
 from notifiers.replies import Intent, read_reply
 from notifiers.understanding.plain import keepable
 
@@ -34,6 +35,8 @@ class Answer:
     """What is read for STOP, DONE and their like: the text without a closing phrase and a name."""
     references: tuple[str, ...]
     """Message-IDs it answers, the nearest first."""
+    files: tuple[Attachment, ...] = field(default=(), repr=False)
+    """Pictures and PDFs that came with it; ``text`` names what is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,15 @@ def read_mail(content: bytes, return_path: str, authserv_id: str) -> Answer | Bo
     sender = sender_of(mail)
     text = keepable(written_text(mail) or _subject(mail))
     keyword = keyword_text(text, keepable(sender.display_name) if sender else "")
+    files = choose(files_of(mail))
     return Answer(
         message_id=_own_id(mail, content),
         address=sender.spec.casefold() if sender else "",
         verdict=verdict(mail, sender, authserv_id) if sender else Verdict.FAILED,
-        text=_with_attachments(text, attachments(mail)),
+        text=files.with_words(text),
         keyword=keyword,
         references=_references(mail),
+        files=files.kept,
     )
 
 
@@ -87,11 +92,3 @@ def _subject(mail: Message) -> str:
 
 def _is_command(subject: str) -> bool:
     return read_reply(_REPLY_PREFIX.sub("", subject)).intent is not Intent.TEXT
-
-
-def _with_attachments(text: str, count: int) -> str:
-    """Say that files came with it: they are not kept here, and somebody may have to look at them."""
-    if not count:
-        return text
-    note = f"[{count} file{'s' if count > 1 else ''} attached: see the mailbox]"
-    return f"{text}\n\n{note}" if text else note

@@ -1,14 +1,19 @@
 """What a person wrote in a mail: without the message they answer, without signatures, without markup."""
 
+from collections.abc import Iterator
 from email.message import Message
 
 from notifiers.mail.html_text import html_text
 from notifiers.mail.quotation import without_quotation
+from notifiers.mail.sender import header_text
 
 LONGEST = 10_000
 """Characters kept of one mail."""
 _LONGEST_PART = 200_000
 """Characters looked at; what is behind them is a quotation of a quotation."""
+_FILES = frozenset({"image", "video", "audio"})
+_TINY = 1024
+"""Bytes."""
 
 
 def written_text(mail: Message) -> str:
@@ -28,13 +33,22 @@ def written_text(mail: Message) -> str:
     return without_quotation(plain if plain.strip() else html_text(html))[:LONGEST]
 
 
-def attachments(mail: Message) -> int:
-    """Count the files that came with it; pictures of a signature count, since nobody can tell them apart."""
-    return sum(
-        part.get_content_disposition() == "attachment" or part.get_content_maintype() in ("image", "video", "audio")
-        for part in mail.walk()
-        if not part.is_multipart()
-    )
+def files_of(mail: Message) -> Iterator[tuple[str, bytes]]:
+    """Yield the files that came with it, as (name, content); pictures of a signature too. Never raises.
+
+    What is tiny and stands in the text is left out: dots that tell whether a mail was opened, and lines.
+    """
+    for part in mail.walk():
+        attached = part.get_content_disposition() == "attachment"
+        if part.is_multipart() or not (attached or part.get_content_maintype() in _FILES or _is_pdf(part)):
+            continue
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes) and (attached or len(content) > _TINY):
+            yield header_text(part.get_filename("")), content
+
+
+def _is_pdf(part: Message) -> bool:
+    return part.get_content_type() == "application/pdf"
 
 
 def decoded(part: Message) -> str:

@@ -14,6 +14,7 @@ from notifiers.mail.sender import Verdict
 MX = "mx.acme.example"
 PASS = f"{MX}; dmarc=pass (p=NONE sp=NONE) header.from=example.com"
 OURS = "<0123456789abcdef@acme.example>"
+JPEG = b"\xff\xd8\xff picture"
 
 
 def mail(
@@ -144,9 +145,30 @@ def test_flowed_text_is_joined() -> None:
 
 def test_files_are_mentioned_and_do_not_hide_a_keyword() -> None:
     made = mail("STOP")
-    made.add_attachment(b"\xff\xd8", maintype="image", subtype="jpeg", filename="lid.jpg")
+    made.add_attachment(b"MZ\x90", maintype="image", subtype="jpeg", filename="lid.jpg")
     found = answer(made)
-    assert (found.text, found.keyword) == ("STOP\n\n[1 file attached: see the mailbox]", "STOP")
+    assert (found.text, found.keyword) == ("STOP\n\n[Not kept: lid.jpg (neither a picture nor a PDF)]", "STOP")
+
+
+def test_pictures_and_pdfs_are_kept_under_a_plain_name_wherever_the_mail_has_them() -> None:
+    made = mail("The lid is open.")
+    made.add_attachment(JPEG, maintype="application", subtype="octet-stream", filename="C:\\photos\\T\u00fcr.JPG")
+    made.add_attachment(b"%PDF-1.7 bill", maintype="application", subtype="pdf", filename="bill.exe")
+    made.attach(inline := EmailMessage())
+    inline.set_content(b"GIF89a" + bytes(40), maintype="image", subtype="gif", disposition="inline")
+    found = answer(made)
+    assert [(file.name, file.kind) for file in found.files] == [
+        ("T\u00fcr.jpg", "image/jpeg"),
+        ("bill.exe.pdf", "application/pdf"),
+    ]
+    assert (found.files[0].content, found.text) == (JPEG, "The lid is open.")
+    assert "bill" not in repr(found)
+
+
+def test_a_mail_of_a_picture_alone_says_its_name() -> None:
+    made = mail("", Subject="")
+    made.add_attachment(JPEG, maintype="image", subtype="jpeg", filename="lid.jpg")
+    assert (answer(made).text, answer(made).keyword) == ("lid.jpg", "")
 
 
 def test_a_stop_in_the_subject_of_an_empty_mail_is_read_and_our_own_subject_is_not() -> None:

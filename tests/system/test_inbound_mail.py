@@ -17,6 +17,7 @@ from tests.system.test_main_way import CUSTOMER, FREEZER, RULES, warm_up
 
 MX = "mx.acme.example"
 SERVICE = "service@acme.example"
+PHOTO = b"\xff\xd8\xff" + bytes(300_000)
 
 
 class Lmtp(smtplib.LMTP):
@@ -85,6 +86,7 @@ def test_an_answer_reaches_the_agent_and_the_agents_answer_the_same_thread(
     gateway: GatewayProcess, mail: MailServer, told: EmailMessage, port: int
 ) -> None:
     reply = answer(told, "The lid is closed. Can somebody come?")
+    reply.add_attachment(PHOTO, maintype="image", subtype="jpeg", filename="lid.jpg")
     assert hand_in(port, reply) == [250]
     # 250 came after the commit: nothing is waited for.
     [case] = gateway.rows("SELECT * FROM cases")
@@ -92,12 +94,18 @@ def test_an_answer_reaches_the_agent_and_the_agents_answer_the_same_thread(
     shown = gateway.api(f"/api/cases/{case['id']}")
     [message] = [entry for entry in shown["timeline"] if entry["kind"] == "message_in"]
     assert (message["author"], message["body"]["text"]) == ("customer", "The lid is closed. Can somebody come?")
-    post(gateway, f"/api/cases/{case['id']}/reply", '{"text": "We come on Friday."}')
+    [photo] = message["attachments"]
+    assert (photo["name"], photo["kind"], photo["size"]) == ("lid.jpg", "image/jpeg", len(PHOTO))
+    form = b"--b\r\nContent-Disposition: form-data; name=text\r\n\r\nWe come on Friday.\r\n--b\r\n"
+    form += b'Content-Disposition: form-data; name=file; filename="plan.pdf"\r\n\r\n%PDF-1.7\r\n--b--\r\n'
+    post(gateway, f"/api/cases/{case['id']}/reply", form, "multipart/form-data; boundary=b")
     # The wish for a visit was confirmed by itself, before or after it.
     first = mail.mails[0]
     [agents] = wait_for(lambda: [one for one in mail.mails if "We come on Friday." in said(one)], "the agent's answer")
     # The thread goes on from their answer, or from what was said since.
     assert {first["Message-ID"], reply["Message-ID"]} <= set(agents["References"].split())
+    [plan] = agents.iter_attachments()
+    assert (plan.get_filename(), plan.get_content()) == ("plan.pdf", b"%PDF-1.7")
 
 
 def said(message: EmailMessage) -> str:
@@ -105,11 +113,11 @@ def said(message: EmailMessage) -> str:
     return str(body.get_content()) if body is not None else ""
 
 
-def post(gateway: GatewayProcess, path: str, body: str) -> None:
+def post(gateway: GatewayProcess, path: str, body: str | bytes, kind: str = "application/json") -> None:
     request = urllib.request.Request(
         f"http://127.0.0.1:{gateway.web_port}{path}",
-        data=body.encode(),
-        headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
+        data=body.encode() if isinstance(body, str) else body,
+        headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": kind},
     )
     with urllib.request.urlopen(request, timeout=10) as answered:  # noqa: S310
         assert answered.status < 300

@@ -9,6 +9,7 @@ import orjson
 import sqlalchemy as sa
 from aiohttp import web
 
+from gateway.web.queries.attachments import FileLine
 from gateway.web.queries.cases import CaseLine, TimelineEntry
 from gateway.web.queries.devices import DeviceLine
 from gateway.web.queries.messages import MessageLine
@@ -92,7 +93,13 @@ def entry(line: TimelineEntry) -> dict[str, Any]:
         "notification_id": line.notification_id,
         "channel": line.channel or line.body.get("channel"),
         "message_state": line.message_state,
+        "attachments": [file(one) for one in line.files],
     }
+
+
+def file(line: FileLine) -> dict[str, Any]:
+    """Present a file of a conversation."""
+    return {**asdict(line), "url": f"/api/attachments/{line.id}"}
 
 
 def message(line: MessageLine, rule: str | None = None, opened_at: datetime | None = None) -> dict[str, Any]:

@@ -16,10 +16,13 @@ from gateway.web.access import form_of, read
 from gateway.web.customer.course import draw, load_span
 from gateway.web.customer.desk import load_desk
 from gateway.web.customer.session import Opened, back, open_link, page
-from gateway.web.customer.view import CustomerView, formats_of, view_of
+from gateway.web.customer.view import CustomerView, conversation, formats_of, view_of
 from gateway.web.deps import DEPS
+from gateway.web.files import FilesNotKept, served, uploaded
 from gateway.web.links import CustomerLink
+from gateway.web.queries import attachments
 from gateway.web.queries.inbox import inbox_of
+from notifiers.attachment import Attachment
 
 LONGEST_TEXT = 2000
 STOPPABLE = tuple(purpose for purpose in Purpose if purpose is not Purpose.SAFETY)
@@ -39,16 +42,34 @@ async def show_page(request: web.Request) -> web.StreamResponse:
 
 
 async def write(request: web.Request) -> web.StreamResponse:
-    """POST /p/{token}/write: a message, joined to the case the link is about."""
+    """POST /p/{token}/write: a message, joined to the case the link is about, with pictures and PDFs in ``file``."""
     opened = await open_link(request)
-    text = (await form_of(request)).get("text", "").replace("\r\n", "\n").strip()
-    if not text:
+    try:
+        text = (await form_of(request)).get("text", "").replace("\r\n", "\n").strip()
+        files = await uploaded(request)
+    except web.HTTPRequestEntityTooLarge:
+        return await _page(request, opened, error=opened.t["not_kept"], status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    except FilesNotKept:
+        error = opened.t["not_kept"]
+        return await _page(request, opened, error=error, draft=text, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    if not text and not files:
         return await _page(request, opened, error=opened.t["empty"], status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if len(text) > LONGEST_TEXT:
         error = opened.t["too_long"].format(most=LONGEST_TEXT)
         return await _page(request, opened, error=error, draft=text, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    await _submit_words(request, opened.link, text)
+    await _submit_words(request, opened.link, text or ", ".join(file.name for file in files), files)
     raise back(request, "sent")
+
+
+async def show_file(request: web.Request) -> web.StreamResponse:
+    """GET /p/{token}/files/{id}: what came or went with a message of this very conversation."""
+    opened = await open_link(request)
+    shown = {file.id for said in conversation(opened.facts.timeline) for file in said.files}
+    number = int(request.match_info["id"])
+    found = await read(request, attachments.content, number) if number in shown else None
+    if found is None:
+        raise web.HTTPNotFound
+    return served(*found)
 
 
 async def tried(request: web.Request) -> web.StreamResponse:
@@ -171,7 +192,7 @@ async def _consent(request: web.Request, link: CustomerLink, purposes: Sequence[
     await request.app[DEPS].commands.submit(SetConsent(link.customer_id, tuple(purposes), granted, source))
 
 
-async def _submit_words(request: web.Request, link: CustomerLink, text: str) -> None:
+async def _submit_words(request: web.Request, link: CustomerLink, text: str, files: Sequence[Attachment] = ()) -> None:
     await request.app[DEPS].commands.submit(
         CustomerWrote(
             provider="page",
@@ -181,5 +202,6 @@ async def _submit_words(request: web.Request, link: CustomerLink, text: str) -> 
             text=text,
             case_id=link.case_id,
             customer_id=link.customer_id,
+            files=tuple(files),
         )
     )

@@ -14,6 +14,7 @@ from gateway.store.enrolment import customer_settings
 from gateway.web.customer.texts import TEXTS, Texts, language_of
 from gateway.web.links import CustomerLink
 from gateway.web.queries import cases, devices, people
+from gateway.web.queries.attachments import FileLine
 from gateway.web.queries.cases import CaseLine, TimelineEntry
 from gateway.web.queries.devices import DeviceLine
 from gateway.web.queries.inbox import InboxMessage
@@ -63,6 +64,7 @@ class Said:
     """Of a message that is not about this case: what it is about."""
     unread: bool = False
     """It lies in their inbox and was not seen there yet."""
+    files: Sequence[FileLine] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,17 +258,28 @@ def _said(timeline: Sequence[TimelineEntry], inbox: Sequence[InboxMessage], form
     """The conversation in the order of time: about this case by any channel, and whatever else lies in the inbox."""
     unread = {message.id for message in inbox if message.read_at is None}
     said: list[tuple[datetime, Said]] = []
-    for entry in timeline:
-        ours = entry.kind == "message_out" and entry.message_state in SHOWN_STATES
-        if (ours or entry.kind == "message_in") and entry.text:
+    for entry in conversation(timeline):
+        ours = entry.kind == "message_out"
+        if entry.text:
             is_new = ours and entry.notification_id in unread
-            said.append((entry.at, Said(ours, entry.text, _moment(formats, entry.at), unread=is_new)))
+            line = Said(ours, entry.text, _moment(formats, entry.at), unread=is_new, files=entry.files)
+            said.append((entry.at, line))
     here = {entry.notification_id for entry in timeline}
     for message in inbox:
         if message.id not in here and message.text and (at := message.delivered_at) is not None:
             line = Said(True, message.text, _moment(formats, at), message.title or "", unread=message.id in unread)
             said.append((at, line))
     return [line for _, line in sorted(said, key=lambda pair: pair[0])]
+
+
+def conversation(timeline: Sequence[TimelineEntry]) -> list[TimelineEntry]:
+    """What of a timeline they have said, and have been sent."""
+
+    def is_shown(entry: TimelineEntry) -> bool:
+        ours = entry.kind == "message_out" and entry.message_state in SHOWN_STATES
+        return ours or entry.kind == "message_in"
+
+    return [entry for entry in timeline if is_shown(entry)]
 
 
 def _moment(formats: Formats, at: datetime) -> str:

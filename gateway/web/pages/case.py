@@ -1,7 +1,7 @@
 """The case: the sentence first, the thread and what to do on one side, the proof on the other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from gateway.cases.verdicts import verdict_of
+from gateway.commands import AddNote, Reply
 from gateway.unchanged import seen_by_staff
 from gateway.web.access import IDENTITY, csrf_of, fields, is_api, read, wants_json
 from gateway.web.api import present
@@ -17,6 +18,7 @@ from gateway.web.auth import Role
 from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
 from gateway.web.evidence import RANGES, WIDTH, draw
+from gateway.web.files import uploaded
 from gateway.web.language import N_, _, say
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, devices, messages, people, queue
@@ -239,6 +241,8 @@ async def act_on_case(request: web.Request) -> web.StreamResponse:
     """POST /cases/{id}/{command} and its twin under /api."""
     name, case_id = request.path.rpartition("/")[2], id_of(request)
     command = CASE_COMMANDS[name](case_id, request[IDENTITY].name, await fields(request))
+    if isinstance(command, Reply | AddNote) and (files := await uploaded(request)):
+        command = replace(command, files=files)
     result = await request.app[DEPS].commands.submit(command)
     if name == "split":
         # What was split off is what one wants to see now.

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from gateway.cases.by_hand import KIND, MISSED
 from gateway.store.schema import cases, customers, devices, inbound, notifications, timeline, transitions
+from gateway.web.queries import attachments
+from gateway.web.queries.attachments import FileLine
 from gateway.web.wording import moment
 
 
@@ -105,6 +107,8 @@ class TimelineEntry:
     message_text: str | None = None
     message_to: str | None = None
     """The customer that a message of ours went to."""
+    files: Sequence[FileLine] = ()
+    """What came, or went, with it."""
 
     @property
     def text(self) -> str:
@@ -170,7 +174,21 @@ def history_of(connection: sa.Connection, case_id: int, limit: int = 500) -> lis
         .limit(limit)
     )
     entries = [TimelineEntry(**row) for row in connection.execute(chosen).mappings()]
+    files = attachments.of_cases(connection, {entry.case_id for entry in entries})
+    if files:
+        entries = [replace(entry, files=files.get(_owner_of(entry), ())) for entry in entries]
     return sorted(entries, key=lambda entry: (entry.at, entry.id))
+
+
+def _owner_of(entry: TimelineEntry) -> tuple[str, int]:
+    """What the files of a line belong to, see ``attachments.of_cases``."""
+    match entry.kind:
+        case "message_in":
+            return "inbound", int(entry.body.get("inbound_id") or 0)
+        case "message_out" | "withheld":
+            return "message", entry.notification_id or 0
+        case _:
+            return "entry", entry.id
 
 
 def _merged_into(case_id: int) -> sa.Select[tuple[int]]:

@@ -1,12 +1,15 @@
 """Messages that join no case by themselves, as the console lists them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from gateway.store.readings import readings, unjoined
 from gateway.store.schema import customers, inbound
+from gateway.web.queries import attachments
+from gateway.web.queries.attachments import FileLine
 
 PAGE = 50
 
@@ -28,6 +31,7 @@ class UnjoinedLine:
     language: str | None
     translation: str | None
     at: datetime
+    files: Sequence[FileLine] = ()
 
 
 def waiting(connection: sa.Connection, before_id: int | None = None, limit: int = PAGE) -> list[UnjoinedLine]:
@@ -60,4 +64,6 @@ def waiting(connection: sa.Connection, before_id: int | None = None, limit: int 
     )
     if before_id is not None:
         query = query.where(i.c.id < before_id)
-    return [UnjoinedLine(**row) for row in connection.execute(query).mappings()]
+    lines = [UnjoinedLine(**row) for row in connection.execute(query).mappings()]
+    files = attachments.of_messages(connection, [line.id for line in lines])
+    return [replace(line, files=files.get(line.id, ())) for line in lines]

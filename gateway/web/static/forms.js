@@ -27,8 +27,20 @@ export function changed(kind = "case") {
   document.dispatchEvent(new CustomEvent("live", { detail: { [kind]: ["*"], own: true } }));
 }
 
+/** What a form holds; as multipart only where a file was chosen. */
+function bodyOf(form, submitter = null) {
+  const data = new FormData(form, submitter);
+  return [...form.querySelectorAll("[data-attach]")].some((input) => input.files.length) ? data : new URLSearchParams([...data].filter(([, value]) => typeof value === "string"));
+}
+
+function showChosen(input) {
+  const list = input.form.querySelector("[data-chosen]");
+  list.replaceChildren(...[...input.files].map((file) => Object.assign(document.createElement("li"), { textContent: file.name, dir: "auto" })));
+  list.hidden = !input.files.length;
+}
+
 async function send(form, submitter) {
-  const body = new URLSearchParams(new FormData(form, submitter));
+  const body = bodyOf(form, submitter);
   // A second button of a form may do another deed with the same field under another name.
   if (submitter?.dataset.as) for (const [name, value] of [...body]) if (name === "into") { body.delete(name); body.set(submitter.dataset.as, value); }
   const error = form.querySelector(".error");
@@ -54,6 +66,7 @@ async function send(form, submitter) {
     return;
   }
   if (form.hasAttribute("data-clear")) form.querySelectorAll("textarea").forEach((area) => { area.value = ""; });
+  if (form.hasAttribute("data-clear")) form.querySelectorAll("[data-attach]").forEach((input) => { input.value = ""; showChosen(input); });
   if (form.hasAttribute("data-clear")) form.querySelectorAll("input[type=checkbox]").forEach((box) => { box.checked = box.defaultChecked; });
   // What was open for this form is done with, so that the answer may be drawn over it.
   form.closest("details.menu")?.removeAttribute("open");
@@ -69,7 +82,7 @@ async function send(form, submitter) {
 // What cannot be taken back afterwards waits a moment first: the form goes out when the time for Undo is over, or the page is left.
 export function sendLater(form, clears = null) {
   const card = form.closest("[data-draft]") || form;
-  const body = new URLSearchParams(new FormData(form));
+  const body = bodyOf(form);
   card.hidden = true;
   let open = true;
   const flush = async (leaving) => {
@@ -78,7 +91,7 @@ export function sendLater(form, clears = null) {
     removeEventListener("pagehide", onLeave);
     const result = await post(form.action, body, leaving);
     card.hidden = card.hasAttribute("data-draft") || !clears;
-    if (!result.ok) { card.hidden = false; toast(result.detail); } else { if (clears) clears.value = ""; changed(); }
+    if (!result.ok) { card.hidden = false; toast(result.detail); } else { if (clears) clears.value = ""; form.querySelectorAll("[data-attach]").forEach((input) => { input.value = ""; showChosen(input); }); changed(); }
   };
   const onLeave = () => flush(true);
   addEventListener("pagehide", onLeave);
@@ -121,6 +134,17 @@ export function startForms() {
   });
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+    if (event.target.matches("[data-attach]")) showChosen(event.target);
+  });
+  document.addEventListener("paste", (event) => {
+    // A picture of the screen, pasted while writing, goes with what is written.
+    const input = event.target.closest?.("textarea")?.form?.querySelector("[data-attach]");
+    if (!input || !event.clipboardData?.files.length) return;
+    event.preventDefault();
+    const all = new DataTransfer();
+    for (const file of [...input.files, ...event.clipboardData.files]) all.items.add(file);
+    input.files = all.files;
+    showChosen(input);
   });
   document.addEventListener("click", (event) => {
     const card = event.target.closest("[data-draft]");

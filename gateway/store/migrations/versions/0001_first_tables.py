@@ -83,6 +83,7 @@ TABLES = (
     "bookings",
     "away",
     "audit",
+    "attachments",
     "api_tokens",
     "alerts",
     "address_checks",
@@ -160,6 +161,25 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("token_hash"),
     )
+    op.create_table(
+        "attachments",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("case_id", sa.BigInteger(), nullable=True),
+        sa.Column("customer_id", sa.Text(), nullable=True),
+        sa.Column("inbound_id", sa.BigInteger(), nullable=True),
+        sa.Column("notification_id", sa.BigInteger(), nullable=True),
+        sa.Column("entry_id", sa.BigInteger(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("added_by", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    for column in ("case_id", "customer_id", "entry_id", "inbound_id", "notification_id"):
+        op.create_index(op.f(f"ix_attachments_{column}"), "attachments", [column], unique=False)
     op.create_table(
         "audit",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),

@@ -34,6 +34,8 @@ TEXTS = {
     "write": "Schreiben Sie uns",
     "write_hint": "Ein Mensch liest das und antwortet Ihnen.",
     "send": "Senden",
+    "attach": "Fotos oder PDFs anfügen",
+    "not_kept": "Nicht gesendet: Anfügen lassen sich nur Fotos und PDFs, je 10 MB und zusammen 15 MB.",
     "sent": "Gesendet. Wir antworten hier und auf Ihrem üblichen Weg.",
     "empty": "Bitte schreiben Sie zuerst etwas.",
     "too_long": "Das ist zu lang: höchstens {most} Zeichen.",

@@ -34,6 +34,8 @@ TEXTS = {
     "write": "Write to us",
     "write_hint": "A person reads this and answers you.",
     "send": "Send",
+    "attach": "Add photos or PDFs",
+    "not_kept": "Not sent: only photos and PDFs can be added, 10 MB each and 15 MB together.",
     "sent": "Sent. We will answer here and on your usual channel.",
     "empty": "Please write something first.",
     "too_long": "That is too long: at most {most} characters.",

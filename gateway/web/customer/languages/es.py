@@ -34,6 +34,8 @@ TEXTS = {
     "write": "Escríbanos",
     "write_hint": "Una persona lo lee y le responde.",
     "send": "Enviar",
+    "attach": "Añadir fotos o PDF",
+    "not_kept": "No se ha enviado: solo se pueden añadir fotos y PDF, de 10 MB cada uno y 15 MB en total.",
     "sent": "Enviado. Le responderemos aquí y por su canal habitual.",
     "empty": "Escriba algo primero, por favor.",
     "too_long": "Es demasiado largo: {most} caracteres como máximo.",

@@ -34,6 +34,8 @@ TEXTS = {
     "write": "Nous écrire",
     "write_hint": "Une personne lit votre message et vous répond.",
     "send": "Envoyer",
+    "attach": "Ajouter des photos ou des PDF",
+    "not_kept": "Non envoyé : seuls des photos et des PDF peuvent être ajoutés, 10 Mo chacun et 15 Mo en tout.",
     "sent": "C'est envoyé. Nous vous répondrons ici et par votre canal habituel.",
     "empty": "Écrivez d'abord quelque chose, s'il vous plaît.",
     "too_long": "C'est trop long\u00a0: {most} caractères au maximum.",

@@ -34,6 +34,8 @@ TEXTS = {
     "write": "Tulis kepada kami",
     "write_hint": "Petugas kami membaca dan menjawab Anda.",
     "send": "Kirim",
+    "attach": "Tambahkan foto atau PDF",
+    "not_kept": "Tidak terkirim: hanya foto dan PDF yang dapat ditambahkan, masing-masing 10 MB dan total 15 MB.",
     "sent": "Terkirim. Kami menjawab di sini dan lewat saluran Anda yang biasa.",
     "empty": "Silakan tulis sesuatu dulu.",
     "too_long": "Terlalu panjang: paling banyak {most} karakter.",

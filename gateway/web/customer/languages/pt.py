@@ -34,6 +34,8 @@ TEXTS = {
     "write": "Escreva para nós",
     "write_hint": "Uma pessoa lê e responde.",
     "send": "Enviar",
+    "attach": "Adicionar fotos ou PDFs",
+    "not_kept": "Não enviado: só é possível adicionar fotos e PDFs, de 10 MB cada e 15 MB no total.",
     "sent": "Enviado. Responderemos aqui e pelo canal de costume.",
     "empty": "Escreva algo primeiro, por favor.",
     "too_long": "Texto longo demais: no máximo {most} caracteres.",
