@@ -15,6 +15,7 @@ from gateway.reports.proactive import proactive
 from gateway.reports.report import Period, Report
 from gateway.reports.satisfaction import comments, satisfaction
 from gateway.reports.self_help import self_help
+from gateway.reports.service_levels import service_levels
 from gateway.reports.speed import speed
 from gateway.reports.work import work
 
@@ -49,6 +50,7 @@ def _drivers(sources: Sources) -> Report:
 REPORTS: Mapping[str, Make] = {
     "proactive": lambda sources: proactive(sources.cases, sources.cases_before),
     "speed": lambda sources: speed(sources.cases, sources.cases_before),
+    "service_levels": lambda sources: service_levels(sources.connection, sources.period),
     "drivers": _drivers,
     "self_help": lambda sources: self_help(sources.connection, sources.period),
     "satisfaction": lambda sources: satisfaction(sources.connection, sources.period),

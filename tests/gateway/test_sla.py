@@ -1,6 +1,7 @@
 """Service levels: which one a case has, when it is due, when its clocks stand, and that staff are told in time."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from gateway import commands as c
 from gateway.commands import cases as w
 from gateway.commands.staff import DropHours, DropPolicy, SaveHours, SavePolicy, WatchSla
+from gateway.reports.report import Cell, Period
+from gateway.reports.service_levels import service_levels
 from gateway.staff.sla import CaseFacts, Clock, Pause, Policy, Target, advance, due_at, pause_of, policy_of, used
 from gateway.staff.working_hours import ALWAYS, WorkingHours, parse_hours
 from gateway.store import schema
@@ -298,3 +301,30 @@ async def test_a_lead_sets_levels_and_the_queue_says_what_is_due_and_by_whose_ho
         assert shown["waiting_since"] is not None
         assert shown["sla"]["policy"] == "All"
         assert NOW.isoformat()[:10] in shown["waiting_since"]
+
+
+def test_the_report_tells_what_came_in_business_time_from_what_is_late_and_leaves_the_rest_out(
+    running: Gateway,
+) -> None:
+    period = Period(T0 - timedelta(hours=1), T0 + timedelta(days=4))
+    number = opened(running)
+    assert kept(running, replace(period, until=running.now)) == []
+    running.now = after(minutes=30)
+    running.submit(c.Reply(number, "We look into it", "mia"))
+    wrote(running, number)
+    running.now = after(minutes=40)
+    assert kept(running, replace(period, until=running.now)) == [("First answer", "major", "", 1, 0, 1.0)]
+    # In the evening in Berlin both are late: their words had an hour, the solution four.
+    running.now = after(hours=8)
+    assert kept(running, replace(period, until=running.now)) == [
+        ("First answer", "major", "", 1, 0, 1.0),
+        ("Answer to their words", "major", "", 0, 1, 0.0),
+        ("Solution", "major", "", 0, 1, 0.0),
+    ]
+    running.submit(c.Resolve(number, "mia"))
+    assert [row[3:] for row in kept(running, period)] == [(1, 0, 1.0), (0, 1, 0.0), (0, 1, 0.0)]
+
+
+def kept(running: Gateway, period: Period) -> list[tuple[Cell, ...]]:
+    with running.store.read() as connection:
+        return list(service_levels(connection, period).rows)
