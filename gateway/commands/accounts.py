@@ -1,5 +1,6 @@
 """Commands about staff accounts; see ``gateway.commands``. Secrets arrive hashed or encrypted, never as they are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -145,6 +146,8 @@ class SignInOutside:
     """What somebody gets whom nobody invited; None: they are refused."""
     session: "SaveSession"
     """Its ``user_name`` is put in by who runs this."""
+    teams: Mapping[str, bool] = field(default_factory=dict)
+    """What their groups say of teams, set at each log-in; those that it does not name are given here."""
 
 
 @dataclass(frozen=True, slots=True)

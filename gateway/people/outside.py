@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from gateway.commands import CommandRefused
 from gateway.commands import accounts as a
 from gateway.people.accounts import ADMIN, find_user, keep_an_admin, save_session
+from gateway.staff.team_deeds import belong
 from gateway.store import schema
 from gateway.store.ways_in import account_links, outside_identities
 from gateway.transaction import Transaction
@@ -23,6 +24,7 @@ def sign_in(tx: Transaction, command: a.SignInOutside) -> str:
             keep_an_admin(tx, name)
         tx.connection.execute(sa.update(schema.users).where(schema.users.c.name == name).values(role=command.role))
         tx.audit("identity provider", "user.set_role", name, role=command.role)
+    belong(tx, name, command.teams)
     save_session(tx, replace(command.session, user_name=name))
     return name
 

@@ -47,6 +47,8 @@ class Oidc(Section):
     """Role by group; the one that may do most counts, and is set anew at each log-in. None named: roles stay ours."""
     default_role: RoleName | None = None
     """For those in none of the groups; None: they are not let in."""
+    teams: dict[str, str] = Field(default_factory=dict)
+    """Team by group, in ``role_claim`` as well: whoever logs in joins and leaves these teams by it, and no other."""
     people: Literal["invited", "anyone"] = "invited"
     """``anyone`` with a role gets in, or only whom an admin invited by name."""
     require_amr: tuple[str, ...] = ()

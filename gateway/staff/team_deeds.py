@@ -1,10 +1,11 @@
 """Teams, who is away, and what a role is bounded to, written down."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 import sqlalchemy as sa
+import structlog
 
 from gateway.commands import CommandRefused
 from gateway.commands.staff import DropTeam, SaveTeam, SetAway, SetScope
@@ -14,6 +15,8 @@ from gateway.store import dialect
 from gateway.store.schema import api_tokens, cases, users
 from gateway.store.staff import away, scopes, team_members, teams, working_hours
 from gateway.transaction import Transaction
+
+log = structlog.get_logger()
 
 LONGEST_AWAY = timedelta(days=365)
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -54,6 +57,24 @@ def save_team(tx: Transaction, command: SaveTeam) -> None:
     follow_all(tx)
     tx.audit(command.by, "team.save", name, members=sorted(members))
     tx.changed("team", name)
+
+
+def belong(tx: Transaction, user_name: str, wanted: Mapping[str, bool]) -> None:
+    """Let somebody join and leave teams as their identity provider says; a team that is not here is passed over."""
+    m = team_members
+    is_in = set(tx.connection.execute(sa.select(m.c.team).where(m.c.user_name == user_name)).scalars())
+    for team, stays in wanted.items():
+        if stays == (team in is_in):
+            continue
+        if stays and not _known(tx, teams.c.name, team):
+            log.warning("oidc.no_such_team", team=team)
+            continue
+        if stays:
+            tx.connection.execute(sa.insert(m).values(team=team, user_name=user_name, languages=[], at_most=None))
+        else:
+            tx.connection.execute(sa.delete(m).where(m.c.team == team, m.c.user_name == user_name))
+        tx.audit("identity provider", "team.join" if stays else "team.leave", team, member=user_name)
+        tx.changed("team", team)
 
 
 def drop_team(tx: Transaction, command: DropTeam) -> None:

@@ -127,7 +127,7 @@ class Provider:
         amr = claims.get("amr")
         if settings.require_amr and not {*settings.require_amr} & {*(amr if isinstance(amr, list) else ())}:
             raise LoginRefused("The provider did not ask you for a second factor. Set one up there, then log in again.")
-        wanted = {settings.name_claim, settings.role_claim if settings.roles else settings.name_claim}
+        wanted = {settings.name_claim, *([settings.role_claim] if settings.roles or settings.teams else [])}
         if endpoints.userinfo and isinstance(access_token, str) and any(claim_of(claims, w) is None for w in wanted):
             claims = await self._userinfo(endpoints.userinfo, access_token, claims["sub"]) | claims
         return Proved(settings.issuer, claims["sub"], claims, id_token)
@@ -266,15 +266,23 @@ def role_in(claims: Mapping[str, Any], settings: Oidc) -> str | None:
     """
     if not settings.roles:
         return None
-    held = claim_of(claims, settings.role_claim)
-    groups = (
-        {held} if isinstance(held, str) else {g for g in held if isinstance(g, str)} if isinstance(held, list) else ()
-    )
-    given = [settings.roles[group] for group in groups if group in settings.roles]
+    given = [settings.roles[group] for group in _groups(claims, settings) if group in settings.roles]
     order = ("viewer", "agent", "lead", "admin")
     if not given and settings.default_role is None:
         raise LoginRefused("None of your groups at the provider opens this. Ask an admin for one that does.")
     return max(given, key=order.index, default=settings.default_role)
+
+
+def teams_in(claims: Mapping[str, Any], settings: Oidc) -> dict[str, bool]:
+    """Return of each team that the provider decides on whether a person is in it; empty where it decides on none."""
+    given = {settings.teams[group] for group in _groups(claims, settings) if group in settings.teams}
+    return {team: team in given for team in settings.teams.values()}
+
+
+def _groups(claims: Mapping[str, Any], settings: Oidc) -> frozenset[str]:
+    held = claim_of(claims, settings.role_claim)
+    listed = [held] if isinstance(held, str) else held if isinstance(held, list) else []
+    return frozenset(group for group in listed if isinstance(group, str))
 
 
 def _check(claims: JWTClaims, leeway_s: int) -> None:

@@ -21,9 +21,11 @@ from yarl import URL
 from gateway.cli.doctor import doctor
 from gateway.commands import CommandRefused, SaveSession
 from gateway.commands.accounts import HandToProvider, OpenAccountLink, SetDisabled
+from gateway.commands.staff import SaveTeam, TeamMember
 from gateway.config import Config, ConfigError, load_config
 from gateway.settings.login import Oidc
 from gateway.store import schema
+from gateway.store.staff import team_members
 from gateway.store.ways_in import outside_identities
 from gateway.web.auth import SESSION_COOKIE, token_hash
 from gateway.web.oidc import LoginRefused, role_in
@@ -146,6 +148,25 @@ async def test_anyone_gets_in_where_that_is_wanted_with_the_role_of_their_groups
         assert d.web.town.rows(schema.users, name="Nia")[0]["role"] == "agent"
         d.provider.person["realm"]["groups"] = ["chess"]
         assert "None of your groups" in await (await d.log_in()).text()
+
+
+async def test_groups_put_people_into_teams_and_take_them_out_and_leave_other_teams_alone(tmp_path: Path) -> None:
+    teams = {"berlin": "Berlin", "berlin-old": "Berlin", "night": "Night"}
+    person = {"sub": "p-1", "preferred_username": "Nia", "groups": ["berlin-old", "night", "chess"]}
+    async with door(tmp_path, person, **ANYONE, teams=teams) as d:
+        for number, name in enumerate(("Berlin", "Own")):
+            d.web.town.do(SaveTeam(name, number, "Ada", (TeamMember("Ada"),)))
+        assert (await d.log_in()).status == 303
+        assert members(d) == {("Berlin", "Ada"), ("Own", "Ada"), ("Berlin", "Nia")}
+        d.web.town.do(SaveTeam("Night", 2, "Ada"))
+        d.web.town.do(SaveTeam("Own", 1, "Ada", (TeamMember("Nia", ("de",)),)))
+        d.provider.person["groups"] = ["night"]
+        assert (await d.log_in()).status == 303
+        assert members(d) == {("Berlin", "Ada"), ("Own", "Nia"), ("Night", "Nia")}
+
+
+def members(d: Door) -> set[tuple[str, str]]:
+    return {(row["team"], row["user_name"]) for row in d.web.town.rows(team_members)}
 
 
 async def test_the_only_admin_is_not_made_less_by_a_group_that_is_gone(tmp_path: Path) -> None:

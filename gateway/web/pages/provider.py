@@ -16,7 +16,7 @@ from gateway.web.auth import new_token
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.language import refusal
-from gateway.web.oidc import LoginRefused, Proved, Provider, ProviderUnreachable, name_in, role_in
+from gateway.web.oidc import LoginRefused, Proved, Provider, ProviderUnreachable, name_in, role_in, teams_in
 from gateway.web.pages.case import done
 from gateway.web.pages.login import after_login, new_session, set_cookie
 from gateway.web.pages.shell import show
@@ -65,7 +65,8 @@ async def come_back(request: web.Request) -> web.StreamResponse:
         return await _ask_to_connect(request, proved, name)
     token, session = new_session(request, name, way="provider")
     new_role = role or provider.settings.default_role if provider.settings.people == "anyone" else None
-    command = SignInOutside(proved.issuer, proved.subject, name, role, new_role, session)
+    teams = teams_in(proved.claims, provider.settings)
+    command = SignInOutside(proved.issuer, proved.subject, name, role, new_role, session, teams)
     try:
         user = await request.app[DEPS].commands.submit(command)
     except CommandRefused as refused:
