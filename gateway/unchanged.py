@@ -17,10 +17,11 @@ from gateway.commands import Stale, Unchanged
 from gateway.store import schema
 from gateway.store.case_work import macros, saved_views
 from gateway.store.desk import tasks
+from gateway.store.own_texts import own_texts
 from gateway.store.ownership import device_people
 from gateway.store.rule_drafts import rule_drafts
 from gateway.store.rule_sets import rule_sets
-from gateway.store.staff import sla_policies, working_hours
+from gateway.store.staff import rotas, sla_policies, team_members, teams, working_hours
 
 _ROWS: Mapping[str, tuple[sa.Table, str]] = {
     "customer": (schema.customers, "id"),
@@ -30,13 +31,15 @@ _ROWS: Mapping[str, tuple[sa.Table, str]] = {
     "macro": (macros, "name"),
     "message": (schema.notifications, "id"),
     "policy": (sla_policies, "name"),
+    "rota": (rotas, "name"),
     "silence": (schema.silences, "id"),
     "task": (tasks, "id"),
+    "team": (teams, "name"),
     "user": (schema.users, "name"),
     "view": (saved_views, "id"),
 }
 """Where the row of a thing stands, and by which column it is found."""
-_SECRET = frozenset({"password_hash", "totp_secret", "totp_step", "backtest"})
+_SECRET = frozenset({"password_hash", "totp_secret", "totp_step", "backtest", "trying"})
 """What nobody sees, or what changes without anybody's editing."""
 _BESIDE_THE_WORK = ("note", "message_out", "message_in", "reported", "step")
 """Lines of a timeline that overwrite nothing."""
@@ -60,6 +63,9 @@ def tag_of(connection: sa.Connection, thing: str, ident: str) -> str | None:
     if thing == "rules":
         newest = sa.select(rule_sets.c.version).order_by(rule_sets.c.id.desc()).limit(1)
         return connection.execute(newest).scalar() or "files"
+    if thing == "text":
+        saved = _newest_text(connection, ident)
+        return f"t{saved.id if saved else 0}"
     table, key = _ROWS[thing]
     row = _row(connection, table, table.c[key], ident)
     if row is None:
@@ -69,6 +75,9 @@ def tag_of(connection: sa.Connection, thing: str, ident: str) -> str | None:
         p = device_people.c
         query = sa.select(device_people).where(p.device_id == ident, p.ends_at.is_(None)).order_by(p.id)
         more = [dict(one) for one in connection.execute(query).mappings()]
+    if thing == "team":
+        of_team = sa.select(team_members).where(team_members.c.team == ident).order_by(team_members.c.user_name)
+        more = [dict(one) for one in connection.execute(of_team).mappings()]
     return row_tag(dict(row), more)
 
 
@@ -113,15 +122,34 @@ def last_change(connection: sa.Connection, thing: str, ident: str, by: str) -> L
     if thing == "draft":
         row = _row(connection, rule_drafts, rule_drafts.c.id, ident)
         return LastChange(row["saved_by"], row["saved_at"], "saved") if row else None
+    if thing == "text":
+        newest = _newest_text(connection, ident)
+        return LastChange(newest.saved_by, newest.saved_at, "saved") if newest else None
     a = schema.audit.c
     about = a.action.like("rules.%") if thing == "rules" else a.subject == ident
     named = a.action.like(f"{_AUDITED_AS.get(thing, thing)}.%")
     found = sa.select(a.who, a.at, a.action).where(about, named).order_by(a.id.desc()).limit(1)
-    newest = connection.execute(found).first()
-    return LastChange(newest.who, newest.at, newest.action) if newest else None
+    last = connection.execute(found).first()
+    return LastChange(last.who, last.at, last.action) if last else None
 
 
 _AUDITED_AS: Mapping[str, str] = {"hours": "sla", "policy": "sla"}
+
+
+def text_ident(kind: str, name: str, language: str) -> str:
+    """Name a text for ``tag_of``, as it is stored: words are of a language alone, a template is of all of them."""
+    return "/".join((kind, "" if kind == "words" else name, "" if kind == "template" else language))
+
+
+def _newest_text(connection: sa.Connection, ident: str) -> Any | None:
+    """The newest saving of a text (its row), by its name of ``text_ident`` or by the number of any version of it."""
+    t = own_texts.c
+    if ident.isdecimal() and len(ident) < 18:
+        row = connection.execute(sa.select(t.kind, t.name, t.language).where(t.id == int(ident))).first()
+        ident = text_ident(*row) if row else ""
+    kind, name, language = (*ident.split("/"), "", "")[:3]
+    query = sa.select(t.id, t.saved_by, t.saved_at).where(t.kind == kind, t.name == name, t.language == language)
+    return connection.execute(query.order_by(t.id.desc()).limit(1)).first()
 
 
 def _by_colleagues(connection: sa.Connection, ident: str, by: str, after: int) -> LastChange | None:

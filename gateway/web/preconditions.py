@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from gateway.commands import Command, Commands, Unchanged
-from gateway.unchanged import tag_of
+from gateway.unchanged import tag_of, text_ident
 from gateway.web.deps import DEPS
 
 FORM_FIELD = "_if_match"
 """What a form sends instead of the header; ``new``: it must not be there yet."""
-_AT: Mapping[str, tuple[str, str]] = {
+_AT: Mapping[str, tuple[str, str] | None] = {
     "/cases/{id}": ("case", "id"),
     "/customers/{id}": ("customer", "id"),
     "/devices/{id}": ("device", "id"),
@@ -27,6 +27,8 @@ _AT: Mapping[str, tuple[str, str]] = {
     "/import/{kind}": ("", "record"),
     "/macros": ("macro", "name"),
     "/messages/{id}": ("message", "id"),
+    "/rota": ("rota", "name"),
+    **dict.fromkeys(("/rota/swap", "/rota/swap-drop", "/rota/contacts", "/rota/test"), None),
     "/rules/{id}": ("rules", "id"),
     "/silences/{id}": ("silence", "id"),
     "/sla/hours": ("hours", "name"),
@@ -34,12 +36,18 @@ _AT: Mapping[str, tuple[str, str]] = {
     "/sla/policy": ("policy", "name"),
     "/sla/policy-drop": ("policy", "name"),
     "/tasks/{id}": ("task", "id"),
+    "/teams": ("team", "name"),
+    "/teams/away": None,
+    "/texts": ("text", "text"),
+    "/texts/{id}": ("text", "id"),
+    **dict.fromkeys(("/texts/mail", "/texts/messages", "/texts/preview", "/texts/test", "/texts/versions"), None),
     "/users": ("user", "name"),
     "/versions/{id}": ("rules", "id"),
     "/views/{id}": ("view", "id"),
 }
 """By the beginning of an address (without /api, /admin): what it is about, and where its name stands: in the address
-(``id``), in the body (``name``), or in the one record that is sent."""
+(``id``), in the body (``name``), in the one record that is sent, or in which text it is (``text``). None: it is about
+no thing, though it lies below the address of one."""
 _FREE = ("/here", "/translate", "/note", "/reply", "/export", "/inbox/read", "/backtest", "/backtest/stop", "/command")
 """Endings of what overwrites nothing, so that no condition is demanded."""
 
@@ -97,6 +105,8 @@ def wanted(request: web.Request, path: str, sent: Mapping[str, Any], by: str) ->
         return None
     thing, where = known
     ident: Any = request.match_info.get("id") if where == "id" else sent.get(where)
+    if where == "text":
+        ident = text_ident(*(str(sent.get(name) or "").strip() for name in ("kind", "name", "language")))
     if where == "record":
         thing = request.match_info["kind"].removesuffix("s")
         records = sent.get("records")
@@ -129,6 +139,8 @@ def quoted(tag: str) -> str:
 def tag_here(request: web.Request, path: str, connection: sa.Connection) -> str | None:
     """Return the tag of what a GET is about."""
     known = about(path)
+    if known == ("text", "text") and "kind" in request.query:
+        return tag_of(connection, "text", text_ident(*(request.query.get(n, "") for n in ("kind", "name", "language"))))
     if known is None or known[1] != "id" or request.match_info.get("id") is None:
         return None
     return tag_of(connection, known[0], request.match_info["id"])

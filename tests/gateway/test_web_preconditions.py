@@ -232,11 +232,42 @@ async def test_a_customer_is_shown_without_their_addresses(tmp_path: Path) -> No
         assert (await get(web, "/api/customers/nobody")).status == 404
 
 
+async def test_of_two_who_word_the_same_text_the_second_is_told(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        which = {"kind": "article", "name": "freezer-too-warm", "language": "de"}
+        path = "/api/texts/one?" + "&".join(f"{name}={value}" for name, value in which.items())
+        first = await get(web, path)
+        assert not (await first.json())["own"]
+        shipped = {**which, "text": (await first.json())["text"]}
+        words = {**which, "text": shipped["text"].replace("Tür", "Klappe")}
+        saved = await post(web, "/api/texts", words, If_Match=first.headers["ETag"])
+        assert saved.status == 200, await saved.text()
+        other = await post(web, "/api/texts", shipped, If_Match=first.headers["ETag"])
+        assert (other.status, (await other.json())["changed_by"]) == (412, "token:admin")
+        now = await (await get(web, path)).json()
+        assert (now["own"], now["text"], now["version"]["id"]) == (True, words["text"], (await saved.json())["version"])
+        stale = await post(web, f"/api/texts/{now['version']['id']}/restore", If_Match=first.headers["ETag"])
+        assert stale.status == 412
+        back = await post(web, "/api/texts", {**which, "text": None}, If_Match=now["etag"])
+        assert back.status == 200
+        assert not (await (await get(web, path)).json())["own"]
+        assert (await get(web, "/api/texts/one?kind=words&language=xx")).status == 422
+
+
+async def test_of_two_who_edit_a_team_the_second_is_told_and_a_new_one_takes_no_name(tmp_path: Path) -> None:
+    async with visit(tmp_path, user="Lea") as web:
+        assert (await web.script("/teams", {"name": "Berlin", "_if_match": "new", "member.Mia": "1"})).status == 200
+        assert (await web.script("/teams", {"name": "Berlin", "_if_match": "new"})).status == 412
+        etag = found(r'name="_if_match" value="([^"]+)"', await web.page("/teams?team=Berlin")).replace("&#34;", '"')
+        assert (await web.script("/teams", {"name": "Berlin", "_if_match": etag})).status == 200
+        assert (await web.script("/teams", {"name": "Berlin", "_if_match": etag, "member.Mia": "1"})).status == 412
+
+
 def test_each_thing_that_is_changed_by_an_address_is_known_by_it() -> None:
     known = {about(route.path) for route in ROUTES if route.method == "POST"}
     assert {one[0] for one in known if one} == {
-        "", "case", "customer", "device", "draft", "hours", "macro", "message", "policy", "rules", "silence", "task",
-        "user", "view",
+        "", "case", "customer", "device", "draft", "hours", "macro", "message", "policy", "rota", "rules", "silence",
+        "task", "team", "text", "user", "view",
     }  # fmt: skip
     assert about(r"/api/cases/{id:\d+}/resolve") == ("case", "id")
     assert about("/admin/users/role") == ("user", "name")

@@ -35,6 +35,7 @@ from gateway.web.language import _
 from gateway.web.links import LinkError
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show, viewer_zone
+from gateway.web.preconditions import with_etags
 from gateway.web.queries import people
 from gateway.web.render import html
 from gateway.web.wording import zone_of
@@ -51,7 +52,8 @@ async def show_rota(request: web.Request) -> web.StreamResponse:
     """GET /rota, with ``rota`` naming the one that the form is filled with."""
     deps, now, who = request.app[DEPS], request.app[DEPS].clock.now(), request[IDENTITY].name
     rotas, rows, overrides, alerts, contacts, agents, teams = await read(request, _load, who)
-    filled = next((row for row in rows if row["name"] == request.query.get("rota")), None)
+    tagged = await read(request, with_etags, "rota", [present.plain(row) for row in rows], "name")
+    filled = next((row for row in tagged if row["name"] == request.query.get("rota")), None)
     served = [c for c in STAFF_CHANNELS if c in configured_channels(deps.notifiers)]
     return await show(
         request,
@@ -91,7 +93,7 @@ async def list_rotas(request: web.Request) -> web.StreamResponse:
         }
         for rota, row in zip(rotas, rows, strict=True)
     ]
-    return present.answer({"items": items, "next": None})
+    return present.answer({"items": await read(request, with_etags, "rota", items, "name"), "next": None})
 
 
 async def list_alerts(request: web.Request) -> web.StreamResponse:
@@ -287,7 +289,7 @@ def _lines(sent: Sent) -> list[dict[str, Any]]:
     return listed
 
 
-def _lines_shown(filled: sa.RowMapping | None) -> list[Mapping[str, Any]]:
+def _lines_shown(filled: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     """The lines of a rota, and room for more."""
     kept = list(filled["lines"]) if filled is not None else []
     return [*kept, *({} for _ in range(max(1, LINES_SHOWN - len(kept))))]

@@ -47,15 +47,19 @@ async def show_levels(request: web.Request) -> web.StreamResponse:
     """GET /sla, with ``policy`` or ``hours`` naming what the form is filled with."""
     levels, now = await read(request, load), request.app[DEPS].clock.now()
     wanted, wanted_hours = request.query.get("policy"), request.query.get("hours")
+    policies = [_policy(policy, levels) for policy in levels.policies]
+    policies = await read(request, with_etags, "policy", policies, "name")
+    hours = await read(request, with_etags, "hours", [present.plain(row) for row in levels.hours], "name")
     return await show(
         request,
         "sla.html",
         "sla",
         levels=levels,
-        policies=[_policy(policy, levels) for policy in levels.policies],
+        policies=policies,
+        hours=hours,
         shown={row["name"]: _now(row, now) for row in levels.hours},
-        filled=next((_policy(p, levels) for p in levels.policies if p.name == wanted), None),
-        filled_hours=next((row for row in levels.hours if row["name"] == wanted_hours), None),
+        filled=next((one for one in policies if one["name"] == wanted), None),
+        filled_hours=next((one for one in hours if one["name"] == wanted_hours), None),
         severities=[severity.value for severity in Severity],
         kinds=(*KINDS, _OF_PEOPLE),
         my_zone=viewer_zone(request),

@@ -20,6 +20,7 @@ from gateway.web.errors import FieldError
 from gateway.web.forms import Sent, flag_of, optional_text, text_of, whole_number, words_of
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show
+from gateway.web.preconditions import with_etags
 from gateway.web.queries import people
 
 _MOST = 10_000
@@ -30,13 +31,14 @@ async def show_teams(request: web.Request) -> web.StreamResponse:
     """GET /teams, with ``team`` naming the one that the form is filled with."""
     deps, now = request.app[DEPS], request.app[DEPS].clock.now()
     teams, rows, agents, hours, absent = await read(request, _load, now)
-    filled = next((row for row in rows if row["name"] == request.query.get("team")), None)
+    tagged = await read(request, with_etags, "team", [present.plain(row) for row in rows], "name")
+    filled = next((row for row in tagged if row["name"] == request.query.get("team")), None)
     detector = deps.detector
     return await show(
         request,
         "teams.html",
         "teams",
-        teams=list(zip(rows, teams, strict=True)),
+        teams=list(zip(tagged, teams, strict=True)),
         filled=filled,
         members={m.name: m for team in teams if filled and team.name == filled["name"] for m in team.members},
         agents=agents,
@@ -50,7 +52,8 @@ async def show_teams(request: web.Request) -> web.StreamResponse:
 async def list_teams(request: web.Request) -> web.StreamResponse:
     """GET /api/teams: in the order in which cases are tried on them."""
     teams, rows, *_ = await read(request, _load, request.app[DEPS].clock.now())
-    return present.answer({"items": [_present(row, team) for row, team in zip(rows, teams, strict=True)], "next": None})
+    items = [_present(row, team) for row, team in zip(rows, teams, strict=True)]
+    return present.answer({"items": await read(request, with_etags, "team", items, "name"), "next": None})
 
 
 async def save_team(request: web.Request) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from device_models.event import rfc3339
 from gateway.commands.texts import NoteTestSend, SaveText, TextKind
 from gateway.texts.desk import BROKEN, TextDesk, direction_of
 from gateway.texts.own import TextVersion, version, versions_of
+from gateway.unchanged import tag_of, text_ident
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api import present
@@ -19,6 +20,7 @@ from gateway.web.errors import FieldError
 from gateway.web.language import N_, _
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show
+from gateway.web.preconditions import quoted
 from gateway.web.queries import people
 from gateway.web.render import ENVIRONMENT
 from gateway.web.security import content_security_policy
@@ -89,6 +91,7 @@ async def show_message(request: web.Request) -> web.StreamResponse:
         direction=direction_of(language),
         versions=sorted([*kept, *of_template], key=lambda one: -one.id),
         in_force={one[0].id for one in (kept, of_template) if one},
+        etags={kind: await _etag(request, kind, name, language) for kind in ("words", "template")},
         **shown,
     )
     # The mail is shown in a frame, which asks us for it.
@@ -117,6 +120,7 @@ async def show_article(request: web.Request) -> web.StreamResponse:
         direction=direction_of(language),
         versions=kept,
         in_force={kept[0].id} if kept else set(),
+        etag=await _etag(request, "article", name, language),
         **_as_article(name, language, text),
     )
 
@@ -220,6 +224,25 @@ async def list_texts(request: web.Request) -> web.StreamResponse:
         for line in lines
     ]
     return present.answer({"items": items, "next": None})
+
+
+async def get_text(request: web.Request) -> web.StreamResponse:
+    """GET /api/texts/one?kind=&name=&language=: what is in force, and ``own``: whether it is the company's own word."""
+    desk, query = desk_of(request), request.query
+    kind, name, language, _ = await _text_of(request, {n: query[n] for n in ("kind", "name", "language") if n in query})
+    match kind:
+        case "template":
+            text, language = await asyncio.to_thread(desk.source, name), ""
+        case "words":
+            text, name = json.dumps(desk.own_words(language), ensure_ascii=False, sort_keys=True), ""
+        case _:
+            text = await asyncio.to_thread(desk.article, name, language)
+    saved = await read(request, versions_of, kind, name, language, 1)
+    newest = _version(saved[0]) if saved else None
+    own = newest is not None and newest["text"] is not None
+    about = {"kind": kind, "name": name or None, "language": language or None, "text": text, "own": own}
+    etag = await _etag(request, kind, name, language)
+    return present.answer({**about, "version": newest and {**newest, "text": None}, "etag": etag})
 
 
 async def list_versions(request: web.Request) -> web.StreamResponse:
@@ -346,6 +369,11 @@ def _presented(told: Mapping[str, Any]) -> dict[str, Any]:
             "segments": {"count": size.count, "encoding": size.encoding, "units": size.units} if size else None,
         }
     return said | {"findings": [{"level": f.level, "where": f.where, "what": f.what} for f in told["findings"]]}
+
+
+async def _etag(request: web.Request, kind: str, name: str, language: str) -> str:
+    tag: str | None = await read(request, tag_of, "text", text_ident(kind, name, language))
+    return quoted(tag or "")
 
 
 async def _before(request: web.Request, number: int) -> int | None:
