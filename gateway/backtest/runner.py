@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import structlog
 
 from gateway.backtest.job import Job, Told, work
-from gateway.commands import CommandRefused, Commands, KeepBacktest
+from gateway.commands import CommandRefused, Commands, KeepBacktest, NoteBacktest
 from gateway.ending import end
 
 log = structlog.get_logger()
@@ -57,24 +58,29 @@ class Backtests:
         """Return the backtest of a draft that goes on or did not come to an end; None: there is none."""
         return self._running.get(draft_id)
 
-    def start(self, draft_id: int, job: Job, by: str, now: datetime, marked: dict[str, Any]) -> Running:
-        """Begin; ``marked`` is kept with the outcome. Raises CommandRefused while one of this draft goes on."""
+    def refuse_another(self, draft_id: int) -> None:
+        """Raise CommandRefused while one of this draft goes on."""
         known = self._running.get(draft_id)
         if known is not None and known.open:
             raise CommandRefused(f"a backtest of this draft by {known.by} goes on; stop it first")
+
+    def start(self, draft_id: int, job: Job, by: str, now: datetime, marked: dict[str, Any]) -> Running:
+        """Begin; ``marked`` is kept with the outcome. Raises CommandRefused while one of this draft goes on."""
+        self.refuse_another(draft_id)
         running = self._running[draft_id] = Running(by, now)
         task = asyncio.create_task(self._run(draft_id, running, job, marked), name=f"backtest {draft_id}")
         self._tasks[draft_id] = task
         task.add_done_callback(lambda done: self._forget(draft_id, done))
         return running
 
-    def stop(self, draft_id: int) -> bool:
+    async def stop(self, draft_id: int) -> bool:
         """End it; tell whether there was one."""
         task, running = self._tasks.get(draft_id), self._running.get(draft_id)
         if task is None or running is None or not running.open:
             return False
         running.state = "stopped"
         task.cancel()
+        await self._commands.submit(NoteBacktest(draft_id, None))
         return True
 
     async def close(self) -> None:
@@ -102,9 +108,13 @@ class Backtests:
                 running.state, running.error = "failed", str(refused)
             else:
                 self._running.pop(draft_id, None)
+            return
         finally:
             if job.file is not None:
                 job.file.path.unlink(missing_ok=True)
+        # One that is cut off with the gateway leaves it standing, which is how the next start knows.
+        with suppress(CommandRefused):
+            await self._commands.submit(NoteBacktest(draft_id, None))
 
 
 class _Failed(Exception):

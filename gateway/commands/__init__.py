@@ -64,7 +64,15 @@ from gateway.commands.desk import (
     UnmuteByCustomer,
     WishDate,
 )
-from gateway.commands.drafts import BeginDraft, DraftCommand, DropDraft, KeepBacktest, PutDraftLive, SaveDraft
+from gateway.commands.drafts import (
+    BeginDraft,
+    DraftCommand,
+    DropDraft,
+    KeepBacktest,
+    NoteBacktest,
+    PutDraftLive,
+    SaveDraft,
+)
 from gateway.commands.enrolment import (
     AnswerCheck,
     DropAddress,
@@ -204,6 +212,7 @@ __all__ = [
     "MessageTranslated",
     "MuteByCustomer",
     "NoReceipt",
+    "NoteBacktest",
     "NoteTestSend",
     "OfferOpened",
     "OfferSlots",

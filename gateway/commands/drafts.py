@@ -44,6 +44,14 @@ class DropDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteBacktest:
+    """Write down what a backtest that begins was asked for, JSON-ready; None: it has ended."""
+
+    draft_id: int
+    trying: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class KeepBacktest:
     """Keep what came of a draft on recorded data, JSON-ready."""
 
@@ -62,5 +70,5 @@ class PutDraftLive:
     by: str
 
 
-DraftCommand = BeginDraft | SaveDraft | DropDraft | KeepBacktest
+DraftCommand = BeginDraft | SaveDraft | DropDraft | NoteBacktest | KeepBacktest
 """What touches a draft alone."""

@@ -214,7 +214,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "saved_views": "id owner name query saved_at",
         "own_texts": "id kind name language text saved_by saved_at",
         "rule_drafts": "id state text replaces began_as began_from version began_by began_at saved_by saved_at "
-        "put_live_as backtest",
+        "put_live_as backtest trying",
         "rule_sets": "id version rules origin files_version who put_live_at migration",
         "template_uses": "template version language approved_by at",
         "users": "name password_hash role created_at disabled totp_secret totp_step email language",

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from device_models.duration import format_duration
 from device_models.event import rfc3339
 from device_models.profile import DeviceProfile
 from device_models.registry import Device
@@ -17,7 +18,7 @@ from gateway.backtest.job import Job, Recorded
 from gateway.backtest.recorded import BadTableError, Table
 from gateway.backtest.runner import Backtests, Running
 from gateway.clock import Clock
-from gateway.commands import CommandRefused, Commands
+from gateway.commands import CommandRefused, Commands, NoteBacktest
 from gateway.config import Config
 from gateway.history import History
 from gateway.people.registry import Registry
@@ -67,6 +68,7 @@ class RuleDesk:
         """``running`` tells the detector in use, ``context_of`` what detection may know of a device."""
         self._config = config
         self._store = store
+        self._commands = commands
         self._clock = clock
         self._registry = registry
         self._profiles = profiles
@@ -160,6 +162,10 @@ class RuleDesk:
         sets = rules_as_written(live), rules_as_written(look.in_force)
         job = Job(self._config, *sets, chosen, now, span, file, zone)
         marked = {"at": rfc3339(now), "draft_version": draft.version, "live_version": live.version}
+        self.backtests.refuse_another(draft.id)
+        # Written down first, so that one which the gateway's end cuts off is known of afterwards.
+        asked = {"span": format_duration(span)} if span is not None else {"file": file.name if file else None}
+        await self._commands.submit(NoteBacktest(draft.id, {"by": by, "at": rfc3339(now), "zone": zone, **asked}))
         return self.backtests.start(draft.id, job, by, now, marked)
 
     def _live(self, connection: sa.Connection) -> RuleSet:

@@ -9,7 +9,15 @@ import sqlalchemy as sa
 
 from device_models.event import rfc3339
 from gateway.commands import CommandRefused
-from gateway.commands.drafts import BeginDraft, DraftCommand, DropDraft, KeepBacktest, PutDraftLive, SaveDraft
+from gateway.commands.drafts import (
+    BeginDraft,
+    DraftCommand,
+    DropDraft,
+    KeepBacktest,
+    NoteBacktest,
+    PutDraftLive,
+    SaveDraft,
+)
 from gateway.rulebook.editing import look_at
 from gateway.rulebook.versions import detector_of_ruleset, in_force
 from gateway.store.rule_drafts import rule_drafts
@@ -37,6 +45,8 @@ class Draft:
     saved_at: datetime
     put_live_as: str | None
     backtest: Mapping[str, Any] | None
+    trying: Mapping[str, Any] | None
+    """What a backtest that goes on, or was cut off, was asked for: ``by``, ``at``, ``span`` or ``file``, ``zone``."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it JSON-ready."""
@@ -65,7 +75,11 @@ def run(tx: Transaction, running: RuleSet, command: DraftCommand) -> Any:
             return _drop(tx, command)
         case KeepBacktest():
             draft = _load(tx, command.draft_id)
-            _update(tx, draft.id, backtest=dict(command.outcome))
+            _update(tx, draft.id, backtest=dict(command.outcome), trying=None)
+            return None
+        case NoteBacktest():
+            draft = _load(tx, command.draft_id)
+            _update(tx, draft.id, trying=dict(command.trying) if command.trying is not None else None)
             return None
 
 

@@ -21,8 +21,10 @@ rule_drafts = Table(
     Column("saved_at", UtcTime, nullable=False),
     Column("put_live_as", sa.Text),
     Column("backtest", sa.JSON),
+    Column("trying", sa.JSON),
 )
 """``state``: open | live | dropped. The text stands in place of the rules ``replaces`` among those in force;
 ``began_as`` is what they said, and ``began_from`` the version in force, when it was begun. ``version`` counts savings.
-``backtest`` is the outcome of the last one. What went live (``put_live_as``: as that version) is kept for its comments.
+``backtest`` is the outcome of the last one, ``trying`` what one that goes on was asked for: it is left over where the
+gateway was ended meanwhile. What went live (``put_live_as``: as that version) is kept for its comments.
 """

@@ -265,6 +265,23 @@ async def test_a_backtest_over_a_file_says_what_is_wrong_with_it_or_what_came_of
         assert web.town.rows(rule_drafts, id=draft)[0]["backtest"] == outcome
 
 
+async def test_a_backtest_that_the_gateways_end_cut_off_is_said_so_and_runs_again(tmp_path: Path) -> None:
+    async with visit(tmp_path, "Lea") as web:
+        await put_live(web)
+        draft = await begun(web, RULE.replace("-17", "-10"))
+        assert (await web.script(f"/drafts/{draft}/backtest", {"span": "30d"})).status == 200
+    async with visit(tmp_path, "Lea", empty=True) as web:
+        told = await (await web.api("GET", f"/api/drafts/{draft}/backtest", "viewer")).json()
+        assert (told["running"], told["interrupted"]["span"], told["interrupted"]["by"]) == (None, "30d", "Lea")
+        page = await web.page(f"/drafts/{draft}")
+        assert "The gateway was restarted during a backtest that Lea began" in page
+        assert 'name="span" value="30d"' in page
+        assert (await web.script(f"/drafts/{draft}/backtest", {"span": "30d"})).status == 200
+        assert "was restarted" not in await web.page(f"/drafts/{draft}/backtest")
+        assert (await (await web.script(f"/drafts/{draft}/backtest/stop")).json())["stopped"]
+        assert (await (await web.api("GET", f"/api/drafts/{draft}/backtest")).json())["interrupted"] is None
+
+
 async def test_a_file_comes_with_a_form_as_well(tmp_path: Path) -> None:
     async with visit(tmp_path, "Lea") as web:
         await put_live(web)
@@ -286,5 +303,6 @@ async def test_a_backtest_can_be_stopped_and_two_of_one_draft_are_refused(tmp_pa
         assert "a backtest of this draft by Lea goes on" in (await again.json())["detail"]
         assert (await (await web.script(f"/drafts/{draft}/backtest/stop")).json())["stopped"]
         assert "It was stopped." in await web.page(f"/drafts/{draft}/backtest")
+        assert web.town.rows(rule_drafts, id=draft)[0]["trying"] is None
         for span, status in (("soon", 422), ("0s", 422)):
             assert (await web.script(f"/drafts/{draft}/backtest", {"span": span})).status == status

@@ -16,8 +16,9 @@ from gateway.backtest.recorded import BadTableError
 from gateway.backtest.runner import Running
 from gateway.rulebook.drafts import Draft, load_draft
 from gateway.web import forms
-from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
+from gateway.web.access import IDENTITY, csrf_of, fields, is_api, read, wants_json
 from gateway.web.api import present
+from gateway.web.auth import Role
 from gateway.web.errors import FieldError
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.drafts import desk_of
@@ -51,7 +52,7 @@ async def start(request: web.Request) -> web.StreamResponse:
 async def stop(request: web.Request) -> web.StreamResponse:
     """POST /drafts/{id}/backtest/stop and its twin under /api."""
     draft = await _draft(request)
-    stopped = desk_of(request).backtests.stop(draft.id)
+    stopped = await desk_of(request).backtests.stop(draft.id)
     return done(request, f"/drafts/{draft.id}#backtest", stopped=stopped)
 
 
@@ -59,14 +60,17 @@ async def show_backtest(request: web.Request) -> web.StreamResponse:
     """GET /drafts/{id}/backtest: how far it is, or what came of it, as a part of the page."""
     draft = await _draft(request)
     context = {"draft": draft, "backtest": draft.backtest, "running": desk_of(request).backtests.of(draft.id)}
-    return html(request, "_backtest.html", {**context, "zone": viewer_zone(request)})
+    rights = {"can": {"lead": request[IDENTITY].role.covers(Role.LEAD)}, "csrf": csrf_of(request)}
+    return html(request, "_backtest.html", {**context, **rights, "zone": viewer_zone(request)})
 
 
 async def get_backtest(request: web.Request) -> web.StreamResponse:
     """GET /api/drafts/{id}/backtest: ``running`` (null: none goes on) and the last one's ``outcome``."""
     draft = await _draft(request)
     running = desk_of(request).backtests.of(draft.id)
-    return present.answer({"running": running.as_dict() if running else None, "outcome": draft.backtest})
+    interrupted = draft.trying if running is None else None
+    told = {"running": running.as_dict() if running else None, "interrupted": interrupted, "outcome": draft.backtest}
+    return present.answer(told)
 
 
 async def _draft(request: web.Request) -> Draft:

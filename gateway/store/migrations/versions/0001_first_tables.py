@@ -850,6 +850,7 @@ def upgrade() -> None:
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("put_live_as", sa.Text(), nullable=True),
         sa.Column("backtest", sa.JSON(), nullable=True),
+        sa.Column("trying", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_rule_drafts_state"), "rule_drafts", ["state"], unique=False)
