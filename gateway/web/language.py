@@ -6,7 +6,8 @@ request, as its time zone does, so it is kept beside it and not handed through e
 
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -65,6 +66,16 @@ _voice: ContextVar[Voice | None] = ContextVar("voice", default=None)
 def speak(language: str | None) -> None:
     """Let all that is said from here on, in this request, be said in ``language``."""
     _voice.set(voice_of(language or SOURCE_LANGUAGE))
+
+
+@contextmanager
+def speaking(language: str | None) -> Iterator[Voice]:
+    """Say what is said within the block in ``language``, for somebody else than who looks."""
+    token = _voice.set(voice_of(language or SOURCE_LANGUAGE))
+    try:
+        yield voice()
+    finally:
+        _voice.reset(token)
 
 
 def voice() -> Voice:

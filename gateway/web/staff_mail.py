@@ -19,6 +19,7 @@ from gateway.ending import end
 from gateway.web.access import read
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
+from gateway.web.language import say, speaking
 from gateway.web.queries import people
 from notifiers.errors import NotifierError, TryLater
 from notifiers.mail.compose import parse_mailbox
@@ -96,40 +97,100 @@ def email_in(sent: Mapping[str, Any]) -> str | None:
         raise FieldError("email", "This is no mail address; write it like mia@example.com.") from error
 
 
-def tell(request: web.Request, address: str, subject: str, text: str) -> None:
-    """Mail somebody in the background, where mail is set up."""
+def tell(request: web.Request, address: str, language: str | None, write: Callable[[], tuple[str, str]]) -> None:
+    """Mail somebody in the background, where mail is set up; ``write`` says subject and text in their ``language``."""
     mail = request.app.get(STAFF_MAIL)
     if mail is not None:
-        mail.later(mail.send(address, subject, text))
+        subject, text, spoken = in_language(request, language, write)
+        mail.later(mail.send(address, subject, text, spoken))
+
+
+def in_language(
+    request: web.Request, language: str | None, write: Callable[[], tuple[str, str]]
+) -> tuple[str, str, str]:
+    """Return subject, text and language; where somebody chose none it is the installation's."""
+    with speaking(language or request.app[DEPS].notifiers.staff_language) as voice:
+        return *write(), voice.language
 
 
 async def tell_of_password(request: web.Request, name: str) -> None:
     """Let a user know that their password was changed: if it was not they, they hear of it."""
     address, brand = await read(request, people.email_of, name), request.app[DEPS].brand
+    language = await read(request, people.language_of, name)
     if address is not None:
-        text = (
-            f"Hello {name},\n\nyour password at {brand} was changed just now.\n\n"
-            "If it was not you, tell an admin at once.\n"
-        )
-        tell(request, address, f"{brand}: your password was changed", text)
+        tell(request, address, language, lambda: password_mail(brand, name))
+
+
+def password_mail(brand: str, name: str) -> tuple[str, str]:
+    """Write what somebody is told whose password was changed."""
+    text = say(
+        "Hello {1},\n\nyour password at {2} was changed just now.\n\nIf it was not you, tell an admin at once.\n",
+        name,
+        brand,
+    )
+    return say("{1}: your password was changed", brand), text
 
 
 def invitation_mail(brand: str, name: str, by: str, url: str) -> tuple[str, str]:
     """Write what somebody is mailed who was invited."""
-    text = (
-        f"Hello {name},\n\n{by} invites you to work at {brand}. Set your password here, within three days:\n\n{url}\n\n"
-        "The link works once.\n"
+    text = say(
+        "Hello {1},\n\n{2} invites you to work at {3}. Set your password here, within three days:\n\n{4}\n\n"
+        "The link works once.\n",
+        name,
+        by,
+        brand,
+        url,
     )
-    return f"{brand}: you are invited", text
+    return say("{1}: you are invited", brand), text
+
+
+def reset_mail(brand: str, name: str, url: str) -> tuple[str, str]:
+    """Write the mail with the link to a new password."""
+    text = say(
+        "Hello {1},\n\nsomebody, most likely you, asked for a new password at {2}. Set it here, within an hour:\n\n"
+        "{3}\n\nThe link works once. Wherever you are logged in, you will be logged out.\n\n"
+        "If it was not you, do nothing: your password stays as it is.\n",
+        name,
+        brand,
+        url,
+    )
+    return say("{1}: set a new password", brand), text
 
 
 def moved_mail(brand: str, name: str) -> tuple[str, str]:
     """Write what the address before is told."""
-    text = (
-        f"Hello {name},\n\nmail about your account at {brand} goes to another address from now on.\n\n"
-        "If it was not you, tell an admin at once.\n"
+    text = say(
+        "Hello {1},\n\nmail about your account at {2} goes to another address from now on.\n\n"
+        "If it was not you, tell an admin at once.\n",
+        name,
+        brand,
     )
-    return f"{brand}: your mail address was changed", text
+    return say("{1}: your mail address was changed", brand), text
+
+
+def moving_mail(brand: str, name: str, by: str) -> tuple[str, str]:
+    """Write what the address before is told while the new one is still to be confirmed."""
+    text = say(
+        "Hello {1},\n\n{2} asked that mail about your account at {3} go to another address. It does as soon as "
+        "somebody there confirms it.\n\nIf that is not what you want, tell an admin at once.\n",
+        name,
+        by,
+        brand,
+    )
+    return say("{1}: your mail address is to be changed", brand), text
+
+
+def confirming_mail(brand: str, name: str, by: str, url: str) -> tuple[str, str]:
+    """Write what the new address is asked."""
+    text = say(
+        "Hello {1},\n\n{2} asked that mail about your account at {3} come to this address. Confirm it here, within a "
+        "day:\n\n{4}\n\nIf this is not your account, do nothing.\n",
+        name,
+        by,
+        brand,
+        url,
+    )
+    return say("{1}: confirm your mail address", brand), text
 
 
 async def run_staff_mail(app: web.Application) -> AsyncIterator[None]:

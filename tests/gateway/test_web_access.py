@@ -29,6 +29,7 @@ MEANT_FOR_EVERYONE = {
     "/logged-out",
     "/logout/provider",
     "/join/{token}",
+    "/mail/{token}",
     "/a/{token}",
     "/ics/{token}.ics",
     "/webhooks/help-desks/{name}",

@@ -13,7 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.commands import SaveSession
-from gateway.commands.accounts import OpenAccountLink, SetDisabled, SetEmail
+from gateway.commands.accounts import OpenAccountLink, SetDisabled, SetEmail, SetLanguage
 from gateway.config import Email
 from gateway.store import schema
 from gateway.store.ways_in import account_links
@@ -209,3 +209,33 @@ async def test_a_mail_address_is_ones_own_to_change_and_the_one_before_hears_of_
         o.web.csrf = log_in(o.web.town, o.web.client, "Mia")
         assert (await o.web.script("/me/email", {"email": "", "current": PASSWORD})).status == 200
         assert o.web.town.rows(schema.users, name="Mia")[0]["email"] is None
+
+
+async def test_another_mail_address_counts_once_it_is_confirmed_there_and_both_are_told_in_their_language(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path, "Ada") as o:
+        o.web.town.do(SetLanguage("Mia", "de"))
+        new = "mia@new.example"
+        answer = await o.web.script("/admin/users/email", {"name": "Mia", "email": new})
+        assert (answer.status, (await answer.json())["confirms"]) == (200, True)
+        mails = {str(mail["To"]): mail for mail in await o.mails(2)}
+        assert "Ada hat gebeten" in mails[MIA].get_content()
+        assert mails[new]["Content-Language"] == "de"
+        found = re.search(r"http://127\.0\.0\.1:8080(/mail/\S+)", mails[new].get_content())
+        assert found is not None
+        assert mailed(o) == MIA
+        assert new in await o.web.page(found[1])
+        assert (await o.web.client.post(found[1])).status == 200
+        assert mailed(o) == new
+        assert (await o.mails(3))[2]["To"] == MIA
+        assert (await o.web.client.post(found[1])).status == 404
+        assert (await o.web.get("/mail/made-up")).status == 404
+        assert (await o.web.script("/admin/users/email", {"name": "Nobody", "email": new})).status == 422
+        assert (await o.web.script("/admin/users/email", {"name": "Mia", "email": "no address"})).status == 422
+        assert (await o.web.script("/admin/users/email", {"name": "Mia", "email": ""})).status == 200
+        assert mailed(o) is None
+
+
+def mailed(o: Office) -> str | None:
+    return str(email) if (email := o.web.town.rows(schema.users, name="Mia")[0]["email"]) is not None else None

@@ -74,7 +74,7 @@ async def set_email(request: web.Request) -> web.StreamResponse:
     email, before = email_in(sent), await read(request, people.email_of, identity.name)
     await deps.commands.submit(SetEmail(identity.name, email, identity.name))
     if before is not None and before != email:
-        tell(request, before, *moved_mail(deps.brand, identity.name))
+        tell(request, before, identity.language, lambda: moved_mail(deps.brand, identity.name))
     return done(request, "/me")
 
 

@@ -1,7 +1,7 @@
 """Users, invitations and API tokens: what an admin changes."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
@@ -14,6 +14,7 @@ from gateway.commands.accounts import (
     HandToProvider,
     OpenAccountLink,
     SetDisabled,
+    SetEmail,
     SetRole,
 )
 from gateway.web import forms
@@ -22,15 +23,28 @@ from gateway.web.api.present import answer, plain
 from gateway.web.auth import SHORTEST_PASSWORD, Role, hash_password, new_token, token_hash
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
+from gateway.web.links import LinkError
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show
 from gateway.web.preconditions import with_etags
 from gateway.web.queries import people
-from gateway.web.staff_mail import STAFF_MAIL, email_in, invitation_mail, tell
+from gateway.web.render import html
+from gateway.web.staff_mail import (
+    STAFF_MAIL,
+    confirming_mail,
+    email_in,
+    invitation_mail,
+    moved_mail,
+    moving_mail,
+    tell,
+)
 
 LONGEST_NAME = 60
 INVITED_FOR = timedelta(days=3)
 RESET_WITHIN = timedelta(days=1)
+CONFIRMED_WITHIN = timedelta(days=1)
+CONFIRM = "staff_mail"
+"""What the link is sealed for that confirms a mail address."""
 
 
 async def save_user(request: web.Request) -> web.StreamResponse:
@@ -72,6 +86,61 @@ async def set_role(request: web.Request) -> web.StreamResponse:
     sent = await fields(request)
     await request.app[DEPS].commands.submit(SetRole(_name(sent), _role(sent).value, request[IDENTITY].name))
     return done(request, "/admin")
+
+
+async def set_email(request: web.Request) -> web.StreamResponse:
+    """POST /admin/users/email: ``name``, ``email`` (empty: none). Another address counts once it was confirmed there.
+
+    Where no mail is set up it counts at once. The address before is told in either case.
+    """
+    sent, deps, by = await fields(request), request.app[DEPS], request[IDENTITY].name
+    name, email = _name(sent), email_in(sent)
+    if not await read(request, people.exists, name):
+        raise FieldError("name", "There is no user of that name.")
+    before, language = await read(request, people.email_of, name), await read(request, people.language_of, name)
+    confirms = email is not None and email != before and STAFF_MAIL in request.app
+    if email is not None and confirms:
+        token = deps.links.seal(CONFIRM, [name, email, before, deps.clock.now().isoformat(), by])
+        url = f"{deps.public_url}/mail/{token}"
+        tell(request, email, language, lambda: confirming_mail(deps.brand, name, by, url))
+        if before is not None:
+            tell(request, before, language, lambda: moving_mail(deps.brand, name, by))
+    else:
+        await deps.commands.submit(SetEmail(name, email, by))
+        if before is not None and before != email:
+            tell(request, before, language, lambda: moved_mail(deps.brand, name))
+    return done(request, "/admin", confirms=confirms)
+
+
+async def show_confirm(request: web.Request) -> web.StreamResponse:
+    """GET /mail/{token}: asks, so that a program which follows every link confirms nothing."""
+    name, email, *_ = await _to_confirm(request)
+    return html(request, "confirm_mail.html", {"name": name, "email": email, "confirmed": False})
+
+
+async def confirm(request: web.Request) -> web.StreamResponse:
+    """POST /mail/{token}: this address is where the user is mailed from now on."""
+    name, email, before, by = await _to_confirm(request)
+    deps = request.app[DEPS]
+    await deps.commands.submit(SetEmail(name, email, by))
+    language = await read(request, people.language_of, name)
+    if before is not None:
+        tell(request, before, language, lambda: moved_mail(deps.brand, name))
+    return html(request, "confirm_mail.html", {"name": name, "email": email, "confirmed": True})
+
+
+async def _to_confirm(request: web.Request) -> tuple[str, str, str | None, str]:
+    """Return name, new address, the one before and who asked. Raises HTTPNotFound for a link that counts no more."""
+    deps = request.app[DEPS]
+    gone = web.HTTPNotFound(text="This link was used before or has expired. Ask an admin for another.")
+    try:
+        name, email, before, at, by = deps.links.unseal(CONFIRM, request.match_info["token"])
+    except (LinkError, ValueError) as error:
+        raise gone from error
+    expired = datetime.fromisoformat(at) + CONFIRMED_WITHIN * deps.clock.speed < deps.clock.now()
+    if expired or await read(request, people.email_of, name) != before:
+        raise gone
+    return name, email, before, by
 
 
 async def set_disabled(request: web.Request) -> web.StreamResponse:
@@ -135,7 +204,7 @@ async def _open_link(
     url = f"{deps.public_url}/join/{token}"
     mailed = email is not None and STAFF_MAIL in request.app
     if email is not None:
-        tell(request, email, *invitation_mail(deps.brand, name, by, url))
+        tell(request, email, None, lambda: invitation_mail(deps.brand, name, by, url))
     if wants_json(request) or is_api(request):
         return web.json_response({"url": url, "expires_at": rfc3339(expires_at), "mailed": mailed})
     return await show(

@@ -1,6 +1,7 @@
 """A forgotten password: who knows their name or mail address here is mailed a link, and nobody learns who that is."""
 
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -13,7 +14,7 @@ from gateway.web.language import _
 from gateway.web.pages.login import LOGIN_COOKIE, LONGEST_NAME, set_cookie
 from gateway.web.queries import people
 from gateway.web.render import html
-from gateway.web.staff_mail import STAFF_MAIL, StaffMail
+from gateway.web.staff_mail import STAFF_MAIL, StaffMail, in_language, reset_mail
 
 MAILS_THROTTLE = web.AppKey("mails_throttle", LoginThrottle)
 ASKS_THROTTLE = web.AppKey("asks_throttle", LoginThrottle)
@@ -52,7 +53,7 @@ async def ask(request: web.Request) -> web.StreamResponse:
 async def _mail_link(request: web.Request, mail: StaffMail, who: str) -> None:
     """Mail a link to each user of this name or address whose password counts; done where nobody sees how long."""
     deps, throttle = request.app[DEPS], request.app[MAILS_THROTTLE]
-    for name, address in await read(request, people.mailable, who):
+    for name, address, language in await read(request, people.mailable, who):
         if not deps.password_counts(name):
             continue
         if throttle.wait(name, "") > timedelta(0):
@@ -62,20 +63,9 @@ async def _mail_link(request: web.Request, mail: StaffMail, who: str) -> None:
         token = new_token()
         expires_at = deps.clock.now() + GOOD_FOR * deps.clock.speed
         await deps.commands.submit(OpenAccountLink(token_hash(token), name, None, expires_at, BY_THEMSELVES))
-        subject, text = link_mail(deps.brand, name, f"{deps.public_url}/join/{token}")
-        log.info("forgotten.mailed", user=name, sent=await mail.send(address, subject, text))
-
-
-def link_mail(brand: str, name: str, url: str) -> tuple[str, str]:
-    """Write subject and text of the mail with the link."""
-    text = (
-        f"Hello {name},\n\n"
-        f"somebody, most likely you, asked for a new password at {brand}. Set it here, within an hour:\n\n"
-        f"{url}\n\n"
-        "The link works once. Wherever you are logged in, you will be logged out.\n\n"
-        "If it was not you, do nothing: your password stays as it is.\n"
-    )
-    return f"{brand}: set a new password", text
+        write = partial(reset_mail, deps.brand, name, f"{deps.public_url}/join/{token}")
+        subject, text, spoken = in_language(request, language, write)
+        log.info("forgotten.mailed", user=name, sent=await mail.send(address, subject, text, spoken))
 
 
 def _mail_or_404(request: web.Request) -> StaffMail:

@@ -55,17 +55,27 @@ def password_hash(connection: sa.Connection, name: str) -> str | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def mailable(connection: sa.Connection, who: str) -> list[tuple[str, str]]:
-    """Return (name, mail address) of each enabled user with a password who is called ``who``, or mailed there."""
+def mailable(connection: sa.Connection, who: str) -> list[tuple[str, str, str | None]]:
+    """Return (name, mail address, language) of enabled users with a password who are called or mailed ``who``."""
     u = users.c
     meant = sa.or_(u.name == who, sa.func.lower(u.email) == who.lower())
-    query = sa.select(u.name, u.email).where(meant, u.email.is_not(None), u.password_hash.is_not(None))
-    return [(row.name, row.email) for row in connection.execute(query.where(u.disabled.is_(sa.false())).limit(5))]
+    query = sa.select(u.name, u.email, u.language).where(meant, u.email.is_not(None), u.password_hash.is_not(None))
+    return [tuple(row) for row in connection.execute(query.where(u.disabled.is_(sa.false())).limit(5))]
 
 
 def email_of(connection: sa.Connection, name: str) -> str | None:
     """Return where a user is mailed."""
     return connection.execute(sa.select(users.c.email).where(users.c.name == name)).scalar()
+
+
+def exists(connection: sa.Connection, name: str) -> bool:
+    """Tell whether there is a user of this name."""
+    return connection.execute(sa.select(sa.true()).where(users.c.name == name)).scalar() is not None
+
+
+def language_of(connection: sa.Connection, name: str) -> str | None:
+    """Return the language that a user chose; None: their browser's, or there is no such user."""
+    return connection.execute(sa.select(users.c.language).where(users.c.name == name)).scalar()
 
 
 def has_password(connection: sa.Connection, name: str) -> bool:
