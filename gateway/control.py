@@ -34,6 +34,7 @@ from gateway.commands.accounts import DropSecondFactor, HandToProvider, OpenAcco
 from gateway.commands.enrolment import MakeClaimCodes, RevokeLinks
 from gateway.commands.offers import RedeemOffers
 from gateway.commands.people import EraseCustomer, LearnDevices, PeopleCommand, ReplaceDevice, TransferDevice
+from gateway.commands.staff import SaveHours, SavePolicy, SaveRota, SaveTeam
 from gateway.config import Config
 from gateway.data_lock import DataInUse, lock_data
 from gateway.errors import StartRefused
@@ -66,6 +67,10 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
         RedeemOffers,
         MakeClaimCodes,
         RevokeLinks,
+        SaveHours,
+        SavePolicy,
+        SaveTeam,
+        SaveRota,
     )
 }
 

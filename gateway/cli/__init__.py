@@ -20,6 +20,7 @@ from gateway.cli import (
     rules,
     run,
     simulate,
+    staff,
     templates,
     watch,
 )
@@ -52,6 +53,7 @@ app.add_typer(replies.app, name="replies")
 app.add_typer(offers.app, name="offers")
 app.add_typer(templates.app, name="templates")
 app.add_typer(config.app, name="config")
+app.add_typer(staff.app, name="staff")
 
 
 def main() -> None:

@@ -110,7 +110,12 @@ async def list_contacts(request: web.Request) -> web.StreamResponse:
 
 async def save_rota(request: web.Request) -> web.StreamResponse:
     """POST /rota and /api/rota."""
-    sent = await fields(request)
+    await request.app[DEPS].commands.submit(rota_command(await fields(request), request[IDENTITY].name))
+    return done(request, "/rota")
+
+
+def rota_command(sent: Sent, by: str) -> SaveRota:
+    """Read a rota from a form, JSON or a file. Raises FieldError."""
     severities = words_of(sent, "severities") or [s.value for s in Severity if sent.get(f"severities.{s.value}")]
     if unknown := sorted(set(severities) - set(Severity)):
         raise FieldError("severities", f"severities: '{unknown[0]}' is none of {', '.join(Severity)}")
@@ -118,19 +123,17 @@ async def save_rota(request: web.Request) -> web.StreamResponse:
         ack_within = parse_duration(optional_text(sent, "ack_within") or "10m")
     except (ValueError, OverflowError) as error:
         raise FieldError("ack_within", f"ack_within: {error}") from None
-    command = SaveRota(
+    return SaveRota(
         text_of(sent, "name", what="a name"),
         text_of(sent, "zone", what="the time zone"),
         tuple(_lines(sent)),
-        request[IDENTITY].name,
+        by,
         optional_text(sent, "team") or None,
         tuple(severities),
         flag_of(sent, "breaches"),
         flag_of(sent, "alarms"),
         ack_within,
     )
-    await request.app[DEPS].commands.submit(command)
-    return done(request, "/rota")
 
 
 async def drop_rota(request: web.Request) -> web.StreamResponse:

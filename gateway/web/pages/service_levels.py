@@ -47,7 +47,7 @@ async def show_levels(request: web.Request) -> web.StreamResponse:
     """GET /sla, with ``policy`` or ``hours`` naming what the form is filled with."""
     levels, now = await read(request, load), request.app[DEPS].clock.now()
     wanted, wanted_hours = request.query.get("policy"), request.query.get("hours")
-    policies = [_policy(policy, levels) for policy in levels.policies]
+    policies = [policy_shown(policy, levels) for policy in levels.policies]
     policies = await read(request, with_etags, "policy", policies, "name")
     hours = await read(request, with_etags, "hours", [present.plain(row) for row in levels.hours], "name")
     return await show(
@@ -69,7 +69,7 @@ async def show_levels(request: web.Request) -> web.StreamResponse:
 async def list_levels(request: web.Request) -> web.StreamResponse:
     """GET /api/sla: ``policies`` in the order in which they are tried, and ``hours``."""
     levels = await read(request, load)
-    policies = [_policy(policy, levels) for policy in levels.policies]
+    policies = [policy_shown(policy, levels) for policy in levels.policies]
     hours = [present.plain(row) for row in levels.hours]
     return present.answer(
         {
@@ -81,16 +81,7 @@ async def list_levels(request: web.Request) -> web.StreamResponse:
 
 async def save_hours(request: web.Request) -> web.StreamResponse:
     """POST /sla/hours and /api/sla/hours."""
-    sent = await fields(request)
-    command = SaveHours(
-        text_of(sent, "name", what="a name"),
-        text_of(sent, "hours", what="the hours"),
-        text_of(sent, "zone", what="the time zone"),
-        request[IDENTITY].name,
-        optional_text(sent, "place") or None,
-        tuple(words_of(sent, "closed_on")),
-    )
-    await request.app[DEPS].commands.submit(command)
+    await request.app[DEPS].commands.submit(hours_command(await fields(request), request[IDENTITY].name))
     return done(request, "/sla")
 
 
@@ -103,9 +94,7 @@ async def drop_hours(request: web.Request) -> web.StreamResponse:
 
 async def save_policy(request: web.Request) -> web.StreamResponse:
     """POST /sla/policy and /api/sla/policy."""
-    sent = await fields(request)
-    command = SavePolicy(policy_of(sent), whole_number(sent, "position", 1, _MOST), request[IDENTITY].name)
-    await request.app[DEPS].commands.submit(command)
+    await request.app[DEPS].commands.submit(policy_command(await fields(request), request[IDENTITY].name))
     return done(request, "/sla")
 
 
@@ -122,6 +111,23 @@ DEEDS: Mapping[str, Handler] = {
     "policy": save_policy,
     "policy-drop": drop_policy,
 }
+
+
+def hours_command(sent: Sent, by: str) -> SaveHours:
+    """Read working hours from a form, JSON or a file. Raises FieldError."""
+    return SaveHours(
+        text_of(sent, "name", what="a name"),
+        text_of(sent, "hours", what="the hours"),
+        text_of(sent, "zone", what="the time zone"),
+        by,
+        optional_text(sent, "place") or None,
+        tuple(words_of(sent, "closed_on")),
+    )
+
+
+def policy_command(sent: Sent, by: str) -> SavePolicy:
+    """Read a service level with its place, likewise. Raises FieldError."""
+    return SavePolicy(policy_of(sent), whole_number(sent, "position", 1, _MOST), by)
 
 
 def policy_of(sent: Sent) -> Policy:
@@ -167,7 +173,7 @@ def load(connection: sa.Connection) -> Levels:
     )
 
 
-def _policy(policy: Policy, levels: Levels) -> dict[str, Any]:
+def policy_shown(policy: Policy, levels: Levels) -> dict[str, Any]:
     """A policy as JSON and the form have it."""
     within = {target.value: policy.within.get(target) for target in Target}
     return {

@@ -58,19 +58,22 @@ async def list_teams(request: web.Request) -> web.StreamResponse:
 
 async def save_team(request: web.Request) -> web.StreamResponse:
     """POST /teams and /api/teams."""
-    sent = await fields(request)
-    command = SaveTeam(
+    await request.app[DEPS].commands.submit(team_command(await fields(request), request[IDENTITY].name))
+    return done(request, "/teams")
+
+
+def team_command(sent: Sent, by: str) -> SaveTeam:
+    """Read a team from a form, JSON or a file. Raises FieldError."""
+    return SaveTeam(
         text_of(sent, "name", what="a name"),
         whole_number(sent, "position", 1, _MOST),
-        request[IDENTITY].name,
+        by,
         tuple(_members(sent)),
         optional_text(sent, "hours") or None,
         **{name: tuple(words_of(sent, name)) for name in _CONDITIONS},
         assigns=flag_of(sent, "assigns"),
         fallback=optional_text(sent, "fallback") or None,
     )
-    await request.app[DEPS].commands.submit(command)
-    return done(request, "/teams")
 
 
 async def drop_team(request: web.Request) -> web.StreamResponse:
