@@ -10,5 +10,6 @@ LIKE = (N_("profile"), N_("model"), N_("firmware"), N_("site"), N_("hub"), N_("r
 PARTS = (N_("Broker"), N_("Relay"), N_("Pipeline"), N_("History"), N_("Offers"))
 """Of the gateway, as its status names them."""
 STEPS = (N_("Fault to case"), N_("Case to the customer hearing of it"), N_("Case to its end"))
-DUE = (N_("First answer"), N_("Answer to their words"), N_("Solution"))
 """Of the report on speed."""
+DUE = (N_("First answer"), N_("Answer to their words"), N_("Solution"))
+"""Of the report on service levels."""
