@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class _Words(yaml.SafeLoader):
     """Reads everything but null as it is written: a date or a yes is a word here, as in a form."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {
-        first: [(tag, form) for tag, form in forms if tag == "tag:yaml.org,2002:null"]
-        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
 
+_Words.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if tag == "tag:yaml.org,2002:null"]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 app = typer.Typer(help="Working hours, teams, service levels and rotas as a file.", no_args_is_help=True)
 
