@@ -21,6 +21,11 @@ def pytest_xdist_auto_num_workers() -> int:
     return processors + (processors + 1) // 2
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long and mostly waits: at its end nobody else would have anything left to do meanwhile."""
+    items.sort(key=lambda item: item.path.parent.name != "system" and item.path.name != "test_bench.py")
+
+
 # Each gateway that a test starts as a process would otherwise compile the whole product again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
