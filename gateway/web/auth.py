@@ -131,6 +131,12 @@ class LoginThrottle:
         while len(self._failures) > self._remembered:
             self._failures.pop(next(iter(self._failures)))
 
+    def was_right(self, user: str, address: str) -> None:
+        """Take the newest failure back: it was noted before it was known to be none."""
+        recent = self._failures.get((user, address))
+        if recent:
+            self._failures[(user, address)] = recent[:-1]
+
     def succeeded(self, user: str, address: str) -> None:
         """Forget the failures of one who got in."""
         self._failures.pop((user, address), None)

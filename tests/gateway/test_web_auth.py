@@ -1,5 +1,6 @@
 """Logging in: passwords, sessions, and how often one may guess."""
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,14 @@ async def test_after_five_failures_even_the_right_password_waits(tmp_path: Path)
         assert status == 429
         assert re.search(r"Wait 1\d\sm?i?n?", said), said
         assert (await fill_in(web, "Ben", PASSWORD))[0] == 303
+
+
+async def test_guesses_at_the_same_moment_are_no_more_than_one_after_the_other(tmp_path: Path) -> None:
+    async with visit(tmp_path, None, empty=True) as web:
+        await web.get("/login")
+        statuses = [status for status, _, _ in await asyncio.gather(*(fill_in(web, "Mia", "guess") for _ in range(12)))]
+        assert statuses.count(401) == 5
+        assert statuses.count(429) == 7
 
 
 async def test_the_session_cookie_is_for_this_site_and_no_script(tmp_path: Path) -> None:

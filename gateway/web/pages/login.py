@@ -62,13 +62,15 @@ async def log_in(request: web.Request) -> web.StreamResponse:
         return _form(
             request, name, next_path, say("Too many tries. Wait {1}, then try again.", span_text(real)), status=429
         )
+    # A failure until it is none: of many tries at the same moment no more are let through than of one after the other.
+    throttle.failed(name, address)
     # Where passwords are switched off all but the named fail alike, and as slowly: nobody learns who those are.
     known_hash = await read(request, people.password_hash, name) if deps.password_counts(name) else None
     if not await asyncio.to_thread(password_matches, password, known_hash):
-        throttle.failed(name, address)
         log.warning("login.failed", user=name if known_hash else None)
         return _form(request, name, next_path, _("This name and password do not belong together."), status=401)
     if await read(request, people.sealed_secret, name) is not None:
+        throttle.was_right(name, address)
         return _code_form(request, _ticket(request).dumps([name, _login_cookie(request), known_hash]), next_path)
     throttle.succeeded(name, address)
     raise await let_in(request, name, next_path)
@@ -89,13 +91,13 @@ async def take_code(request: web.Request) -> web.StreamResponse:
         return _form(
             request, name, next_path, _("Too many tries. Wait a quarter of an hour, then try again."), status=429
         )
+    throttle.failed(name, address)
     # A password that was changed meanwhile, or a user shut out, ends here.
     if await read(request, people.password_hash, name) != known_hash:
         return _form(request, name, next_path, _("Please log in again."), status=403)
     try:
         await deps.commands.submit(await _second_factor(request, name, form.get("code", "")))
     except CommandRefused as refused:
-        throttle.failed(name, address)
         log.warning("login.code_refused", user=name)
         return _code_form(request, ticket, next_path, f"{refusal(str(refused)).capitalize()}.", status=401)
     throttle.succeeded(name, address)
