@@ -103,10 +103,17 @@ class StreamSection(_Section):
     url: str | None = None
 
 
+def _store_url(url: str) -> str:
+    # The address is not repeated: it may hold a password.
+    if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://", "postgres://")):
+        raise ValueError("write it like sqlite:///path/to/file or postgresql://user:password@host/database")
+    return url
+
+
 class StoreSection(_Section):
     """The database; without ``url`` SQLite below ``data_dir``."""
 
-    url: str | None = None
+    url: Annotated[str, AfterValidator(_store_url)] | None = None
 
 
 class HistorySection(_Section):
@@ -375,7 +382,8 @@ def load_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> C
     text = ""
     if path is not None:
         try:
-            text = path.read_text(encoding="utf-8")
+            # Some editors put a byte order mark in front, which TOML does not know.
+            text = path.read_text(encoding="utf-8-sig")
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -425,6 +433,10 @@ def _describe(error: Any, path: Path | None, text: str, overlaid: Mapping[tuple[
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         message = "there is no such setting; see docs/configuration.md"
+    elif error["type"] == "tuple_type":
+        message = """is no list; write it like ["one", "two"]"""
+    elif error["type"] == "path_type":
+        message = "is no path; write it in quotes"
     if keys in overlaid:
         return f"environment {overlaid[keys]}: {message}"
     return f"{path or 'configuration'}:{_line_of(text, error['loc'])}: {'.'.join(keys)}: {message}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.options import ConfigOption, plain_errors, read_config
-from gateway.web.auth import Role, hash_password
+from gateway.web.auth import SHORTEST_PASSWORD, Role, hash_password
 
 if TYPE_CHECKING:
     from gateway.commands.accounts import AccountCommand
@@ -43,10 +43,14 @@ def add(
     from gateway.errors import StartRefused
 
     made = None
+    if not name.strip() or not name.isprintable():
+        raise typer.BadParameter("write a name of printable characters", param_hint="'name'")
     if password is None and sys.stdin.isatty():
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     elif password is None:
         password = made = secrets.token_urlsafe(12)
+    if len(password) < SHORTEST_PASSWORD:
+        raise typer.BadParameter(f"use at least {SHORTEST_PASSWORD} characters", param_hint="'--password'")
     with plain_errors(StartRefused, CommandRefused):
         settings = read_config(config)
         submit_command(settings, SaveUser(name, hash_password(password), role.value, by="command line"))

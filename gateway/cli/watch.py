@@ -55,7 +55,13 @@ def watch(
     if where.scheme == "mqtts":
         client.tls_set()
     with plain_errors(OSError):
-        client.connect(where.hostname or "127.0.0.1", where.port or 1883)
+        address = f"{where.hostname or '127.0.0.1'}:{where.port or 1883}"
+        try:
+            client.connect(where.hostname or "127.0.0.1", where.port or 1883)
+        except OSError as error:
+            raise OSError(
+                f"no broker answers at {address} ({error.strerror or error}); is the gateway running?"
+            ) from error
         try:
             client.loop_forever()
         except KeyboardInterrupt:

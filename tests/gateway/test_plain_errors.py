@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 from device_models.yaml_lines import InvalidFileError
 from gateway.cli import app
-from gateway.config import load_config
+from gateway.config import ConfigError, load_config
 from gateway.rulebook.files import load_profiles, load_rules
 from tests.servers import free_port
 
@@ -26,6 +26,32 @@ def test_a_section_in_brackets_is_named_as_the_file_has_it(tmp_path: Path, comma
     result = run(tmp_path, command, '[decoders.tasmto]\ntopics = ["tele/#"]\n')
     assert result.exit_code == 1
     assert "[decoders.tasmto]: no such decoder is installed" in result.output
+
+
+@pytest.mark.parametrize("url", ["mysql://me:hunter2@db/gateway", "hunter2"])
+def test_a_store_of_another_kind_is_refused_without_showing_its_address(tmp_path: Path, url: str) -> None:
+    result = run(tmp_path, "doctor", f'[store]\nurl = "{url}"\n')
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "gateway.toml:4: store.url: write it like sqlite:///" in result.output
+    assert "hunter2" not in result.output
+
+
+def test_a_byte_order_mark_is_no_mistake_and_a_text_is_no_list(tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text('rules.paths = "rules"\n', encoding="utf-8-sig")
+    with pytest.raises(ConfigError, match=r"gateway\.toml:1: rules\.paths: is no list"):
+        load_config(config, {})
+
+
+@pytest.mark.parametrize("arguments", [["", "--password", "long enough"], ["ada", "--password", "short"]])
+def test_a_user_without_name_or_with_a_short_password_is_refused(arguments: list[str]) -> None:
+    assert CliRunner().invoke(app, ["users", "add", *arguments]).exit_code == 2
+
+
+def test_watching_where_no_broker_listens_says_where(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["watch", "--broker", f"mqtt://127.0.0.1:{free_port()}"])
+    assert result.exit_code == 1
+    assert "no broker answers at 127.0.0.1:" in result.output
 
 
 @pytest.mark.parametrize("setting", ["rules", "profiles"])
