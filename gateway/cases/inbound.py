@@ -22,6 +22,7 @@ from gateway.people.consent import set_consent
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from notifiers.replies import Intent
+from notifiers.understanding.plain import keepable
 from notifiers.understanding.rating import Rated
 from notifiers.understanding.understand import Tags, understand
 from rules.respond import Notify
@@ -52,6 +53,8 @@ class Understood:
 
 def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None:
     """Take in one message; None where the provider sent it before."""
+    # A provider may hand on what somebody's program wrote, and it would come again for ever.
+    command = replace(command, text=keepable(command.text))
     customer = _customer_of(tx, command)
     answered = message_answered(tx, customer, command.provider, command.channel, command.answers)
     tags = _understood(command, customer, answered)

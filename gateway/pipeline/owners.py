@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol, assert_never
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Device
@@ -141,7 +142,10 @@ def replace(tx: Transaction, devices: Devices, command: ReplaceDevice) -> dict[s
         raise CommandRefused(f"{known} is written down as a replacement already")
     kept = old.model_dump(include={"profile", "customer_id", "name", "model", "site", "latitude", "longitude"})
     own = new.model_dump(include={"serial", "firmware"}) if new is not None else {}
-    unit = Device.model_validate({"id": command.new_id, **kept, **own})
+    try:
+        unit = Device.model_validate({"id": command.new_id, **kept, **own})
+    except ValidationError:
+        raise CommandRefused("the new unit's id cannot be a device's") from None
     put_records(tx, "devices", [unit, old.model_copy(update={"customer_id": None})])
     ownership.forget_unknown(tx, [unit.id])
     _hand_on(tx, old.id, unit.id)

@@ -5,10 +5,12 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+import sqlalchemy as sa
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.commands import CommandRefused, Stale
+from gateway.store.dialect import may_pass
 from gateway.web.access import IDENTITY, nul, wants_json
 from gateway.web.customer.session import gone
 from gateway.web.language import _, refusal, say
@@ -41,6 +43,10 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer(request, HTTPStatus.CONFLICT, refusal(str(error)))
     except FieldError as error:
         return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, refusal(str(error)), {"field": error.field})
+    except sa.exc.OperationalError as error:
+        if may_pass(error):
+            raise
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, _("Something in it is too long to be kept."))
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise

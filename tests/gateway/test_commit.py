@@ -267,7 +267,7 @@ def test_a_reply_joins_its_case_and_the_answer_goes_back(running: Gateway) -> No
 def test_nobody_but_its_customer_answers_on_a_case(running: Gateway) -> None:
     warm(running)
     running.submit(c.Upsert("customers", ({"id": "eve", "name": "Eve", "email": "eve@example.com"},), by="test"))
-    understood = running.submit(c.CustomerWrote("smtp", "m2", "email", "eve@example.com", "hello", case_id=1))
+    understood = running.submit(c.CustomerWrote("smtp", "m2", "email", "eve@example.com", "hel\0lo", case_id=1))
     assert understood.case_id is None
 
 

@@ -134,6 +134,7 @@ def test_the_new_owners_past_begins_where_the_old_owners_ends(made: Gateway) -> 
         (SaveContact("f1", "ben", Role.CARETAKER, by="Mia", purposes=(Purpose.OFFER,)), "owner alone"),
         (EndContact("f1", "ben", by="Mia"), "no contact"),
         (ReplaceDevice("f1", "f1", by="Mia"), "its own place"),
+        (ReplaceDevice("f1", "+/x", by="Mia"), "cannot be a device's"),
         (LearnDevices(["f1"], "freezer", by="Mia"), "registered already"),
         (LearnDevices(["f9"], "freezer", by="Mia"), "nothing was heard"),
         (LearnDevices(["f9"], "toaster", by="Mia"), "no profile 'toaster'"),
