@@ -41,7 +41,7 @@ class Progress:
             path.parent.mkdir(parents=True, exist_ok=True)
             url = sa.URL.create("sqlite", database=str(path))
             self._engine = sa.create_engine(
-                url, poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}
+                url, poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}, hide_parameters=True
             )
             with self._engine.begin() as connection:
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")

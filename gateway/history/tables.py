@@ -102,7 +102,10 @@ def open_readers(path: Path) -> sa.Engine:
 def _engine(path: Path, *pragmas: str, **options: Any) -> sa.Engine:
     # Connections wander between the threads of an executor; each is used by one at a time.
     engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(path)), connect_args={"check_same_thread": False}, **options
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,
+        **options,
     )
 
     @sa.event.listens_for(engine, "connect")

@@ -11,18 +11,23 @@ from sqlalchemy.engine import URL, Engine, make_url
 
 from gateway.many_rows import write_rows
 
+_HIDING: Mapping[str, Any] = {"hide_parameters": True}
+"""A statement that fails is logged without the names, addresses and messages that were put into it."""
+
 
 def create_writer(url: str) -> Engine:
     """Create the engine of the one writer."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = sa.create_engine(parsed, poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False})
+        engine = sa.create_engine(
+            parsed, poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}, **_HIDING
+        )
         # BEGIN IMMEDIATE takes the write lock at once: a transaction that reads first and writes later could
         # otherwise fail half-way with "database is locked". FULL: a message that was handed over must still be
         # known as such after a power cut, else it would be sent twice.
         _prepare_sqlite(engine, begin="BEGIN IMMEDIATE", pragmas=("synchronous=FULL", "busy_timeout=10000"))
         return engine
-    return sa.create_engine(_psycopg(parsed), pool_size=1, max_overflow=0)
+    return sa.create_engine(_psycopg(parsed), pool_size=1, max_overflow=0, **_HIDING)
 
 
 def may_pass(error: sa.exc.OperationalError) -> bool:
@@ -52,10 +57,12 @@ def create_reader(url: str) -> Engine:
     """Create the engine that everybody else reads through."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = sa.create_engine(parsed, pool_size=4, max_overflow=4, connect_args={"check_same_thread": False})
+        engine = sa.create_engine(
+            parsed, pool_size=4, max_overflow=4, connect_args={"check_same_thread": False}, **_HIDING
+        )
         _prepare_sqlite(engine, begin="BEGIN", pragmas=("query_only=ON", "busy_timeout=10000"))
         return engine
-    engine = sa.create_engine(_psycopg(parsed), pool_size=4, max_overflow=8)
+    engine = sa.create_engine(_psycopg(parsed), pool_size=4, max_overflow=8, **_HIDING)
     return engine.execution_options(postgresql_readonly=True)
 
 

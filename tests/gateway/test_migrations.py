@@ -1,12 +1,13 @@
 """What the migrations make is what the code expects, on both databases."""
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from gateway.store import store
+from gateway.store import schema, store
 from gateway.store.tables import metadata
 
 
@@ -37,6 +38,17 @@ def test_every_index_has_the_condition_that_the_code_expects(store_url: str) -> 
     assert partial
     assert found == partial
     engine.dispose()
+
+
+def test_a_statement_that_fails_shows_nothing_of_what_was_put_into_it(store_url: str) -> None:
+    opened = store.Store(store_url)
+    row = {"id": "ana", "name": "Ana Souza", "email": object()}
+    for open_one in (opened.write, opened.read):
+        with pytest.raises(sa.exc.SQLAlchemyError) as failed, open_one() as connection:
+            connection.execute(sa.insert(schema.customers), [row])
+        assert "INSERT INTO customers" in str(failed.value)
+        assert "Ana Souza" not in str(failed.value)
+    opened.close()
 
 
 def test_going_back_leaves_nothing(store_url: str) -> None:
