@@ -53,6 +53,15 @@ def size_bytes(connection: sa.Connection) -> int:
     return int(connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar() or 0)
 
 
+def columns_of(connection: sa.Connection) -> set[tuple[str, str]]:
+    """Return the columns there are, each with its table, asked for at once."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'"
+    else:
+        query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+    return {(table, column) for table, column in connection.execute(sa.text(query))}
+
+
 def create_reader(url: str) -> Engine:
     """Create the engine that everybody else reads through."""
     parsed = make_url(url)

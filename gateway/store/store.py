@@ -14,8 +14,11 @@ from alembic.util import CommandError
 
 from gateway.errors import StartRefused
 from gateway.store import dialect
+from gateway.store.tables import metadata
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_NAMED = 3
+"""How many of the columns that are not there a refusal names."""
 
 
 class StoreError(StartRefused):
@@ -28,13 +31,14 @@ class Store:
     def __init__(self, url: str) -> None:
         """Open the store at an SQLAlchemy URL (``sqlite:///path`` or ``postgresql://…``) and migrate it.
 
-        Raises StoreError where the database cannot be reached or is newer than this version.
+        Raises StoreError where the database cannot be reached, is newer than this version or of an unreleased build.
         """
         self._writer = dialect.create_writer(url)
         self._reader = dialect.create_reader(url)
         try:
             with self._writer.connect() as connection:
                 _migrate(connection)
+                lacking = _lacking(connection)
         except sa.exc.OperationalError as error:
             where = sa.make_url(url).render_as_string(hide_password=True)
             raise StoreError(f"store: cannot open {where}: {error.orig}") from error
@@ -42,6 +46,14 @@ class Store:
             raise StoreError(
                 f"store: its tables were made by a newer version ({error}); install that version, or restore a backup"
             ) from error
+        if lacking:
+            named = ", ".join(lacking[:_NAMED]) + (
+                f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+            )
+            raise StoreError(
+                f"store: its tables were made by a build before the first release and lack {named}; no migration leads"
+                " on from there. Move the database away, start again, and import customers and devices"
+            )
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -70,6 +82,12 @@ def _migrate(connection: sa.Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _lacking(connection: sa.Connection) -> list[str]:
+    """Name the columns that the code expects and nobody made."""
+    expected = {(table.name, column.name) for table in metadata.sorted_tables for column in table.columns}
+    return sorted(f"{table}.{column}" for table, column in expected - dialect.columns_of(connection))
 
 
 @cache

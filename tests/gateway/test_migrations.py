@@ -51,6 +51,15 @@ def test_a_statement_that_fails_shows_nothing_of_what_was_put_into_it(store_url:
     opened.close()
 
 
+def test_tables_of_an_unreleased_build_are_refused_by_what_they_lack(store_url: str) -> None:
+    engine = sa.create_engine(store_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE customers DROP COLUMN left_at"))
+    engine.dispose()
+    with pytest.raises(store.StoreError, match=r"lack customers\.left_at; no migration"):
+        store.Store(store_url)
+
+
 def test_going_back_leaves_nothing(store_url: str) -> None:
     engine = sa.create_engine(store_url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
