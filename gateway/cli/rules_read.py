@@ -9,7 +9,7 @@ import typer
 from device_models.profile import DeviceProfile
 from device_models.yaml_lines import FileError, InvalidFileError
 from gateway.cli.options import read_config
-from gateway.rulebook.files import load_profiles
+from gateway.rulebook.files import file_text, load_profiles
 from rules.authoring.check import check_rules
 from rules.schema import RuleSet, merge_rules
 
@@ -41,7 +41,7 @@ def profiles_of(config: Path | None) -> dict[str, DeviceProfile]:
 
 def read_rules(paths: Iterable[Path]) -> RuleSet:
     """Read rule files as one set; raises InvalidFileError."""
-    return merge_rules((path.read_text(encoding="utf-8"), str(path)) for path in paths)
+    return merge_rules((file_text(path), str(path)) for path in paths)
 
 
 def yaml_files(paths: Iterable[Path]) -> list[Path]:

@@ -77,6 +77,9 @@ def test_a_file_that_is_no_utf_8_is_refused_where_it_goes_wrong(tmp_path: Path) 
         '[rules]\npaths = ["latin.yaml"]\n[profiles]\npaths = ["latin.yaml"]\n', encoding="utf-8"
     )
     config = load_config(tmp_path / "gateway.toml", {})
+    checked = CliRunner().invoke(app, ["rules", "check", str(tmp_path / "latin.yaml")])
+    assert (checked.exit_code, type(checked.exception)) == (1, SystemExit)
+    assert "latin.yaml:2:10: is no UTF-8" in checked.output
     for load in (load_rules, load_profiles):
         with pytest.raises(InvalidFileError, match=r"latin\.yaml:2:10: is no UTF-8"):
             load(config)
