@@ -27,6 +27,8 @@ from gateway.ingest.topics import RETAINED_HEADER, logged_topic
 log = structlog.get_logger(__name__)
 
 _HEARTBEAT_S = 2.0
+_UNREAD_S = 0.05
+"""For what lies in the socket to be read."""
 _ANSWER_S = 2.0
 _REQUEST_S = 30.0
 _REQUEST_BYTES = 4 * 1024**2
@@ -68,6 +70,8 @@ class OrderedReader:
                 # No consumer to be had now: the caller's timers go on, and the next call tries again.
                 await asyncio.sleep(max(0.0, min(0.2, deadline - clock())))
                 return [], False
+            if self._buffer:
+                break
             self._arrived.clear()
             try:
                 async with asyncio.timeout_at(min(deadline, self._heard_at + 2.5 * _HEARTBEAT_S)):
@@ -92,9 +96,8 @@ class OrderedReader:
         """Have a consumer that hears from the server and has been asked for what there is room for."""
         if not self._client.is_connected:
             return False
-        silent = asyncio.get_running_loop().time() - self._heard_at > 2.5 * _HEARTBEAT_S
         try:
-            if self._broken or silent:
+            if self._broken or await self._server_is_silent():
                 await self._reset()
             if self._asked + len(self._buffer) <= self._request_size:
                 await self._ask()
@@ -104,6 +107,18 @@ class OrderedReader:
             self._broken = True
             return False
         return True
+
+    async def _server_is_silent(self) -> bool:
+        """Tell whether a server that was asked for messages sends neither these nor heartbeats."""
+        if not self._asked or self._heard_s_ago() <= 2.5 * _HEARTBEAT_S:
+            return False
+        # Perhaps it was this process that stood still, and what came meanwhile lies unread: begun anew, all of it would
+        # be fetched once more, and an overloaded gateway have even more to do.
+        await asyncio.sleep(_UNREAD_S)
+        return self._heard_s_ago() > 2.5 * _HEARTBEAT_S
+
+    def _heard_s_ago(self) -> float:
+        return asyncio.get_running_loop().time() - self._heard_at
 
     async def _reset(self) -> None:
         await self._drop_consumer()
@@ -142,6 +157,9 @@ class OrderedReader:
                 log.debug("stream.consumer_left", stream=self._stream)
 
     async def _ask(self) -> None:
+        if not self._asked:
+            # While the caller was busy with what it had, there was nothing that the server should have said.
+            self._heard_at = asyncio.get_running_loop().time()
         self._asked += self._request_size
         request = {
             "batch": self._request_size,

@@ -16,8 +16,9 @@ from structlog.testing import capture_logs
 
 from device_models.event import Message
 from gateway.ingest.broker import EmbeddedBroker
-from gateway.ingest.connection import Unreachable
+from gateway.ingest.connection import Unreachable, connect
 from gateway.ingest.log_stream import LogRefused, LogSettings
+from gateway.ingest.reader import OrderedReader
 from gateway.ingest.stream import LogBehind, Stream
 from gateway.ingest.writer import NotStored
 from tests.mqtt_servers import mosquitto_pub
@@ -124,6 +125,28 @@ async def test_a_slow_reader_of_a_long_log_gets_all_in_bounded_memory(stream: St
         tracemalloc.stop()
     assert seen == count
     assert peak_bytes < 16 * 1024**2
+
+
+async def test_a_gateway_that_stood_still_goes_on_with_what_came_meanwhile(
+    broker: EmbeddedBroker, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(stream, 300)
+    client = await connect(broker.addresses.nats_url, "test")
+    reader = OrderedReader(client, broker.log_settings.name, 0, max_messages=100)
+    loop = asyncio.get_running_loop()
+    clock, stood_still = loop.time, 0.0
+    monkeypatch.setattr(loop, "time", lambda: clock() + stood_still)
+    try:
+        taken = (await reader.take(50, 20))[0]
+        while len(taken) < 300:
+            # Once all has come the server owes heartbeats, which a clock put forward does not bring.
+            stood_still += 10 if len(taken) < 200 else 0
+            taken += (await reader.take(50, 20))[0]
+    finally:
+        await reader.close()
+        await client.close()
+    assert [message.sequence for message in taken] == list(range(1, 301))
+    assert reader.resets == 1
 
 
 async def test_a_log_older_than_the_store_is_refused_and_can_be_mended(stream: Stream) -> None:
