@@ -5,7 +5,7 @@ message that counts them. Its messages go through the outbox like all others, th
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from gateway.store import dialect
 from gateway.store.schema import cases, notifications, users
 from gateway.store.staff import away, staff_alert_keys, staff_alerts, staff_contacts
 from gateway.transaction import Transaction
+from gateway.web.language import _, say, speaking, voice
 from gateway.web.links import LinkSigner
 
 GROUP_INTERVAL = timedelta(minutes=5)
@@ -39,6 +40,8 @@ class Item:
     """case | breach | alarm | test."""
     text: str
     case_id: int | None = None
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    """What the text is made of, so that it can be said in another language: see ``_said``."""
 
 
 def follow(tx: Transaction, case_ids: Collection[int]) -> None:
@@ -51,8 +54,10 @@ def follow(tx: Transaction, case_ids: Collection[int]) -> None:
         if row["state"] == "open" and row["acknowledged_at"] is None:
             for rota in known:
                 if rota.is_for(row["severity"], row["team"]):
-                    title = _title(tx, row)
-                    raise_item(tx, rota, Item(f"case:{row['id']}:{row['reopened']}", "case", title, row["id"]))
+                    parts = _parts(tx, row)
+                    raise_item(
+                        tx, rota, Item(f"case:{row['id']}:{row['reopened']}", "case", _said(parts), row["id"], parts)
+                    )
     for alert in _open(tx):
         if any(item["case_id"] in case_ids for item in alert["items"]):
             _settle(tx, alert)
@@ -66,14 +71,16 @@ def tell_of_breach(tx: Transaction, case_id: int, target: str, due_at: str, word
     for rota in load_rotas(tx.connection):
         if rota.breaches and rota.team in (None, row["team"]):
             key = f"breach:{case_id}:{target}:{due_at}:{words}"
-            raise_item(tx, rota, Item(key, "breach", f"{_title(tx, row)}: {words}", case_id))
+            parts = {**_parts(tx, row), "state": words}
+            raise_item(tx, rota, Item(key, "breach", _said(parts), case_id, parts))
 
 
 def tell_of_alarm(tx: Transaction, part: str, detail: str | None) -> None:
     """Tell that a part of the gateway is not well; ``detail`` None: it is again."""
     for rota in load_rotas(tx.connection):
         if detail is not None and rota.alarms:
-            raise_item(tx, rota, Item(f"alarm:{part}", "alarm", f"The gateway's {part}: {detail}"))
+            parts = {"part": part, "detail": detail}
+            raise_item(tx, rota, Item(f"alarm:{part}", "alarm", _said(parts), None, parts))
     if detail is None:
         gone = sa.delete(staff_alert_keys).where(staff_alert_keys.c.key == f"alarm:{part}")
         tx.connection.execute(gone)
@@ -87,7 +94,7 @@ def raise_item(tx: Transaction, rota: Rota, item: Item) -> None:
     this = {"rota": rota.name, "key": item.key}
     if not dialect.insert_new(tx.connection, staff_alert_keys, {**this, "alert_id": 0}, unique=["rota", "key"]):
         return
-    shown = {"key": item.key, "kind": item.kind, "text": item.text, "case_id": item.case_id}
+    shown = {"key": item.key, "kind": item.kind, "text": item.text, "case_id": item.case_id, "parts": dict(item.parts)}
     newest = _newest(tx, rota.name)
     if newest is not None and newest["state"] == "open":
         alert_id = newest["id"]
@@ -196,6 +203,9 @@ def _send(
 ) -> None:
     number = len(alert["told"])
     url = links.alert_url(alert["id"], name)
+    known = alert["sent_items"] if number else 0
+    with speaking(_language_of(tx, name)):
+        text = words(tx.config.brand.name, alert["items"], known, url)
     row = {
         "key": f"staff:{alert['id']}:{number}:{channel}",
         "customer_id": f"staff:{name}",
@@ -203,7 +213,7 @@ def _send(
         "severity": Severity.CRITICAL.value,
         "template": STAFF_ALERT,
         "facts": {"draft": {"name": name}},
-        "text": words(tx.config.brand.name, alert["items"], alert["sent_items"] if number else 0, url),
+        "text": text,
         "state": "queued",
         "channel": channel,
         "address": address,
@@ -229,15 +239,33 @@ def _send(
 
 
 def words(brand: str, items: Sequence[Mapping[str, Any]], known: int, url: str) -> str:
-    """Say what it is about: the newest first where some were told of before, a few of many, and how to answer."""
+    """Say what it is about, in the language that is spoken: the newest first where some were told of before, a few of
+    many, and how to answer."""
     new = list(items[known:]) or list(items)
-    head = f"{brand}: {len(new)} more" if known and len(items) > known else f"{brand}: {len(new)} alerts"
-    lines = [item["text"] for item in new[:_TOLD_OF_AT_ONCE]]
+    more = known and len(items) > known
+    head = say("{1}: {2} more", brand, len(new)) if more else say("{1}: {2} alerts", brand, len(new))
+    lines = [_said(item["parts"]) if item.get("parts") else item["text"] for item in new[:_TOLD_OF_AT_ONCE]]
     rest = len(new) - len(lines)
     said = [f"{brand}: {lines[0]}"] if len(new) == 1 else [head, *(f"- {line}" for line in lines)]
     if rest:
-        said.append(f"and {rest} more")
-    return "\n".join([*said, "Answer OK to take it, NO to pass it on.", url])
+        said.append(say("and {1} more", rest))
+    return "\n".join([*said, _("Answer OK to take it, NO to pass it on."), url])
+
+
+def _language_of(tx: Transaction, name: str) -> str:
+    chosen = tx.connection.execute(sa.select(users.c.language).where(users.c.name == name)).scalar()
+    return chosen or tx.config.notifiers.staff_language
+
+
+def _said(parts: Mapping[str, Any]) -> str:
+    """Say one thing that an alert is about in the language that is spoken; English outside of ``speaking``."""
+    if "part" in parts:
+        return say("The gateway's {1}: {2}", parts["part"], parts["detail"])
+    titles = parts["titles"]
+    title = titles.get(voice().language) or titles.get("en") or next(iter(titles.values()), parts["rule"])
+    device = f" ({parts['device']})" if parts["device"] else ""
+    said = f"{title}{device}, {_(parts['severity'].capitalize()).lower()}, #{parts['case']}"
+    return f"{said}: {_(parts['state'])}" if "state" in parts else said
 
 
 def _failed(tx: Transaction, alert: sa.RowMapping) -> bool:
@@ -297,9 +325,13 @@ def _note(tx: Transaction, alert: sa.RowMapping, kind: str, author: str, body: M
         add_entry(tx, case_id, kind, author, body={**body, "alert": alert["id"]})
 
 
-def _title(tx: Transaction, row: sa.RowMapping) -> str:
-    """What a case is about, without its customer's name: it may lie on a locked screen."""
-    titles = row["explanation"].get("title") or {}
-    title = titles.get("en") or next(iter(titles.values()), row["rule"])
+def _parts(tx: Transaction, row: sa.RowMapping) -> dict[str, Any]:
+    """What is said of a case, without its customer's name: it may lie on a locked screen."""
     device = tx.registry.devices.get(row["device_id"])
-    return f"{title}{f' ({device.label})' if device else ''}, {row['severity']}, #{row['id']}"
+    return {
+        "titles": dict(row["explanation"].get("title") or {}),
+        "rule": row["rule"],
+        "device": device.label if device else "",
+        "severity": row["severity"],
+        "case": row["id"],
+    }

@@ -13,3 +13,17 @@ STEPS = (N_("Fault to case"), N_("Case to the customer hearing of it"), N_("Case
 """Of the report on speed."""
 DUE = (N_("First answer"), N_("Answer to their words"), N_("Solution"))
 """Of the report on service levels."""
+ALERTS = (
+    N_("{1}: {2} more"),
+    N_("{1}: {2} alerts"),
+    N_("and {1} more"),
+    N_("Answer OK to take it, NO to pass it on."),
+    N_("The gateway's {1}: {2}"),
+    N_("first answer is overdue"),
+    N_("first answer is due soon"),
+    N_("answer is overdue"),
+    N_("answer is due soon"),
+    N_("solution is overdue"),
+    N_("solution is due soon"),
+)
+"""What alerts to staff say, see ``gateway.staff.alerts``."""

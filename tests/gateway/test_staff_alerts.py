@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from device_models.purpose import Severity
 from gateway import commands as c
 from gateway.commands import cases as w
+from gateway.commands.accounts import SetLanguage
 from gateway.commands.staff import (
     AnswerAlert,
     DropOverride,
@@ -160,6 +161,20 @@ def test_other_words_of_theirs_are_taken_as_any_message(running: Gateway) -> Non
     wrote(running, "What is this number?")
     assert alert(running)["state"] == "open"
     assert len(running.rows(schema.inbound)) == 1
+
+
+def test_an_alert_speaks_the_language_of_whom_it_is_for(running: Gateway) -> None:
+    running.submit(SetLanguage("mia", "de"))
+    first, second = opened(running), opened(running)
+    after(running, 0)
+    running.submit(AnswerAlert(alert(running)["id"], "mia", takes=False))
+    after(running, 1)
+    to_mia, to_ben = (row["text"] for row in running.rows(schema.notifications, template="staff_alert"))
+    assert "2 Alarme" in to_mia
+    assert f"kritisch, #{first}" in to_mia
+    assert "Antworten Sie OK" in to_mia
+    assert f"critical, #{second}" in to_ben
+    assert "Answer OK to take it" in to_ben
 
 
 def test_a_storm_is_one_message_that_counts_and_one_more_every_five_minutes(running: Gateway) -> None:
