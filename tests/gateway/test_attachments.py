@@ -77,7 +77,7 @@ def test_what_an_agent_sends_goes_with_the_mail_and_what_is_noted_stays(told: Ga
 
 
 async def send(web: Visit, path: str, text: str, *files: tuple[str, bytes], api: bool = False) -> ClientResponse:
-    form = FormData()
+    form = FormData(quote_fields=False)
     form.add_field("text", text)
     for name, content in files:
         form.add_field("file", content, filename=name, content_type="text/html")

@@ -1,6 +1,7 @@
 """The console in a real browser: by keyboard alone, live in two windows, without a word on the browser's console."""
 
 import asyncio
+import base64
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,10 @@ from tests.gateway.web_fleet import NOW, Town, link
 from tests.gateway.web_visit import visit
 from tests.screenshots import FLAGS, log_in
 from tests.servers import require
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 @dataclass
@@ -347,3 +352,30 @@ async def _comes(locator: Locator) -> bool:
     except AssertionError:
         return False
     return True
+
+
+async def test_a_picture_goes_with_an_answer_and_is_seen_by_both_sides(tmp_path: Path) -> None:
+    photo = {"name": "lid.png", "mimeType": "image/png", "buffer": PIXEL}
+    async with desk(tmp_path) as at:
+        page = await at.open()
+        case = at.town.case_of("f-souza", "freezer-compressor-stopped")["id"]
+        await page.goto(f"{at.base}/cases/{case}")
+        await page.locator("#reply-text").fill("Is it this part?")
+        await page.locator("#reply-form [data-attach]").set_input_files({**photo, "name": "lid.html", "buffer": b"<p>"})
+        await page.locator("#reply-form .primary").click()
+        await expect(page.locator("#reply-form .error")).to_contain_text("lid.html is no picture or PDF")
+        await page.locator("#reply-form [data-attach]").set_input_files(photo)
+        await expect(page.locator("#reply-form [data-chosen]")).to_contain_text("lid.png")
+        await page.locator("#reply-form .primary").click()
+        shown = page.locator(".speech.out .attached img")
+        await expect(shown).to_be_visible()
+        assert await shown.evaluate("async (one) => (await one.decode(), one.naturalWidth)") == 1
+        await expect(page.locator("#reply-form [data-chosen]")).to_be_hidden()
+        theirs = await at.open(None)
+        await theirs.goto(f"{at.base}{link(at.town, 'f-souza', 'freezer-compressor-stopped')}")
+        await theirs.locator("#file").set_input_files(photo)
+        await theirs.locator(".write button").click()
+        await expect(theirs.locator("article.theirs .attached img")).to_be_visible()
+        await expect(page.locator(".speech.in .attached img")).to_be_visible()
+        # What was refused is no fault of the page's.
+        at.complaints[:] = [said for said in at.complaints if "422" not in said]

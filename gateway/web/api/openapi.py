@@ -169,6 +169,7 @@ _SPAN: Mapping[str, Schema] = {
     "until": _TIME,
 }
 QUERY: Mapping[str, Mapping[str, Schema]] = {
+    "/api/texts/one": {name: schema for name, (schema, _) in _WHICH_TEXT.items()},
     "/api/cases": {
         **_PAGE,
         "state": {"enum": ["open", "resolved"]},
