@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, Locator, Page, async_playwright, expect
 
 from gateway.commands import AddNote, CustomerWrote, Resolve
 from gateway.store import schema
@@ -355,13 +355,14 @@ async def _comes(locator: Locator) -> bool:
 
 
 async def test_a_picture_goes_with_an_answer_and_is_seen_by_both_sides(tmp_path: Path) -> None:
-    photo = {"name": "lid.png", "mimeType": "image/png", "buffer": PIXEL}
+    photo = FilePayload(name="lid.png", mimeType="image/png", buffer=PIXEL)
+    disguised = FilePayload(name="lid.html", mimeType="image/png", buffer=b"<p>")
     async with desk(tmp_path) as at:
         page = await at.open()
         case = at.town.case_of("f-souza", "freezer-compressor-stopped")["id"]
         await page.goto(f"{at.base}/cases/{case}")
         await page.locator("#reply-text").fill("Is it this part?")
-        await page.locator("#reply-form [data-attach]").set_input_files({**photo, "name": "lid.html", "buffer": b"<p>"})
+        await page.locator("#reply-form [data-attach]").set_input_files(disguised)
         await page.locator("#reply-form .primary").click()
         await expect(page.locator("#reply-form .error")).to_contain_text("lid.html is no picture or PDF")
         await page.locator("#reply-form [data-attach]").set_input_files(photo)
