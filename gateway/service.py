@@ -192,7 +192,7 @@ class Service:
         outbox_metrics = OutboxMetrics(self.metrics.registry)
         rates = config.notifiers.per_second
         sender = Sender(self.store, self.pipeline, clock, transports, rates, outbox_metrics)
-        watcher = RuleWatcher(config, profiles, self.registry.shops, self.pipeline, clock, lambda: committer.detector)
+        watcher = RuleWatcher(config, profiles, self.registry, self.pipeline, clock, lambda: committer.detector)
         watcher.describe(detector)
         couriers: list[Courier] = []
         brokers: list[Publish] = []

@@ -9,7 +9,7 @@ import typer
 from device_models.yaml_lines import InvalidFileError, load_yaml
 from gateway.cli import rules_backtest, rules_live, rules_review, rules_suggest, rules_why
 from gateway.cli.options import ConfigOption, plain_errors, stderr
-from gateway.cli.rules_read import checked, leave, profiles_of, read_rules, yaml_files
+from gateway.cli.rules_read import checked, leave, named_nobody, profiles_of, read_rules, yaml_files
 from gateway.config import ConfigError
 from rules.authoring.editor_schema import editor_schema
 from rules.authoring.overlap import warnings_of
@@ -34,11 +34,12 @@ Files = Annotated[list[Path], typer.Argument(help="Rule files, or folders of the
 def check(files: Files, config: ConfigOption = None) -> None:
     """Check rule files against the profiles; errors as file:line:column, exit status 1 if there are any.
 
-    What can never fire, undoes itself or doubles another rule is a warning beside them.
+    What can never fire, undoes itself or doubles another rule is a warning beside them, and so is an override that
+    names a device, customer, site, model or firmware that the configured store has none of.
     """
     with plain_errors(ConfigError, OSError):
         ruleset, profiles = checked(files, config)
-        warnings = warnings_of(ruleset, profiles)
+        warnings = [*warnings_of(ruleset, profiles), *named_nobody(ruleset, config)]
     for warning in warnings:
         print(f"{warning} (a warning)")
     kinds = ", ".join(sorted({rule.kind for rule in ruleset.rules}))

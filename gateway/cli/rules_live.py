@@ -13,7 +13,7 @@ from device_models.profile import GENERIC
 from device_models.registry import Device
 from device_models.yaml_lines import InvalidFileError
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
-from gateway.cli.rules_read import checked
+from gateway.cli.rules_read import checked, named_nobody
 from gateway.commands import CommandRefused, PromoteRule, PutFilesLive, RollBackRules
 from gateway.config import Config, ConfigError
 from gateway.errors import StartRefused
@@ -54,7 +54,9 @@ def put_live(
         if files:
             chosen = settings.rules.model_copy(update={"paths": files})
             paths = rule_paths(settings.model_copy(update={"rules": chosen}))
-            checked(paths, config)
+            ruleset, _ = checked(paths, config)
+            for warning in named_nobody(ruleset, config):
+                print(f"{warning} (a warning)")
             texts = tuple((path.read_text(encoding="utf-8"), str(path)) for path in paths)
         else:
             texts = ()

@@ -8,9 +8,10 @@ import typer
 
 from device_models.profile import DeviceProfile
 from device_models.yaml_lines import FileError, InvalidFileError
-from gateway.cli.options import read_config
+from gateway.cli.options import read_config, stderr
 from gateway.rulebook.files import file_text, load_profiles
 from rules.authoring.check import check_rules
+from rules.authoring.overlap import overrides_for_nobody
 from rules.schema import RuleSet, merge_rules
 
 
@@ -47,6 +48,20 @@ def read_rules(paths: Iterable[Path]) -> RuleSet:
 def yaml_files(paths: Iterable[Path]) -> list[Path]:
     """Return the files, and those of the folders, among ``paths``."""
     return [file for path in paths for file in (sorted(path.glob("*.y*ml")) if path.is_dir() else [path])]
+
+
+def named_nobody(ruleset: RuleSet, config: Path | None) -> list[FileError]:
+    """Return the overrides that name nobody in the configured store; a store that cannot be read is said so."""
+    from gateway.rulebook.named import names_in_store
+
+    if not any(rule.overrides for rule in ruleset.rules):
+        return []
+    known = names_in_store(read_config(config))
+    if known is None:
+        stderr.print(
+            "the store cannot be read, so nobody looked whether those named in overrides exist", soft_wrap=True
+        )
+    return overrides_for_nobody(ruleset, known or {})
 
 
 def leave(errors: Iterable[FileError]) -> NoReturn:

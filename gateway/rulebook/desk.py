@@ -27,6 +27,7 @@ from gateway.rulebook.editing import Look, look_at
 from gateway.rulebook.explaining import standing_under
 from gateway.rulebook.files import file_text, rule_paths
 from gateway.rulebook.migrating import migration_of
+from gateway.rulebook.named import names_in
 from gateway.rulebook.versions import last_written_down, rules_as_written
 from gateway.store.store import Store
 from rules.authoring.completion import completions
@@ -101,7 +102,9 @@ class RuleDesk:
 
         def check(connection: sa.Connection) -> tuple[Look, RuleSet]:
             live = self._live(connection)
-            return look_at(text, replaces, live, self._profiles), live
+            return look_at(
+                text, replaces, live, self._profiles, known=lambda after: names_in(self._registry, after)
+            ), live
 
         return await self._read(check)
 

@@ -1,7 +1,7 @@
 """What a text would do to the rules in force, before anybody puts it there: right or wrong, its cases, what differs."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
@@ -10,7 +10,7 @@ from device_models.profile import DeviceProfile
 from device_models.yaml_lines import Document, FileError, InvalidFileError, load_yaml
 from rules.authoring.check import check_rules
 from rules.authoring.migration import Difference, differences
-from rules.authoring.overlap import warnings_of
+from rules.authoring.overlap import overrides_for_nobody, warnings_of
 from rules.authoring.rule_tests import Case, Outcome, read_cases, run_case
 from rules.schema import RuleSet, parse_rules
 
@@ -70,11 +70,13 @@ def look_at(
     profiles: Mapping[str, DeviceProfile],
     *,
     thorough: bool = True,
+    known: Callable[[RuleSet], Mapping[str, Collection[str]]] = lambda _: {},
 ) -> Look:
     """Check ``text`` as what stands in place of the rules ``replaces`` among those that are live.
 
     A rule of ``replaces`` that is not in the text goes; one that is new comes behind the others. Takes time, as the
-    cases are run: call it in a thread, or leave cases and warnings out (``thorough``).
+    cases are run: call it in a thread, or leave cases and warnings out (``thorough``). ``known`` tells whom and
+    what the overrides of a rule set may name.
     """
     try:
         rules = parse_rules(text, NAME)
@@ -90,7 +92,7 @@ def look_at(
     if not thorough:
         return Look(rules, after, changes=differences(live, after))
     own = {rule.id for rule in rules.rules}
-    warnings = warnings_of(after, profiles, own)
+    warnings = [*warnings_of(after, profiles, own), *overrides_for_nobody(after, known(after), own)]
     cases, untried, wrong = _run_cases(document, after, profiles)
     if wrong:
         return Look(rules, None, wrong, warnings)

@@ -18,6 +18,8 @@ from device_models.yaml_lines import FileError, InvalidFileError
 from gateway.clock import Clock
 from gateway.commands import Commands, PutRulesLive
 from gateway.config import Config
+from gateway.people.registry import Registry
+from gateway.rulebook.named import warnings_for
 from rules.authoring.check import check_rules
 from rules.base import BaseRule
 from rules.detect import Detector
@@ -27,6 +29,7 @@ from rules.spatial_index import ShopIndex
 log = structlog.get_logger()
 
 _LOOK_EVERY_S = 1.0
+_MOST_WARNINGS = 50
 
 
 @dataclass(slots=True)
@@ -135,7 +138,7 @@ class RuleWatcher:
         self,
         config: Config,
         profiles: Mapping[str, DeviceProfile],
-        shops: Mapping[str, Shop],
+        registry: Registry,
         commands: Commands,
         clock: Clock,
         in_force: Callable[[], Detector],
@@ -146,7 +149,7 @@ class RuleWatcher:
         self._shown: Detector | None = None
         self._config = config
         self._profiles = profiles
-        self._shops = shops
+        self._registry = registry
         self._commands = commands
         self._seen = self._fingerprint()
         self.status = RuleStatus()
@@ -158,6 +161,8 @@ class RuleWatcher:
         self.status.loaded_at = self._clock.now()
         self.status.live = [_describe(rule, detector.ruleset) for rule in detector.ruleset.rules]
         self.status.errors = []
+        for warning in warnings_for(self._registry, detector.ruleset)[:_MOST_WARNINGS]:
+            log.warning("rules.override_for_nobody", warning=str(warning))
 
     async def run(self) -> None:
         """Look each second, until cancelled."""
@@ -174,7 +179,9 @@ class RuleWatcher:
     async def reload(self) -> None:
         """Read the files anew and put them live, or say what is wrong with them."""
         try:
-            detector = await asyncio.to_thread(make_detector, self._config, self._profiles, list(self._shops.values()))
+            detector = await asyncio.to_thread(
+                make_detector, self._config, self._profiles, list(self._registry.shops.values())
+            )
         except (InvalidFileError, OSError) as error:
             self.status.errors = str(error).splitlines()
             for line in self.status.errors:

@@ -4,6 +4,7 @@ A condition made of comparisons with literals changes its answer only at those l
 between and beyond them, within the profile's physical bounds, decides it; other conditions are left alone.
 """
 
+import difflib
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -11,7 +12,8 @@ from device_models.duration import format_duration
 from device_models.event import Value
 from device_models.profile import DeviceProfile
 from device_models.yaml_lines import FileError
-from rules.base import BaseRule
+from rules.authoring.check import SIMILAR
+from rules.base import SELECTORS, BaseRule
 from rules.expression import Expression, Scope, compile_expression
 from rules.kinds.absent import SILENT_INTERVALS, AbsentRule
 from rules.kinds.condition import ConditionRule
@@ -19,6 +21,8 @@ from rules.schema import RuleSet
 
 MAX_TRIED = 4096
 """Combinations of values; conditions that need more are left alone."""
+MOST_NAMES = 5000
+"""Among so many names one is suggested for one that nobody has."""
 _OTHER_TEXT = "\x00any other text"
 
 Tried = Sequence[Mapping[str, Value]]
@@ -54,6 +58,43 @@ def warnings_of(
         if warning := _overlap(ruleset, one, other, profiles):
             found.append(warning)
     return found
+
+
+def overrides_for_nobody(
+    ruleset: RuleSet, known: Mapping[str, Collection[str]], about: Collection[str] | None = None
+) -> list[FileError]:
+    """Return the overrides that name a device, customer, site, model or firmware there is none of.
+
+    ``known``: what there is, by the selectors that are to be looked at. Who is named may be yet to come, so it is no
+    error.
+    """
+    found: list[FileError] = []
+    for rule in ruleset.rules:
+        if about is not None and rule.id not in about:
+            continue
+        for index, override in enumerate(rule.overrides):
+            for selector in SELECTORS:
+                names = known.get(selector)
+                for name in override.names(selector) if names is not None else ():
+                    if names is not None and name not in names:
+                        message = f"{_NOBODY[selector].format(name)}{_hint(name, names)}"
+                        found.append(ruleset.error(rule, ("overrides", index, selector), message))
+    return found
+
+
+_NOBODY = {
+    "device": "there is no device '{}' so far",
+    "customer": "there is no customer '{}' so far",
+    "site": "no device stands at a site '{}' so far",
+    "model": "no device is of the model '{}' so far",
+    "firmware": "no device has the firmware '{}' so far",
+}
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    # Among very many names one that is alike is found by chance, and slowly.
+    close = difflib.get_close_matches(name, known, n=1, cutoff=SIMILAR) if len(known) <= MOST_NAMES else []
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _about(ruleset: RuleSet, rule: ConditionRule, profile: DeviceProfile) -> FileError | None:

@@ -5,9 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
 from gateway.cli.rules import app
+from gateway.config import load_config
+from gateway.store import schema
+from gateway.store.store import Store
 
 RULE = """\
 rules:
@@ -74,6 +78,37 @@ def test_cases_may_stand_in_a_file_of_their_own(rule_file: Path) -> None:
     cases.parent.mkdir()
     cases.write_text("rule_files: [../rules.yaml]\n" + RULE[RULE.index("tests:") :], "utf-8")
     assert run("test", cases).exit_code == 0
+
+
+def test_an_override_for_a_device_that_the_store_has_not_is_a_warning(rule_file: Path) -> None:
+    folder = rule_file.parent
+    rule_file.write_text(RULE.replace("for: 10m", "for: 10m\n    overrides: [{device: freezer-71, for: 1h}]"), "utf-8")
+    config = folder / "gateway.toml"
+    config.write_text(f"data_dir = '{folder}'\n", "utf-8")
+    assert run("check", rule_file, "-c", config).stdout == ""
+    store = Store(load_config(config).store_url)
+    with store.write() as connection:
+        connection.execute(sa.insert(schema.devices).values(id="freezer-7", profile="freezer"))
+    store.close()
+    result = run("check", rule_file, "-c", config)
+    message = "rules.0.overrides.0.device: there is no device 'freezer-71' so far; did you mean 'freezer-7'?"
+    assert (result.exit_code, result.stdout) == (0, f"{rule_file}:7:26: {message} (a warning)\n")
+
+
+def test_a_store_that_cannot_be_read_is_said_and_fails_no_check(rule_file: Path) -> None:
+    rule_file.write_text(RULE.replace("for: 10m", "for: 10m\n    overrides: [{device: freezer-71, for: 1h}]"), "utf-8")
+    config = rule_file.parent / "gateway.toml"
+    (rule_file.parent / "gateway.db").write_text("no database", "utf-8")
+    config.write_text(f"[store]\nurl = 'sqlite:///{rule_file.parent}/gateway.db'\n", "utf-8")
+    result = run("check", rule_file, "-c", config)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "the store cannot be read" in result.stderr
+
+
+def test_a_file_in_another_encoding_is_named_with_its_place(rule_file: Path) -> None:
+    rule_file.write_bytes("# Gefrierschrank\nrules: []  # kühl\n".encode("latin-1"))
+    result = run("check", rule_file)
+    assert (result.exit_code, result.stdout) == (1, f"{rule_file}:2:15: is no UTF-8; save the file in that encoding\n")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.profile import GENERIC
-from rules.authoring.overlap import warnings_of
+from rules.authoring.overlap import overrides_for_nobody, warnings_of
 from rules.expression import Scope, compile_expression
 from rules.schema import merge_rules
 from tests.rules.making import FREEZER, ruleset
@@ -133,3 +133,19 @@ def test_a_longer_silence_that_is_none_by_the_profiles_own_interval_is_pointed_o
     assert [warning.partition(";")[0] for warning in said(rule % "15m")] == [message]
     assert said(rule % "16m") == []
     assert said("{id: gone, kind: absent, for: 5m, severities: {critical: {for: 15m}}}") == []
+
+
+def test_an_override_for_somebody_who_is_not_there_is_pointed_out_and_one_for_somebody_is_not() -> None:
+    overrides = "[{device: [f-21, f-22], for: 1h}, {customer: ana, site: cafe, off: true}]"
+    rules = ruleset(MILD.replace("for: 10m", f"for: 10m, overrides: {overrides}"))
+    known = {"device": {"f-21", "f-23"}, "customer": {"anna"}}
+    found = overrides_for_nobody(rules, known)
+    assert [(w.line, w.field.partition("rules.0.")[2], w.message.partition(";")[0]) for w in found] == [
+        (3, "overrides.0.device", "there is no device 'f-22' so far"),
+        (3, "overrides.1.customer", "there is no customer 'ana' so far"),
+    ]
+    assert found[1].message.endswith("; did you mean 'anna'?")
+    assert overrides_for_nobody(rules, {"device": {"f-21", "f-22"}, "customer": {"ana"}, "site": {"cafe"}}) == []
+    nowhere = [warning.message for warning in overrides_for_nobody(rules, {"site": set()})]
+    assert nowhere == ["no device stands at a site 'cafe' so far"]
+    assert overrides_for_nobody(rules, known, about=["another"]) == []
