@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
+LONGEST = timedelta(days=36_500)
+"""A hundred years: beyond, no calendar has the day on which it would be over."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 
@@ -22,7 +24,10 @@ def parse_duration(text: object) -> timedelta:
         return timedelta(0)
     if not isinstance(text, str) or not text or _PART.sub("", text.replace(" ", "")):
         raise ValueError(f"'{text}' is no duration; write it like 90s, 10m, 1h30m or 14d")
-    return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text)))
+    seconds = sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text))
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(f"'{text}' is longer than {LONGEST.days}d, which is the most")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(duration: timedelta) -> str:

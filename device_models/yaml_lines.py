@@ -265,6 +265,8 @@ class _Reader:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self._wrong(key, path, "a key must be plain text")
+            elif key.value == "<<":
+                self._wrong(key, (*path, "<<"), "merge keys are not supported; write the settings out")
             elif key.value in mapping:
                 self._wrong(key, (*path, key.value), "stands here a second time")
             else:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from device_models.duration import Duration
+from device_models.duration import Duration, parse_duration
 from device_models.yaml_lines import FileError, InvalidFileError, _Composer, _PlainComposer, _root, load_yaml
 
 
@@ -92,6 +92,15 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, error: str) ->
     with pytest.raises(InvalidFileError) as caught:
         load_yaml(text, "f")
     assert str(caught.value) == error
+
+
+def test_a_merge_key_and_a_duration_beyond_all_calendars_are_refused_with_their_place() -> None:
+    with pytest.raises(InvalidFileError, match=r"f:2:5: b.<<: merge keys are not supported; write"):
+        load_yaml("a: &x {c: 1}\nb: {<<: *x, d: 2}\n", "f")
+    for text in ("36501d", "99999999999d", "9" * 400 + "d"):
+        with pytest.raises(ValueError, match="is longer than 36500d, which is the most"):
+            parse_duration(text)
+    assert parse_duration("36500d") == timedelta(days=36_500)
 
 
 def test_nested_aliases_do_not_grow_exponentially() -> None:

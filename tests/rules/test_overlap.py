@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.profile import GENERIC
+from rules.authoring import overlap
 from rules.authoring.overlap import overrides_for_nobody, warnings_of
 from rules.expression import Scope, compile_expression
 from rules.schema import merge_rules
@@ -149,3 +150,13 @@ def test_an_override_for_somebody_who_is_not_there_is_pointed_out_and_one_for_so
     nowhere = [warning.message for warning in overrides_for_nobody(rules, {"site": set()})]
     assert nowhere == ["no device stands at a site 'cafe' so far"]
     assert overrides_for_nobody(rules, known, about=["another"]) == []
+
+
+def test_more_rules_than_can_be_compared_are_said_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by itself is looked at all the same."""
+    monkeypatch.setattr(overlap, "MOST_PAIRS", 3)
+    rules = [MILD.replace("mild", f"r{n}").replace("-12", str(n - 40)) for n in range(3)]
+    assert not any("not compared" in warning for warning in said(*rules))
+    found = said(*rules, of("temperature > 60").replace("id: a", "id: never"))
+    assert found[0] == "when: can never hold within the bounds of the profile 'freezer'"
+    assert found[-1] == "when: more than 3 pairs of rules read the same fields; the rest was not compared"
