@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta, tzinfo
@@ -18,6 +19,7 @@ from rules.schema import RuleSet
 
 _LOOK_AT = 1000
 """Rows from which the usual interval is taken."""
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
 class BadTableError(ValueError):
@@ -32,10 +34,15 @@ class CsvFile:
         self.path = path
         self.line = 1
         self._file: TextIO | None = None
-        with self._open() as file:
-            rows = csv.reader(file)
-            self.header = next(rows, [])
-            self.head = list(islice(rows, _LOOK_AT))
+        try:
+            with self._open() as file:
+                self._separator = _separator_of(file.readline())
+            with self._open() as file:
+                rows = self._read(file)
+                self.header = next(rows, [])
+                self.head = list(islice(rows, _LOOK_AT))
+        except UnicodeDecodeError as error:
+            raise self._no_utf8() from error
         if not self.head:
             raise BadTableError(f"{path}: has no rows below its header")
 
@@ -51,17 +58,37 @@ class CsvFile:
 
     def rows(self) -> Iterator[list[str]]:
         """Yield the rows below the header that are not empty; ``line`` is that of the last one yielded."""
-        with self._open() as self._file:
-            rows = csv.reader(self._file)
-            next(rows, None)
-            for row in rows:
-                if row:
-                    self.line = rows.line_num
-                    yield row
+        try:
+            with self._open() as self._file:
+                rows = csv.reader(self._file, delimiter=self._separator)
+                next(rows, None)
+                for row in rows:
+                    if row:
+                        self.line = rows.line_num
+                        yield row if self._separator == "," else _with_points(row)
+        except UnicodeDecodeError as error:
+            raise self._no_utf8() from error
+
+    def _read(self, file: TextIO) -> Iterator[list[str]]:
+        rows = csv.reader(file, delimiter=self._separator)
+        return iter(rows) if self._separator == "," else map(_with_points, rows)
+
+    def _no_utf8(self) -> BadTableError:
+        return BadTableError(f"{self.path}: is no UTF-8; save it in that encoding")
 
     def _open(self) -> TextIO:
         # A spreadsheet's byte order mark would otherwise be part of the first column's name.
         return self.path.open(encoding="utf-8-sig", newline="")
+
+
+def _separator_of(header: str) -> str:
+    """Tell what parts the columns: where people write 0,5 a spreadsheet parts them by a semicolon, or by a tab."""
+    return "," if "," in header else next((mark for mark in ";\t" if mark in header), ",")
+
+
+def _with_points(row: list[str]) -> list[str]:
+    """Write numbers with a decimal point where the comma parts no columns."""
+    return [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in row]
 
 
 class Table(CsvFile):

@@ -80,6 +80,25 @@ def test_cases_may_stand_in_a_file_of_their_own(rule_file: Path) -> None:
     assert run("test", cases).exit_code == 0
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_spreadsheet_with_semicolons_or_tabs_and_decimal_commas_is_read(rule_file: Path, separator: str) -> None:
+    plain, local = rule_file.parent / "plain.csv", rule_file.parent / "local.csv"
+    rows = [f"2026-03-01 08:{minute:02},{-18 + minute % 20}.5,note {minute}" for minute in range(60)]
+    plain.write_text("\n".join(["time,temperature,note", *rows]) + "\n", "utf-8")
+    there = [row.replace(",", separator).replace(".5", ",5") for row in ["time,temperature,note", *rows]]
+    local.write_text("\ufeff" + "\r\n".join(there) + "\r\n", "utf-8")
+    found = [run("backtest", rule_file, "--csv", file).stdout.replace(file.stem, "") for file in (plain, local)]
+    assert found[0] == found[1] != ""
+
+
+def test_a_table_in_another_encoding_is_named(rule_file: Path) -> None:
+    table = rule_file.parent / "cellar.csv"
+    for number in (0, 3000):
+        table.write_bytes(b"time,temperature\n" + b"2026-03-01 08:00,4\n" * number + b"2026-03-01 08:00,k\xfchl\n")
+        result = run("backtest", rule_file, "--csv", table)
+        assert (result.exit_code, "cellar.csv: is no UTF-8; save it in that encoding" in result.stderr) == (1, True)
+
+
 def test_an_override_for_a_device_that_the_store_has_not_is_a_warning(rule_file: Path) -> None:
     folder = rule_file.parent
     rule_file.write_text(RULE.replace("for: 10m", "for: 10m\n    overrides: [{device: freezer-71, for: 1h}]"), "utf-8")
