@@ -173,6 +173,14 @@ def test_a_place_on_the_prime_meridian_or_the_equator_is_one(latitude: float, lo
     assert told(found(rule, come)) == [("zone", "firing", 3)]
 
 
+def test_why_and_why_not_says_on_which_side_a_locked_thing_is() -> None:
+    evaluator = detector(THEFT, profile=BIKE).evaluators(BIKE)["theft"]
+    for east_m, side in ((0.0, "inside"), (900.0, "outside")):
+        state, _ = run(THEFT, [fix(n, 0.0 if n < 3 else east_m, locked=True) for n in range(6)])
+        assert evaluator.explain(bike(), state.rules["theft"], at(6))["side"] == side
+    assert evaluator.explain(bike(), None, at(6))["side"] is None
+
+
 # ---- passing through
 
 

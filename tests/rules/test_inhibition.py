@@ -97,6 +97,13 @@ def test_an_explained_fault_that_is_worse_raises_the_case_of_its_cause() -> None
     assert len({action.key for action in actions if isinstance(action, Notify)}) == 2
 
 
+def test_of_two_causes_that_are_over_the_one_that_explains_it_longer_decides() -> None:
+    causes = [fact("door", FIRING), fact("mains", FIRING, 5), fact("door", RESOLVED, 10), fact("mains", RESOLVED, 30)]
+    for until, found in ((89.0, []), (90.0, ["warm"])):
+        actions = play(world(), *causes, fact("warm", FIRING, 40), until=until)
+        assert [rule for rule in opened(actions) if rule == "warm"] == found
+
+
 def test_the_reason_is_kept_with_the_fault() -> None:
     in_world = world()
     play(in_world, fact("door", FIRING), fact("warm", FIRING, 30))

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from device_models.event import Event, EventKind, Value
+from device_models.event import Event, EventKind, TimeSource, Value
 from device_models.purpose import Purpose, Severity
 from rules.state import DeviceState
 from rules.transition import Transition
@@ -135,6 +135,12 @@ def test_a_code_that_stands_when_the_device_is_met_was_found_on_arrival() -> Non
 def test_an_error_event_soon_after_the_first_message_is_news() -> None:
     facts = facts_of(DETECTOR, [temperature(0, -18), error(1, "E5")])
     assert [fact.on_arrival for fact in facts if isinstance(fact, Transition)] == [False]
+
+
+def test_an_error_event_soon_after_the_first_connect_is_news_and_as_the_very_first_word_it_is_not() -> None:
+    connect = status(0, {"online": True}, kind=EventKind.PRESENCE, clock=TimeSource.ARRIVAL)
+    for said, found in (([connect, error(1, "E5")], False), ([error(1, "E5")], True)):
+        assert [fact.on_arrival for fact in facts_of(DETECTOR, said) if isinstance(fact, Transition)] == [found]
 
 
 def test_a_code_that_follows_a_first_status_without_one_is_news() -> None:
