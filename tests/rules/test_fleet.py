@@ -15,6 +15,7 @@ from rules.base import BaseRule
 from rules.kinds.fleet import FleetRule
 from rules.respond import (
     Action,
+    AddToCase,
     JoinIncident,
     Notify,
     OpenCase,
@@ -148,6 +149,13 @@ def test_a_quiet_past_makes_few_enough_and_none_at_all_asks_for_more() -> None:
     assert "incident" not in {kind for kind, _ in opened(actions)}
     more = [warm(number, number * 0.1) for number in range(9)]
     assert opened(play(world(count=100, since=timedelta(0)), *more))[0] == ("incident", "d00")
+
+
+def test_the_timeline_has_a_line_each_time_that_the_incident_doubled() -> None:
+    in_world = world()
+    play(in_world, *five())
+    lines = [sum(isinstance(a, AddToCase) for a in play(in_world, warm(n, n))) for n in range(5, 17)]
+    assert [n + 1 for n, line in zip(range(5, 17), lines, strict=True) if line] == [8, 16]
 
 
 def test_a_latecomer_joins_and_its_customer_is_told_once() -> None:
