@@ -45,7 +45,7 @@ SENTENCES = {
     "quiet_hours.holiday": "It is a public holiday in {country} ({holiday}); for {name} it ends at {ends_at}.",
     "cap.hold": "{name} had {sent} messages{about} within {within}, the most is {at_most}; there is room at {ends_at}.",
     "cap.broken": "{name} had {sent} messages{about} within {within} of at most {at_most}, but this one is critical.",
-    "reply.unread": "{name} wrote something that nobody has read yet; what can wait is not sent before.",
+    "reply.unread": "{name} wrote what may be a STOP and nobody has read yet; what can wait is not sent before.",
     "quiet_hours.broken": "Sent within quiet hours ({hours}) because it is {urgency}.",
 }
 

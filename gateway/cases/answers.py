@@ -68,7 +68,7 @@ def needs_a_person(tags: Tags) -> bool:
     if tags.intent is Intent.STOP and tags.by == "cues":
         # It is obeyed, and whoever puts it in a sentence may have said more.
         return True
-    if tags.urgency == "high" or tags.sentiment < 0:
+    if tags.may_stop or tags.urgency == "high" or tags.sentiment < 0:
         return True
     return not (tags.noise or (tags.sure and tags.intent in _NEEDS_NOBODY))
 
@@ -87,7 +87,7 @@ def move(tx: Transaction, case: sa.RowMapping, customer: Customer, tags: Tags, v
     if not tags.sure or case["kind"] == "maintenance":
         return needs_a_person(tags)
     if tags.intent is Intent.FIXED:
-        return _fixed(tx, case, customer, tags, via, key)
+        return _fixed(tx, case, customer, tags, via, key) or tags.may_stop
     if tags.intent in _ASKED:
         wanted = _ASKED[tags.intent]
         _ask(tx, case, customer, wanted, via)

@@ -146,12 +146,12 @@ def _join(
     key = f"inbound:{command.provider}:{command.provider_id}"
     answer: ServiceAnswer | None = None
     if rated is not None:
-        needs = rate(tx, case, customer, rated, tags, command.channel, key)
+        needs = rate(tx, case, customer, rated, tags, command.channel, key) or tags.may_stop
     else:
         if tags.intent is not Intent.STOP:
             note_answer(tx, case["id"], command.channel)
         answer = _service_answer(case, tags)
-        needs = answer is None and move(tx, case, customer, tags, command.channel, key)
+        needs = tags.may_stop if answer is not None else move(tx, case, customer, tags, command.channel, key)
     wakes = {"snoozed_until": None, "waiting_since": None} if needs else {}
     touch(tx, case["id"], needs_reply=case["needs_reply"] or needs, **wakes)
     return Understood(tags.intent, customer.id, case["id"], answer)

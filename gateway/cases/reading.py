@@ -32,6 +32,7 @@ def keep_reading(
         "urgency": tags.urgency.value,
         "sentiment": tags.sentiment,
         "noise": tags.noise,
+        "may_stop": tags.may_stop,
         "language": tags.language.language,
         "language_confidence": tags.language.confidence,
         "cues": list(tags.cues),

@@ -14,7 +14,19 @@ from notifiers.understanding.understand import SURE, understand
 
 app = typer.Typer(help="See how customers' messages are understood, and how often that is right.", no_args_is_help=True)
 
-_HEAD = ("language", "phrases", "decided", "right", "STOP heard", "invented", "urgent", "mood", "noise")
+_HEAD = (
+    "language",
+    "phrases",
+    "decided",
+    "right",
+    "STOP heard",
+    "caught",
+    "invented",
+    "held",
+    "urgent",
+    "mood",
+    "noise",
+)
 
 
 @app.command("read")
@@ -38,6 +50,7 @@ def read(
                 "language_confidence": tags.language.confidence,
                 "purposes": sorted(purpose.value for purpose in tags.purposes),
                 "everything": tags.everything,
+                "may_stop": tags.may_stop,
                 "cues": list(tags.cues),
             },
             ensure_ascii=False,
@@ -53,7 +66,8 @@ def score_phrases(
 ) -> None:
     """Read tagged phrases and say how many were decided, how many of those rightly, and whether each STOP was heard.
 
-    Leaves with status 1 where a STOP was not heard.
+    Caught is a STOP that was heard, or after which what can wait is held until a person has read it; held counts the
+    other phrases of which that is so. Leaves with status 1 where a STOP was not heard.
     """
     with plain_errors(OSError, ValueError):
         phrases = [p for path in files for p in read_phrases(path.read_text(encoding="utf-8"), str(path))]
@@ -83,7 +97,9 @@ def _cells(row: Score) -> list[str]:
         _share(row.decided, row.phrases),
         _share(row.right, row.decided),
         f"{row.stops_heard}/{row.stops}",
+        f"{row.stops_caught}/{row.stops}",
         str(row.stops_invented),
+        f"{row.held}/{row.phrases - row.stops}",
         f"{row.urgent_found}/{row.urgent} (+{row.urgent_invented})",
         _share(row.mood_right, row.phrases),
         _share(row.noise_right, row.phrases),

@@ -1,4 +1,4 @@
-"""A customer's words that nobody has understood yet: what can wait is not sent before a person has read them.
+"""A customer's words that may be a STOP: what can wait is not sent before a person has read them.
 
 No list of words hears every STOP. One that was missed is read by a person; until then it costs the customer nothing.
 """
@@ -15,16 +15,14 @@ from gateway.store.readings import readings, unjoined
 from gateway.transaction import Transaction
 from notifiers.choice import Choice
 from notifiers.reasons import Reason
-from notifiers.understanding.understand import SURE
 
 _CAN_WAIT = frozenset({Purpose.OFFER, Purpose.NEWS, Purpose.MAINTENANCE})
 """What tells of no fault: it waits as long as a person takes to read."""
 _LOOK_AGAIN = timedelta(minutes=10)
-_REMEMBERED = timedelta(days=14)
 
 
 def after_unread(tx: Transaction, customer: Customer, purpose: Purpose, choice: Choice) -> Choice:
-    """Let a chosen message wait while words of its customer's are unread; it is looked at again every ten minutes."""
+    """Let a chosen message wait while what may be a STOP is unread; it is looked at again every ten minutes."""
     if purpose not in _CAN_WAIT or not _has_unread(tx, customer.id):
         return choice
     until = max(filter(None, (choice.not_before, tx.now + _LOOK_AGAIN)))
@@ -37,9 +35,7 @@ def _has_unread(tx: Transaction, customer_id: str) -> bool:
     stands_apart = sa.select(u.inbound_id).where(u.inbound_id == r.inbound_id, u.state == "open").exists()
     query = sa.select(r.inbound_id).where(
         r.customer_id == customer_id,
-        r.at > tx.now - _REMEMBERED,
-        r.confidence < SURE,
-        r.noise.is_(False),
+        r.may_stop,
         sa.or_(waits_in_case, stands_apart),
     )
     return tx.connection.execute(query.limit(1)).first() is not None

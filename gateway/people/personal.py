@@ -132,8 +132,8 @@ HELD: Mapping[str, Held] = {
     "watches": _held(Owned.BY_CUSTOMER, keep="case_id via field state began_at ended_at told", pseudonym="customer_id"),
     "readings": _held(
         Owned.BY_CUSTOMER,
-        keep="inbound_id case_id intent confidence tagged_by urgency sentiment noise language language_confidence "
-        "translated_to waits_for attempts not_before at",
+        keep="inbound_id case_id intent confidence tagged_by urgency sentiment noise may_stop language "
+        "language_confidence translated_to waits_for attempts not_before at",
         pseudonym="customer_id",
         empty="cues translation",
     ),

@@ -17,6 +17,7 @@ readings = Table(
     Column("urgency", sa.Text, nullable=False),
     Column("sentiment", sa.Integer, nullable=False),
     Column("noise", sa.Boolean, nullable=False),
+    Column("may_stop", sa.Boolean, nullable=False),
     Column("language", sa.Text),
     Column("language_confidence", sa.Float, nullable=False),
     Column("cues", sa.JSON, nullable=False),
@@ -35,8 +36,9 @@ readings = Table(
     ),
 )
 """One row a message of ``inbound``. ``tagged_by``: keyword | number | button | cues | model; ``urgency``: low |
-normal | high; ``sentiment``: -1 | 0 | 1; ``language`` is a guess. ``waits_for``: model | translation while a service
-outside is still to be asked, ``not_before`` when it is asked again."""
+normal | high; ``sentiment``: -1 | 0 | 1; ``language`` is a guess; ``may_stop``: taken for no STOP and perhaps one, so
+that what can wait is not sent before a person has read it. ``waits_for``: model | translation while a service outside
+is still to be asked, ``not_before`` when it is asked again."""
 
 unjoined = Table(
     "unjoined",

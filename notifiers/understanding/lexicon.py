@@ -20,11 +20,13 @@ STOPPING = ("keep", "machine", "stop")
 is what else people want stopped: the alarm, the pump."""
 _HALVES = ("end", "messages")
 """A stop in two parts: something that ends, and our messages near it."""
-OBJECTS = ("messages", "thing", "off")
-"""What a stop may be about: our messages, or another thing that comes (a technician, a bill); ``off`` is made of
-``end`` and ``thing``: such a thing is called off."""
+OBJECTS = ("messages", "thing", "off", "product")
+"""What a stop may be about: our messages, another thing that comes (a technician, a bill), or the product; ``off`` is
+made of ``end`` and ``thing``: such a thing is called off."""
 _CURT = ("enough", "filler")
 """What a curt stop is made of: words that end a talk by themselves, and those that may stand around them."""
+_PERHAPS = "perhaps"
+"""Words that hardly a stop does without and many other texts have: a no, an end, something taken away or given up."""
 TOPICS = ("help", "fixed", "still_broken", "call_me", "book", "question", "done", "later")
 """Sections that compete among themselves."""
 MOODS = ("thanks", "urgent", "happy", "upset", "noise", "price", "automatic")
@@ -59,14 +61,14 @@ class Lexicon:
 
     def __init__(self, language: str, sections: Mapping[str, list[str]]) -> None:
         """``sections``: cues by section; raises ValueError for a section that nobody reads."""
-        unknown = set(sections) - {*STOPPING, *TOPICS, *MOODS, *_HALVES, *OBJECTS, *_CURT, "spelling"}
+        unknown = set(sections) - {*STOPPING, *TOPICS, *MOODS, *_HALVES, *OBJECTS, *_CURT, _PERHAPS, "spelling"}
         if unknown:
             raise ValueError(f"cues/{language}.txt: there is no section [{min(unknown)}]")
         self.language = language
         self._spelling = _spelling_of(sections.get("spelling", ()), language)
         meant = {name: [self._spelt(cue) for cue in cues] for name, cues in sections.items() if name != "spelling"}
         self._meant = meant
-        apart = {"end", *_CURT}
+        apart = {"end", *_CURT, _PERHAPS}
         self._patterns = [(name, _pattern(name, cues, language)) for name, cues in meant.items() if name not in apart]
         if all(meant.get(half) for half in _HALVES):
             self._patterns.append(("stop", _both(meant["end"], meant["messages"], language)))
@@ -75,6 +77,7 @@ class Lexicon:
         self._enough = _pattern("enough", meant["enough"], language) if meant.get("enough") else None
         ending = [*meant.get("end", ()), *meant.get("enough", ())]
         self._ending = _pattern("end", ending, language) if ending else None
+        self._perhaps = _pattern(_PERHAPS, meant[_PERHAPS], language) if meant.get(_PERHAPS) else None
         around = [cue for name in (*_CURT, "messages") for cue in meant.get(name, ())]
         self._around = _pattern("filler", around, language) if around else None
 
@@ -99,6 +102,10 @@ class Lexicon:
     def ends_something(self, text: str) -> bool:
         """Tell whether a word of a text says that something is to end, whatever it is."""
         return self._ending is not None and self._ending.search(self._prepared(text)) is not None
+
+    def perhaps_ends(self, text: str) -> bool:
+        """Tell whether a text has a word that a stop could be made of."""
+        return self._perhaps is not None and self._perhaps.search(self._prepared(text)) is not None
 
     def is_curt(self, text: str) -> bool:
         """Tell whether a text ends the talk and says nothing else: "enough of this already", "stop it you people"."""

@@ -22,6 +22,10 @@ class Score:
     stops: int = 0
     stops_heard: int = 0
     stops_invented: int = 0
+    stops_caught: int = 0
+    """STOPs after which nothing that can wait is sent: heard, or held until a person has read them."""
+    held: int = 0
+    """Other phrases after which what can wait is held."""
     urgent: int = 0
     urgent_found: int = 0
     urgent_invented: int = 0
@@ -42,6 +46,8 @@ class Score:
         self.stops += is_stop
         self.stops_heard += is_stop and heard
         self.stops_invented += heard and not is_stop
+        self.stops_caught += is_stop and (heard or tags.may_stop)
+        self.held += tags.may_stop and not (is_stop or heard)
         urgent = tags.urgency is Urgency.HIGH
         self.urgent += phrase.urgent
         self.urgent_found += phrase.urgent and urgent

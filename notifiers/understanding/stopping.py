@@ -4,6 +4,7 @@ Whoever does not want our messages may say so as they like (47 CFR 64.1200(a)(10
 errs on the side of hearing one; but "stop the alarm" and "it does not stop beeping" are about the product.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,6 +48,17 @@ ALIKE = 1.5
 it had not seen it took 7 % for one instead of 31 % for likeness above 0 alone (docs/replies.md)."""
 CIVILLY_ALIKE = 2.0
 """Likewise where it thanks or is an "ok"."""
+PLAINLY_ALIKE = 7.0
+"""Likeness from which on a text that says nothing else is taken for a stop where it only may name an ending."""
+PERHAPS_ALIKE = -12.0
+"""Likeness from which on a text with a word that a stop could be made of may be one: a person reads it before anything
+that can wait is sent. All thresholds were chosen on rounds 1 to 10; docs/replies.md has what they give on the next."""
+_WITHOUT_SUCH = -2.0
+"""Likewise without such a word."""
+_NAMES_ANOTHER = 3.0
+"""How much more alike it has to be where the product or a visit is named."""
+_SAID_ELSE, _SAID_ELSE_WITHOUT = -1.0, 3.0
+"""Likewise where it was understood as something else: with such a word and without."""
 _FEW = 6
 """Words; in so few a keyword is what is meant."""
 _LONGEST_LIKE = 14
@@ -54,6 +66,9 @@ _LONGEST_LIKE = 14
 _STATES = frozenset({"fixed", "still_broken"})
 _SAYS_MORE = _STATES | {"call_me", "book", "done", "later", "question"}
 """Who says such a thing talks with us: "Enough! It still does not cool" is a complaint."""
+_SAYS_WHAT = (_SAYS_MORE - {"question"}) | {"machine", "thing", "product", "keep"}
+_SHORTLY = 4
+"""Words of a sentence that says no more than that something is to end."""
 _CIVIL = frozenset({"thanks", "noise", "automatic", "happy"})
 _SHORT = 8
 """Words; beyond it a single odd one is no mistyped keyword."""
@@ -130,10 +145,48 @@ def heard_stop(text: str, lexicons: Sequence[Lexicon]) -> Stop | None:
         return within
     if others or said & _SAYS_MORE:
         return None
+    if "product" in said and not ours:
+        return None
     alike = _is_like_stops(text, lexicons, CIVILLY_ALIKE if said & _CIVIL else ALIKE)
     if alike or any(one.is_curt(text) for one in lexicons) or _says_one(text):
         return Stop(_naming_purposes(text), DOUBTFUL)
     return None
+
+
+def may_be_stop(text: str, lexicons: Sequence[Lexicon], spoken: Sequence[str], said_else: bool) -> bool:
+    """Tell whether a text in which no stop was heard may be one all the same.
+
+    It names a stop's words, or our messages beside an ending, or shares its letters with the stops known so far.
+
+    Args:
+        text: as received.
+        lexicons: as of ``heard_stop``.
+        spoken: languages whose known stops it is compared with; English only where it may be English, since its
+            letters stand in everything.
+        said_else: whether it was understood as something else.
+    """
+    text = text[:LONGEST_TEXT]
+    said = {cue.section for one in lexicons for cue in one.find(text)}
+    ours, another = "messages" in said, bool(said & {"machine", "thing", "product"})
+    ends = any(one.ends_something(text) for one in lexicons)
+    if ("stop" in said and (ours or not another)) or mentions_stop(text) or (ours and (ends or said_else)):
+        return True
+    if any(_may_end(part, lexicons) for part in sentences(text)):
+        return True
+    perhaps = any(one.perhaps_ends(text) for one in lexicons if one.language in spoken)
+    if said_else:
+        least = _SAID_ELSE if perhaps else _SAID_ELSE_WITHOUT
+    else:
+        least = PERHAPS_ALIKE + (_NAMES_ANOTHER if another and not ours else 0) if perhaps else _WITHOUT_SUCH
+    known = [likeness(language) for language in spoken]
+    return max((one.to_stops(tidy(text)) for one in known if one is not None), default=-math.inf) > least
+
+
+def _may_end(sentence: str, lexicons: Sequence[Lexicon]) -> bool:
+    """Tell whether a short sentence says that something is to end and not what: "why do you keep writing, stop it"."""
+    if len(words_of(sentence)) > _SHORTLY or not any(one.ends_something(sentence) for one in lexicons):
+        return False
+    return not {cue.section for one in lexicons for cue in one.find(sentence)} & _SAYS_WHAT
 
 
 def mentions_stop(text: str) -> bool:
@@ -185,9 +238,11 @@ def _is_like_stops(text: str, lexicons: Sequence[Lexicon], least: float) -> bool
     words = words_of(text)
     if not lexicons or len(words) > _LONGEST_LIKE or _OTHER_WORDS.issuperset(words):
         return False
-    if not any(one.ends_something(text) for one in lexicons):
-        return False
     known = likeness(lexicons[0].language)
+    if not any(one.ends_something(text) for one in lexicons):
+        if not lexicons[0].perhaps_ends(text):
+            return False
+        least = max(least, PLAINLY_ALIKE)
     return known is not None and known.to_stops(tidy(text)) > least
 
 

@@ -15,11 +15,15 @@ from notifiers.replies import Intent, Reply, read_reply
 from notifiers.understanding.language import Guess, guess_language
 from notifiers.understanding.lexicon import OBJECTS, Found, Lexicon, lexicon
 from notifiers.understanding.plain import plain, words_of
-from notifiers.understanding.stopping import calls_off, heard_stop, mentions_stop
+from notifiers.understanding.stopping import calls_off, heard_stop, may_be_stop, mentions_stop
 
 SURE = 0.6
 """From this confidence on a message moves its case by itself. Chosen on the phrases for tuning; docs/replies.md has
 what it gives on unseen ones."""
+_MAY_HIDE_A_STOP = frozenset({Intent.NO, Intent.YES, Intent.LATER, Intent.DONE, Intent.HELP})
+"""Short answers in which the words around the keyword may say more than courtesies do."""
+_LONGEST_KEYWORD = 4
+"""Characters; so few are a keyword alone."""
 _SHORT = 8
 """Words that a courtesy may have."""
 _LONG = 30
@@ -70,6 +74,8 @@ class Tags:
     """``STOP ALL``."""
     cues: tuple[str, ...] = field(default=(), repr=False)
     """The words it was understood by, plain."""
+    may_stop: bool = False
+    """It was taken for no STOP and may be one: what can wait is not sent before a person has read it."""
 
     @property
     def sure(self) -> bool:
@@ -91,7 +97,12 @@ def understand(text: str, locale: str = "en", options: Sequence[Intent] = ()) ->
         tags = _of_keyword(reply, guess)
         # "Works again?" asks; "STOP?" is a stop all the same.
         asks = any(mark in text for mark in "?？؟") and reply.intent in (Intent.FIXED, Intent.DONE)
-        return replace(tags, confidence=0.5) if asks else tags
+        tags = replace(tags, confidence=0.5) if asks else tags
+        # "不用再通知我": a no with our messages in it.
+        names_words = tags.by == "keyword" and reply.intent in _MAY_HIDE_A_STOP and len(text) > _LONGEST_KEYWORD
+        return replace(
+            tags, may_stop=names_words and may_be_stop(text, _lexicons(guess, locale), _spoken(guess, locale), True)
+        )
     lexicons = _lexicons(guess, locale)
     found = _best(text, lexicons)
     stop = heard_stop(text, lexicons)
@@ -101,7 +112,11 @@ def understand(text: str, locale: str = "en", options: Sequence[Intent] = ()) ->
     if mentions_stop(text) or any(cue.section == "stop" for cue in found):
         # "Stop, it works again": no STOP, yet nothing follows from it before a person read it.
         confidence = min(confidence, 0.5)
-    return _tagged(intent, confidence, reply, found, guess)
+    tags = _tagged(intent, confidence, reply, found, guess)
+    said_else = tags.sure and (tags.noise or intent is not Intent.TEXT)
+    # Whoever asks how to leave is told, and means to.
+    asks_how = tags.intent is Intent.HELP
+    return replace(tags, may_stop=asks_how or may_be_stop(text, lexicons, _spoken(guess, locale), said_else))
 
 
 def _of_keyword(reply: Reply, guess: Guess) -> Tags:
@@ -117,9 +132,20 @@ def _of_keyword(reply: Reply, guess: Guess) -> Tags:
     )
 
 
+def _spoken(guess: Guess, locale: str) -> list[str]:
+    """The language it seems to be in, and the customer's."""
+    return [
+        name for name in dict.fromkeys((guess.language if guess.confidence >= 0.5 else None, _base(locale))) if name
+    ]
+
+
+def _base(locale: str) -> str:
+    return locale.split("-")[0].lower()
+
+
 def _lexicons(guess: Guess, locale: str) -> list[Lexicon]:
-    """Of the language it seems to be in, the customer's, and English."""
-    wanted = dict.fromkeys((guess.language if guess.confidence >= 0.5 else None, locale.split("-")[0].lower(), "en"))
+    """Of the languages it may be in, and English."""
+    wanted = dict.fromkeys((*_spoken(guess, locale), "en"))
     return [one for one in (lexicon(name) for name in wanted if name) if one is not None]
 
 

@@ -259,6 +259,7 @@ def test_a_stop_that_no_carrier_answers_is_confirmed_with_how_to_undo_it(told: G
 
 
 def test_what_can_wait_waits_until_a_person_has_read_their_words(told: Gateway) -> None:
+    say(told, "Ainda não gela", 7)
     assert chosen(told, Purpose.MAINTENANCE).not_before is None
 
     say(told, "hmpf, was soll das eigentlich")

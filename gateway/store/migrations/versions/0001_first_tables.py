@@ -720,6 +720,7 @@ def upgrade() -> None:
         sa.Column("urgency", sa.Text(), nullable=False),
         sa.Column("sentiment", sa.Integer(), nullable=False),
         sa.Column("noise", sa.Boolean(), nullable=False),
+        sa.Column("may_stop", sa.Boolean(), nullable=False),
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("language_confidence", sa.Float(), nullable=False),
         sa.Column("cues", sa.JSON(), nullable=False),
