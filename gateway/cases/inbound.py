@@ -10,7 +10,7 @@ from device_models.registry import Customer
 from gateway.cases.answers import Answered, message_answered, move, needs_a_person
 from gateway.cases.attachments import keep_from_customer
 from gateway.cases.rating import rate, rating_in, tags_of
-from gateway.cases.reading import keep_reading, shown_tags
+from gateway.cases.reading import keep_reading, own_phrases, shown_tags
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
 from gateway.cases.unjoined import keep_apart
@@ -57,7 +57,7 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     command = replace(command, text=keepable(command.text))
     customer = _customer_of(tx, command)
     answered = message_answered(tx, customer, command.provider, command.channel, command.answers)
-    tags = _understood(command, customer, answered)
+    tags = _understood(tx, command, customer, answered)
     if answered.several and tags.intent in _OF_ONE_THING:
         tags = replace(tags, confidence=min(tags.confidence, 0.5))
     rated = rating_in(command, customer, answered, tags)
@@ -92,9 +92,9 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     return _join(tx, case, customer, command, tags, inbound_id, rated)
 
 
-def _understood(command: CustomerWrote, customer: Customer | None, answered: Answered) -> Tags:
+def _understood(tx: Transaction, command: CustomerWrote, customer: Customer | None, answered: Answered) -> Tags:
     said = command.text if command.keyword is None else command.keyword
-    tags = understand(said, customer.locale if customer else "en", answered.options)
+    tags = understand(said, customer.locale if customer else "en", answered.options, own_phrases(tx, said))
     # A provider's button is told by its id, which is a keyword and no word of theirs.
     pressed = command.keyword is not None and command.keyword != command.text and tags.by == "keyword"
     return replace(tags, by="button") if pressed and command.channel != "email" else tags

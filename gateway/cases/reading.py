@@ -8,9 +8,12 @@ import sqlalchemy as sa
 from gateway.cases.timeline import touch
 from gateway.commands import AskLater, MessageTagged, MessageTranslated
 from gateway.store import dialect, schema
-from gateway.store.readings import readings
+from gateway.store.readings import phrases, readings
 from gateway.transaction import Transaction
-from notifiers.understanding.understand import Tags
+from notifiers.replies import Intent
+from notifiers.understanding.lexicon import LONGEST_TEXT
+from notifiers.understanding.stopping import sentences
+from notifiers.understanding.understand import Tags, phrase_of
 
 MOST_ATTEMPTS = 8
 """Of asking a service outside about one message; a person has long read it by then."""
@@ -102,6 +105,25 @@ def tagged(tx: Transaction, command: MessageTagged) -> sa.RowMapping | None:
         _write(tx, command.inbound_id, values)
     query = sa.select(schema.inbound).where(schema.inbound.c.id == command.inbound_id)
     return tx.connection.execute(query).mappings().first()
+
+
+def understood_by_a_person(tx: Transaction, message: sa.RowMapping, tags: Tags) -> None:
+    """Write down what a person says a message means; no service outside is asked about its meaning any more."""
+    row = _load(tx, message["id"])
+    values = {"intent": tags.intent.value, "confidence": tags.confidence, "tagged_by": tags.by, "may_stop": False}
+    if row is not None:
+        waits = {"waits_for": None} if row["waits_for"] == "model" else {}
+        _write(tx, message["id"], {**values, **waits})
+    i = schema.inbound
+    tx.connection.execute(sa.update(i).where(i.c.id == message["id"]).values(intent=tags.intent.value))
+    amend_entry(tx, message["case_id"], message["id"], {**shown_tags(tx, tags), "intent": tags.intent.value})
+
+
+def own_phrases(tx: Transaction, text: str) -> dict[str, Intent]:
+    """Return what staff said the words of a text mean, by the words: of the whole, and of its sentences."""
+    wanted = {words for part in (text, *sentences(text[:LONGEST_TEXT])) if (words := phrase_of(part))}
+    query = sa.select(phrases.c.words, phrases.c.intent).where(phrases.c.words.in_(wanted))
+    return {words: Intent(intent) for words, intent in tx.connection.execute(query)}
 
 
 def translated(tx: Transaction, command: MessageTranslated) -> None:

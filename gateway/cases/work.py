@@ -5,7 +5,7 @@ from typing import Any, assert_never
 
 import sqlalchemy as sa
 
-from gateway.cases import device_commands, merging, views
+from gateway.cases import device_commands, merging, phrases, views
 from gateway.cases.by_hand import open_by_hand
 from gateway.cases.merging import case_of
 from gateway.cases.timeline import add_entry, touch
@@ -52,6 +52,10 @@ def run(tx: Transaction, command: c.CaseCommand) -> Any:
             return device_commands.record_sent(tx, command)
         case c.SaveMacro():
             return views.save_macro(tx, command)
+        case c.TeachPhrase():
+            return phrases.teach(tx, command)
+        case c.DropPhrase():
+            return phrases.drop(tx, command)
         case c.SaveView():
             return views.save_view(tx, command)
         case c.DropView():

@@ -7,6 +7,7 @@ from typing import Literal
 
 from device_models.purpose import Severity
 from notifiers.attachment import Attachment
+from notifiers.replies import Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,26 @@ class SaveMacro:
 
 
 @dataclass(frozen=True, slots=True)
+class TeachPhrase:
+    """Give customers' words a meaning, from now on and in the message they were met in. Its result is a number."""
+
+    text: str
+    intent: Intent
+    by: str
+    language: str | None = None
+    inbound_id: int | None = None
+    """The message that was misread."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropPhrase:
+    """Take a phrase's meaning back; what followed from it stays."""
+
+    phrase_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class SaveView:
     """Keep the queue's filters under a name. Its result is the view's number."""
 
@@ -253,6 +274,8 @@ CaseCommand = (
     | SendDeviceCommand
     | DeviceCommandSent
     | SaveMacro
+    | TeachPhrase
+    | DropPhrase
     | SaveView
     | DropView
 )

@@ -211,6 +211,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "device_commands": "id device_id case_id name payload state reason sent_by asked_at published_at confirmed_at",
         # Written by staff for many customers.
         "macros": "name text sends saved_by saved_at",
+        "phrases": "id words text language intent said_by at",
         "saved_views": "id owner name query saved_at",
         "own_texts": "id kind name language text saved_by saved_at",
         "rule_drafts": "id state text replaces began_as began_from version began_by began_at saved_by saved_at "

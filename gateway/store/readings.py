@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, Table
 
-from gateway.store.schema import UtcTime, metadata
+from gateway.store.schema import RowId, UtcTime, metadata
 
 readings = Table(
     "readings",
@@ -35,10 +35,23 @@ readings = Table(
         postgresql_where=sa.text("waits_for IS NOT NULL"),
     ),
 )
-"""One row a message of ``inbound``. ``tagged_by``: keyword | number | button | cues | model; ``urgency``: low |
-normal | high; ``sentiment``: -1 | 0 | 1; ``language`` is a guess; ``may_stop``: taken for no STOP and perhaps one, so
-that what can wait is not sent before a person has read it. ``waits_for``: model | translation while a service outside
-is still to be asked, ``not_before`` when it is asked again."""
+"""One row a message of ``inbound``. ``tagged_by``: keyword | number | button | phrase | cues | model; ``urgency``:
+low | normal | high; ``sentiment``: -1 | 0 | 1; ``language`` is a guess; ``may_stop``: taken for no STOP and perhaps
+one, so that what can wait is not sent before a person has read it. ``waits_for``: model | translation while a service
+outside is still to be asked, ``not_before`` when it is asked again."""
+
+phrases = Table(
+    "phrases",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("words", sa.Text, nullable=False, unique=True),
+    Column("text", sa.Text, nullable=False),
+    Column("language", sa.Text),
+    Column("intent", sa.Text, nullable=False),
+    Column("said_by", sa.Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+"""Phrases that staff gave a meaning: whatever a customer writes in these ``words`` (plain, parted by spaces) has it."""
 
 unjoined = Table(
     "unjoined",

@@ -5,7 +5,7 @@ In this order: a keyword or a number alone (``notifiers.replies``), a keyword wi
 nothing is done by itself and a person reads the message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
@@ -13,9 +13,9 @@ from typing import Literal
 from device_models.purpose import Purpose
 from notifiers.replies import Intent, Reply, read_reply
 from notifiers.understanding.language import Guess, guess_language
-from notifiers.understanding.lexicon import OBJECTS, Found, Lexicon, lexicon
+from notifiers.understanding.lexicon import LONGEST_TEXT, OBJECTS, Found, Lexicon, lexicon
 from notifiers.understanding.plain import plain, words_of
-from notifiers.understanding.stopping import calls_off, heard_stop, may_be_stop, mentions_stop
+from notifiers.understanding.stopping import calls_off, heard_stop, may_be_stop, mentions_stop, sentences, tidy
 
 SURE = 0.6
 """From this confidence on a message moves its case by itself. Chosen on the phrases for tuning; docs/replies.md has
@@ -52,7 +52,7 @@ class Urgency(StrEnum):
 
 
 Sentiment = Literal[-1, 0, 1]
-By = Literal["keyword", "number", "button", "cues", "model"]
+By = Literal["keyword", "number", "button", "phrase", "cues", "model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,29 @@ class Tags:
         return self.confidence >= SURE
 
 
-def understand(text: str, locale: str = "en", options: Sequence[Intent] = ()) -> Tags:
+def phrase_of(text: str) -> str:
+    """Return the words by which a phrase of the company's own is known: plain, without repetition and punctuation."""
+    return " ".join(words_of(tidy(text)))
+
+
+def understand(
+    text: str, locale: str = "en", options: Sequence[Intent] = (), own: Mapping[str, Intent] | None = None
+) -> Tags:
     """Tag one inbound message. Never raises.
 
     Args:
         text: as received.
         locale: the customer's, BCP 47: its language's cues are looked for beside those of the language it seems in.
         options: what the numbers of the message it answers stood for: 1 is the first.
+        own: what phrases mean that the company taught, by ``phrase_of``; they count before all but numbers and STOP.
     """
     guess = guess_language(text)
     reply = read_reply(text, options)
+    taught = _taught(text, own or {})
+    if taught is not None and reply.intent is not Intent.STOP and reply.number is None:
+        found = _best(text, _lexicons(guess, locale))
+        tags = _tagged(taught, 1.0, Reply(taught, text), found, guess)
+        return replace(tags, by="phrase", confidence=1.0)
     if reply.intent is not Intent.TEXT:
         tags = _of_keyword(reply, guess)
         # "Works again?" asks; "STOP?" is a stop all the same.
@@ -117,6 +130,14 @@ def understand(text: str, locale: str = "en", options: Sequence[Intent] = ()) ->
     # Whoever asks how to leave is told, and means to.
     asks_how = tags.intent is Intent.HELP
     return replace(tags, may_stop=asks_how or may_be_stop(text, lexicons, _spoken(guess, locale), said_else))
+
+
+def _taught(text: str, own: Mapping[str, Intent]) -> Intent | None:
+    """What the company says a text means: the whole of it, or a STOP that is a sentence of it."""
+    if not own:
+        return None
+    of_sentences = (own.get(phrase_of(sentence)) for sentence in sentences(text[:LONGEST_TEXT]))
+    return own.get(phrase_of(text)) or next((intent for intent in of_sentences if intent is Intent.STOP), None)
 
 
 def _of_keyword(reply: Reply, guess: Guess) -> Tags:

@@ -93,6 +93,11 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/would-be/{id}/verdict": {"verdict": ({"enum": ["real", "false_alarm", None]}, True)},
     "/api/devices/{id}/command": {"name": (_TEXT, True), "case_id": ({"type": "integer"}, False)},
     "/api/macros": {"name": (_TEXT, True), "text": (_OR_NULL, False), "sends": (_FLAG, False)},
+    "/api/phrases": {
+        **dict.fromkeys(("text", "intent"), (_TEXT, True)),
+        "language": (_TEXT, False),
+        "inbound_id": ({"type": "integer"}, False),
+    },
     "/api/texts": {**_WHICH_TEXT, "text": (_OR_NULL, False)},
     "/api/texts/preview": {**_WHICH_TEXT, "text": (_OR_NULL, False), **_TRIED},
     "/api/texts/test": {**_TRIED, "template": (_TEXT, True), "language": (_TEXT, False), "address": (_TEXT, True)},

@@ -32,6 +32,7 @@ SECTIONS = (
     ("rules", "/rules", N_("Rules"), None),
     ("texts", "/texts", N_("Texts"), None),
     ("macros", "/macros", N_("Answers"), None),
+    ("phrases", "/phrases", N_("Phrases"), None),
     ("silences", "/silences", N_("Silences"), None),
     ("sla", "/sla", N_("Service levels"), None),
     ("teams", "/teams", N_("Teams"), None),

@@ -53,6 +53,7 @@ TABLES = (
     "receipts",
     "readings",
     "positions",
+    "phrases",
     "outside_identities",
     "outcomes",
     "offers",
@@ -702,6 +703,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issuer", "subject"),
     )
     op.create_index(op.f("ix_outside_identities_user_name"), "outside_identities", ["user_name"], unique=False)
+    op.create_table(
+        "phrases",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("intent", sa.Text(), nullable=False),
+        sa.Column("said_by", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("words", name=op.f("uq_phrases_words")),
+    )
     op.create_table(
         "positions",
         sa.Column("partition", sa.Integer(), nullable=False),
