@@ -1,7 +1,7 @@
 """Where a chart's axes have their ticks and what stands beside them. Pure."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as wall_time
@@ -48,6 +48,15 @@ _UNIT_LABELS = {
     "/min": "1/min",
     "1": "",
 }
+
+
+Day = Callable[[datetime, bool], str]
+"""Writes the day of a wall time as the viewer does, with its year or without."""
+
+
+def english_day(at: datetime, year: bool) -> str:
+    """Write a day: ``2 Mar``, ``2 Mar 2026``."""
+    return f"{at.day} {_MONTHS[at.month - 1]}{f' {at.year}' if year else ''}"
 
 
 def unit_label(ucum: str) -> str:
@@ -104,23 +113,23 @@ class Tick:
     label: str
 
 
-def time_ticks(since: datetime, until: datetime, zone: ZoneInfo, most_ticks: int) -> list[Tick]:
+def time_ticks(since: datetime, until: datetime, zone: ZoneInfo, most_ticks: int, day: Day = english_day) -> list[Tick]:
     """Choose round times of the viewer's day within [``since``, ``until``]; midnight is labelled by its date."""
-    for ticks in _candidates(since, until, zone, max(2, most_ticks)):
+    for ticks in _candidates(since, until, zone, max(2, most_ticks), day):
         if len(ticks) <= max(2, most_ticks):
             return ticks
     return []
 
 
-def _candidates(since: datetime, until: datetime, zone: ZoneInfo, most: int) -> Iterator[list[Tick]]:
+def _candidates(since: datetime, until: datetime, zone: ZoneInfo, most: int, written: Day) -> Iterator[list[Tick]]:
     length_s = (until - since).total_seconds()
     for step_s in _STEPS_S:
         if length_s / step_s <= most + 1:
-            yield _within_days(since, until, zone, step_s)
+            yield _within_days(since, until, zone, step_s, written)
     for days in _STEPS_DAYS:
         if length_s / _DAY / days <= most + 1:
             yield [
-                Tick(at, f"{day.day} {_MONTHS[day.month - 1]}")
+                Tick(at, written(datetime.combine(day, wall_time()), False))
                 for day, at in _midnights(since, until, zone)
                 if day.toordinal() % days == 0
             ]
@@ -132,7 +141,7 @@ def _candidates(since: datetime, until: datetime, zone: ZoneInfo, most: int) -> 
         ]
 
 
-def _within_days(since: datetime, until: datetime, zone: ZoneInfo, step_s: int) -> list[Tick]:
+def _within_days(since: datetime, until: datetime, zone: ZoneInfo, step_s: int, written: Day) -> list[Tick]:
     ticks: list[Tick] = []
     day = since.astimezone(zone).date()
     while day <= until.astimezone(zone).date():
@@ -149,7 +158,7 @@ def _within_days(since: datetime, until: datetime, zone: ZoneInfo, step_s: int) 
             exists = at.astimezone(zone).replace(tzinfo=None) == wall.replace(tzinfo=None)
             if at >= since and exists and (not ticks or at > ticks[-1].at):
                 clock = f"{wall:%H:%M:%S}" if step_s < _MINUTE else f"{wall:%H:%M}"
-                ticks.append(Tick(at, clock if offset_s else f"{day.day} {_MONTHS[day.month - 1]}"))
+                ticks.append(Tick(at, clock if offset_s else written(midnight, False)))
         day += timedelta(days=1)
     return ticks
 
@@ -163,23 +172,22 @@ def _midnights(since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[tup
         day += timedelta(days=1)
 
 
-def write_span(since: datetime, until: datetime, zone: ZoneInfo) -> str:
+def write_span(since: datetime, until: datetime, zone: ZoneInfo, day: Day = english_day) -> str:
     """Write which days a chart shows: ``1 Mar 2026``, ``1–3 Mar 2026``, ``28 Feb – 3 Mar 2026``."""
     # A span that ends at midnight does not show that day.
     first, last = since.astimezone(zone), (until - timedelta(microseconds=1)).astimezone(zone)
-    end = f"{last.day} {_MONTHS[last.month - 1]} {last.year}"
+    end = day(last, True)
     if first.date() >= last.date():
         return end
-    if (first.year, first.month) == (last.year, last.month):
+    if day is english_day and (first.year, first.month) == (last.year, last.month):
         return f"{first.day}–{end}"
-    year = f" {first.year}" if first.year != last.year else ""
-    return f"{first.day} {_MONTHS[first.month - 1]}{year} – {end}"
+    return f"{day(first, first.year != last.year)} – {end}"
 
 
-def write_time(at: datetime, since: datetime, until: datetime, zone: ZoneInfo) -> str:
+def write_time(at: datetime, since: datetime, until: datetime, zone: ZoneInfo, day: Day = english_day) -> str:
     """Write a time as briefly as a chart's span allows: seconds up to ten minutes, the day where it shows several."""
     local, length = at.astimezone(zone), until - since
     if length <= timedelta(minutes=10):
         return f"{local:%H:%M:%S}"
     same_day = since.astimezone(zone).date() == (until - timedelta(microseconds=1)).astimezone(zone).date()
-    return f"{local:%H:%M}" if same_day else f"{local.day} {_MONTHS[local.month - 1]} {local:%H:%M}"
+    return f"{local:%H:%M}" if same_day else f"{day(local, False)} {local:%H:%M}"

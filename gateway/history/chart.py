@@ -10,11 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
 from device_models.purpose import Severity
 from gateway.history import Series, SeriesKind
-from gateway.history.axes import Scale, time_ticks, unit_label, value_scale, write_number, write_span, write_time
+from gateway.history.axes import (
+    Day,
+    Scale,
+    english_day,
+    time_ticks,
+    unit_label,
+    value_scale,
+    write_number,
+    write_span,
+    write_time,
+)
 from gateway.history.chart_words import Say, describe, describe_states, english
 from gateway.history.svg import el, text
 
@@ -66,6 +77,8 @@ class _Plot:
     low: float = 0.0
     high: float = 1.0
     wording: Wording | None = None
+    day: Day = english_day
+    say: Say = english
 
     def x(self, at: datetime) -> float:
         share = (at - self.since) / (self.until - self.since)
@@ -75,7 +88,7 @@ class _Plot:
         return self.bottom - (self.bottom - self.top) * (value - self.low) / (self.high - self.low)
 
     def time(self, at: datetime) -> str:
-        return write_time(max(at, self.since), self.since, self.until, self.zone)
+        return write_time(max(at, self.since), self.since, self.until, self.zone, self.day)
 
 
 def chart(
@@ -95,6 +108,8 @@ def chart(
     width: int = 720,
     height: int = 240,
     say: Say = english,
+    day: Day = english_day,
+    decimal: str = ".",
     wording: Wording | None = None,
 ) -> str:
     """Draw a series.
@@ -113,6 +128,8 @@ def chart(
         width: pixels, at least 240; draw at the size shown, since letters scale with it.
         height: pixels, at least 120.
         say: says its words in the viewer's language.
+        day: writes its dates in that language.
+        decimal: stands before decimals in that language.
         wording: in the place of ``say`` for a series of numbers; no dates are drawn, and nothing is added for a cursor.
     Returns:
         One ``<svg class="chart">`` element.
@@ -127,16 +144,15 @@ def chart(
         body = _empty(title, width, height)
         words = say("No samples of {1} in this time.", title)
     elif series.kind is SeriesKind.TEXT:
-        plot = _Plot(8, width - _RIGHT, _TOP, height - _BOTTOM, series.since, series.until, zone)
+        plot = _Plot(8, width - _RIGHT, _TOP, height - _BOTTOM, series.since, series.until, zone, day=day, say=say)
         body = [*_time_axis(plot), *_firing(plot, spans, severity), *_states(plot, series, end)]
-        words = describe_states(series, title=title, zone=zone, say=say)
+        words = describe_states(series, title=title, zone=zone, say=say, day=day)
     else:
         scale = _scale(series, limit, height)
-        labels = [_tick_label(series.kind, tick, scale) for tick in scale.ticks]
-        if wording is not None:
-            labels = [label.replace(".", wording.decimal) for label in labels]
+        labels = [_tick_label(series.kind, tick, scale, say) for tick in scale.ticks]
+        labels = [label.replace(".", wording.decimal if wording else decimal) for label in labels]
         left = 12 + _DIGIT_PX * max(map(len, labels))
-        ends = (series.since, series.until, zone, scale.low, scale.high, wording)
+        ends = (series.since, series.until, zone, scale.low, scale.high, wording, day, say)
         plot = _Plot(left, width - _RIGHT, _TOP, height - _BOTTOM, *ends)
         body = [
             *_value_axis(plot, scale, labels, unit),
@@ -147,7 +163,7 @@ def chart(
             *_annotations(plot, annotations),
         ]
         if limit is not None:
-            words = say("limit {1}", f"{write_number(limit, decimals)} {unit}".strip())
+            words = say("limit {1}", f"{write_number(limit, decimals).replace('.', decimal)} {unit}".strip())
             body += _limit(plot, limit, wording.limit if wording else words, severity, direction)
         words = (
             wording.described
@@ -162,6 +178,8 @@ def chart(
                 firing=spans,
                 zone=zone,
                 say=say,
+                day=day,
+                decimal=decimal,
             )
         )
         data = _data(series, plot, unit, decimals) if wording is None else {}
@@ -189,9 +207,9 @@ def _scale(series: Series, limit: float | None, height: int) -> Scale:
     return value_scale(min(values), max(values), max(3, (height - _TOP - _BOTTOM) // 40 + 1))
 
 
-def _tick_label(kind: SeriesKind, tick: float, scale: Scale) -> str:
+def _tick_label(kind: SeriesKind, tick: float, scale: Scale, say: Say) -> str:
     if kind is SeriesKind.BOOL:
-        return "yes" if tick else "no"
+        return say("yes") if tick else say("no")
     return write_number(tick, scale.decimals)
 
 
@@ -205,9 +223,9 @@ def _value_axis(plot: _Plot, scale: Scale, labels: Sequence[str], unit: str) -> 
 
 
 def _time_axis(plot: _Plot) -> list[str]:
-    days = f"{write_span(plot.since, plot.until, plot.zone)} · {plot.zone.key.replace('_', ' ')}"
+    days = f"{_own_way(write_span(plot.since, plot.until, plot.zone, plot.day))} · {plot.zone.key.replace('_', ' ')}"
     parts = [el("text", text(days), x=plot.right, y=14, text_anchor="end", fill=_HINT)] if plot.wording is None else []
-    for tick in time_ticks(plot.since, plot.until, plot.zone, int((plot.right - plot.left) // 72)):
+    for tick in time_ticks(plot.since, plot.until, plot.zone, int((plot.right - plot.left) // 72), plot.day):
         # A date names its month in English.
         label = tick.label if plot.wording is None else f"{tick.at.astimezone(plot.zone):%H:%M}"
         x, half = plot.x(tick.at), len(label) * _DIGIT_PX / 2
@@ -221,7 +239,7 @@ def _firing(plot: _Plot, spans: Sequence[tuple[datetime, datetime]], severity: S
     return [
         el(
             "rect",
-            *([] if plot.wording else [el("title", text(f"firing {plot.time(begin)} to {plot.time(end)}"))]),
+            *([] if plot.wording else [_fired(plot, begin, end)]),
             x=plot.x(begin),
             y=plot.top,
             width=max(1.0, plot.x(end) - plot.x(begin)),
@@ -231,6 +249,10 @@ def _firing(plot: _Plot, spans: Sequence[tuple[datetime, datetime]], severity: S
         )
         for begin, end in spans
     ]
+
+
+def _fired(plot: _Plot, begin: datetime, end: datetime) -> str:
+    return el("title", text(plot.say("firing {1} to {2}", plot.time(begin), plot.time(end))))
 
 
 def _labelled(plot: _Plot, windows: Sequence[tuple[datetime, datetime]]) -> list[str]:
@@ -263,7 +285,7 @@ def _limit(plot: _Plot, limit: float, label: str, severity: Severity, direction:
     )
     words = el(
         "text",
-        text(f"{_SHAPE[severity]} {label}"),
+        text(f"{_SHAPE[severity]} {_own_way(label)}"),
         x=plot.left + 6,
         y=y + 14 if below else y - 5,
         fill=colour,
@@ -272,6 +294,12 @@ def _limit(plot: _Plot, limit: float, label: str, severity: Severity, direction:
         stroke_width=3,
     )
     return [dashes, words]
+
+
+def _own_way(label: str) -> str:
+    """Let words that run right to left do so in a drawing that does not."""
+    leftwards = any(bidirectional(c) in ("R", "AL") for c in label)
+    return f"\N{RIGHT-TO-LEFT ISOLATE}{label}\N{POP DIRECTIONAL ISOLATE}" if leftwards else label
 
 
 def _line(plot: _Plot, series: Series) -> list[str]:
@@ -286,7 +314,7 @@ def _line(plot: _Plot, series: Series) -> list[str]:
     for begin, end in series.gaps:
         if plot.x(end) - plot.x(begin) > _NO_DATA_PX:
             middle = (plot.x(begin) + plot.x(end)) / 2
-            words = text(plot.wording.no_data) if plot.wording else "no data"
+            words = text(plot.wording.no_data if plot.wording else plot.say("no data"))
             parts.append(el("text", words, x=middle, y=plot.bottom - 8, text_anchor="middle", fill=_HINT))
     last = {"cx": plot.x(series.times[-1]), "cy": plot.y(series.values[-1])}
     return [*parts, el("circle", **last, r=3.5, fill=_SERIES)]

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.history import Series, SeriesKind
-from gateway.history.axes import write_number, write_time
+from gateway.history.axes import Day, english_day, write_number, write_time
 
 
 class Say(Protocol):
@@ -34,16 +34,18 @@ def describe(
     firing: Sequence[tuple[datetime, datetime]],
     zone: ZoneInfo,
     say: Say = english,
+    day: Day = english_day,
+    decimal: str = ".",
 ) -> str:
     """Say of numbers what a glance at the chart tells: range, last value, limit, when it fired, silences."""
 
     def time(at: datetime) -> str:
-        return write_time(at, series.since, series.until, zone)
+        return write_time(at, series.since, series.until, zone, day)
 
     def number(value: float) -> str:
         if series.kind is SeriesKind.BOOL:
             return say("yes") if value else say("no")
-        return f"{write_number(value, decimals)} {unit}".strip()
+        return f"{write_number(value, decimals).replace('.', decimal)} {unit}".strip()
 
     sentences = [say("{1} from {2} to {3}.", title, time(series.since), time(series.until))]
     if series.kind is not SeriesKind.BOOL and len(series.values) > 1:
@@ -65,10 +67,10 @@ def describe(
     return " ".join(sentences)
 
 
-def describe_states(series: Series, *, title: str, zone: ZoneInfo, say: Say = english) -> str:
+def describe_states(series: Series, *, title: str, zone: ZoneInfo, say: Say = english, day: Day = english_day) -> str:
     """Say of a text what it was at last, and how often it changed."""
     at, last = series.changes[-1]
-    when = write_time(max(at, series.since), series.since, series.until, zone)
+    when = write_time(max(at, series.since), series.since, series.until, zone, day)
     changed = len(series.changes) - 1
     once = say("It did not change.") if changed == 0 else say("It changed once.")
     how_often = say("It changed {1} times.", changed) if changed > 1 else once

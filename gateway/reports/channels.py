@@ -118,11 +118,24 @@ def _answered(connection: sa.Connection, period: Period) -> tuple[int, int]:
 
 def _gain(groups: dict[bool, list[int]]) -> Figure:
     (hits, learned), (hits_without, left_out) = groups[False], groups[True]
-    title, of = "Gained by learning", learned + left_out
+    of = learned + left_out
     if min(learned, left_out) < _ENOUGH:
-        few = f"needs {_ENOUGH} messages in each group; {learned} were learned and {left_out} left out"
-        return Figure("gain", title, None, Unit.SHARE, of, note=few)
+        return Figure(
+            "gain",
+            "Gained by learning",
+            None,
+            Unit.SHARE,
+            of,
+            note=f"needs {_ENOUGH} messages in each group; {learned} were learned and {left_out} left out",
+        )
     low, high = difference(hits, learned, hits_without, left_out)
-    said = f"{hits} of {learned} answered, of those left out {hits_without} of {left_out}"
-    note = f"{low:+.1%} to {high:+.1%} (95 %); {said}"
-    return Figure("gain", title, hits / learned - hits_without / left_out, Unit.SHARE, of, better="up", note=note)
+    return Figure(
+        "gain",
+        "Gained by learning",
+        hits / learned - hits_without / left_out,
+        Unit.SHARE,
+        of,
+        better="up",
+        note=f"{low:+.1%} to {high:+.1%} (95 %);"
+        f" {hits} of {learned} answered, of those left out {hits_without} of {left_out}",
+    )

@@ -110,12 +110,23 @@ def _purchases(
 def _gain(groups: Mapping[bool, set[tuple[str, str]]], bought: set[tuple[str, str]]) -> Figure:
     offered, held_out = len(groups[False]), len(groups[True])
     if min(offered, held_out) < _ENOUGH:
-        few = f"needs {_ENOUGH} customers in each group; {offered} were made an offer and {held_out} left out"
-        return Figure("gain", "Gained over those left out", None, Unit.SHARE, offered + held_out, note=few)
+        return Figure(
+            "gain",
+            "Gained over those left out",
+            None,
+            Unit.SHARE,
+            offered + held_out,
+            note=f"needs {_ENOUGH} customers in each group; {offered} were made an offer and {held_out} left out",
+        )
     hits, hits_without = len(groups[False] & bought), len(groups[True] & bought)
     low, high = difference(hits, offered, hits_without, held_out)
-    note = (
-        f"{low:+.1%} to {high:+.1%} (95 %); {hits} of {offered} bought, of those left out {hits_without} of {held_out}"
+    return Figure(
+        "gain",
+        "Gained over those left out",
+        hits / offered - hits_without / held_out,
+        Unit.SHARE,
+        offered + held_out,
+        better="up",
+        note=f"{low:+.1%} to {high:+.1%} (95 %);"
+        f" {hits} of {offered} bought, of those left out {hits_without} of {held_out}",
     )
-    gained = hits / offered - hits_without / held_out
-    return Figure("gain", "Gained over those left out", gained, Unit.SHARE, offered + held_out, better="up", note=note)

@@ -73,7 +73,6 @@ def _share(cases: Sequence[CaseFacts]) -> float | None:
 def _gained(now: Sequence[CaseFacts], before: Sequence[CaseFacts]) -> Figure:
     ours, theirs = _lags(now)
     enough = min(len(ours), len(theirs)) >= ENOUGH
-    missing = f"needs {ENOUGH} cases of each kind with a known beginning; there are {len(ours)} and {len(theirs)}"
     return Figure(
         "gained",
         "Gained for the customer",
@@ -82,7 +81,9 @@ def _gained(now: Sequence[CaseFacts], before: Sequence[CaseFacts]) -> Figure:
         len(ours) + len(theirs),
         before=_difference(*_lags(before)) if min(map(len, _lags(before))) >= ENOUGH else None,
         better="up",
-        note="" if enough else missing,
+        note=""
+        if enough
+        else f"needs {ENOUGH} cases of each kind with a known beginning; there are {len(ours)} and {len(theirs)}",
     )
 
 

@@ -102,8 +102,13 @@ def comments(connection: sa.Connection, period: Period) -> Report:
         (r.case_id, r.rule, r.satisfaction, r.effort, r.helped, r.said, f"{r.at:%Y-%m-%d %H:%M}")
         for r in said[:_MOST_COMMENTS]
     )
-    about = f"The {_MOST_COMMENTS} unhappiest of {len(said):,}." if len(said) > _MOST_COMMENTS else "Unhappiest first."
-    return Report("comments", "What did they say?", about, columns=columns, rows=rows)
+    return Report(
+        "comments",
+        "What did they say?",
+        f"The {_MOST_COMMENTS} unhappiest of {len(said):,}." if len(said) > _MOST_COMMENTS else "Unhappiest first.",
+        columns=columns,
+        rows=rows,
+    )
 
 
 def load(connection: sa.Connection, period: Period) -> list[Rating]:

@@ -24,6 +24,8 @@ from gateway.transaction import Transaction
 from gateway.web.language import _, say, speaking, voice
 from gateway.web.links import LinkSigner
 
+STAFF = "staff:"
+"""Before a colleague's name, ``notifications.customer_id`` of an alert."""
 GROUP_INTERVAL = timedelta(minutes=5)
 _TOLD_OF_AT_ONCE = 5
 _MOST_ITEMS = 500
@@ -208,7 +210,7 @@ def _send(
         text = words(tx.config.brand.name, alert["items"], known, url)
     row = {
         "key": f"staff:{alert['id']}:{number}:{channel}",
-        "customer_id": f"staff:{name}",
+        "customer_id": f"{STAFF}{name}",
         "purpose": Purpose.SAFETY.value,
         "severity": Severity.CRITICAL.value,
         "template": STAFF_ALERT,

@@ -11,7 +11,7 @@ from device_models.profile import DeviceProfile
 from device_models.purpose import Severity
 from gateway.history import History, HistoryUnavailable, Series
 from gateway.history.chart import chart
-from gateway.web.language import _, say
+from gateway.web.language import _, day_text, decimal_point, say
 from gateway.web.queries.cases import CaseLine
 from gateway.web.wording import field_spec, text_in, zone_of
 
@@ -149,6 +149,8 @@ async def _draw(
         width=width,
         height=HEIGHT,
         say=say,
+        day=lambda at, year: day_text(at, year=year),
+        decimal=decimal_point(),
     )
     # The chart escapes every text that came from outside; see gateway.history.chart.
     return Evidence(name, title, Markup(drawn), "")  # noqa: S704

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from itertools import count
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
@@ -28,6 +29,8 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch", "ar": "الع�
 _RIGHT_TO_LEFT = frozenset({"ar"})
 REFUSAL = "refusal"
 _SAID_BY_SCRIPT = re.compile(r'\bt\("([^"]+)"')
+_FIGURE = re.compile(r"[+-]?\d(?:[\d.,]*\d)?%?")
+_LATIN = re.compile("[A-Za-zÀ-ɏ]")
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
 
 
@@ -113,7 +116,7 @@ def _n(one: str, many: str, count: int) -> str:
 
 def say(msgid: str, *arguments: object) -> str:
     """Say it with ``arguments`` for ``{1}``, ``{2}``, …; a translation may put them in another order."""
-    return filled(_(msgid), arguments)
+    return filled(_(msgid), tuple(map(_isolated, arguments)))
 
 
 def refusal(sentence: str) -> str:
@@ -124,8 +127,20 @@ def refusal(sentence: str) -> str:
     """
     for pattern, said in voice().refusals:
         if found := pattern.fullmatch(sentence):
-            return filled(said, found.groups())
+            return filled(said, tuple(map(_isolated, found.groups())))
     return sentence
+
+
+def numbered(sentence: str) -> str:
+    """Say a sentence that has figures in it: in the catalogue ``{1}``, ``{2}``, … stand where they do."""
+    said = _(sentence)
+    return said if said != sentence else filled(_(without_numbers(sentence)), tuple(_FIGURE.findall(sentence)))
+
+
+def without_numbers(sentence: str) -> str:
+    """Return the msgid of a sentence with figures in it."""
+    order = count(1)
+    return _FIGURE.sub(lambda _: f"{{{next(order)}}}", sentence)
 
 
 def _pattern(msgid: str) -> re.Pattern[str]:
@@ -135,7 +150,19 @@ def _pattern(msgid: str) -> re.Pattern[str]:
 
 def markup(msgid: str, *arguments: object) -> Markup:
     """Say a run of a template's text, as markup; what is put in is escaped."""
-    return Markup(filled(_(msgid), arguments, lambda value: str(escape(value))))  # noqa: S704 - msgids are ours
+    return Markup(filled(_(msgid), arguments, lambda value: str(escape(_isolated(value)))))  # noqa: S704 - msgids are ours
+
+
+def _isolated(value: object) -> object:
+    """Keep a name in Latin letters by itself in a sentence that runs right to left (UAX #9).
+
+    Otherwise the number after it is taken for a part of it, and stands on its wrong side: ``Lea، 2``.
+    """
+    if voice().direction == "ltr" or not _LATIN.search(str(value)):
+        return value
+    if isinstance(value, Markup):
+        return Markup("\N{FIRST STRONG ISOLATE}{}\N{POP DIRECTIONAL ISOLATE}").format(value)
+    return f"\N{FIRST STRONG ISOLATE}{value}\N{POP DIRECTIONAL ISOLATE}"
 
 
 def listed(parts: Iterable[str]) -> str:
@@ -170,6 +197,11 @@ def day_text(at: datetime, *, year: bool = False) -> str:
     )
 
 
+def decimal_point() -> str:
+    """Return what stands before a number's decimals in this language."""
+    return "," if voice().language == "de" else "."
+
+
 def span_text(span: timedelta) -> str:
     """Write a duration as one or two units: 45 s, 22 min, 3 h 5 min, 2 d 4 h, 12 d."""
     seconds = max(0, int(span.total_seconds()))
@@ -193,12 +225,14 @@ def span_text(span: timedelta) -> str:
 def short_span(span: timedelta) -> str:
     """Write a duration as one unit for a narrow column: now, 45s, 22m, 3h, 12d."""
     seconds = max(0, int(span.total_seconds()))
+    # English sets these letters close; elsewhere they are words cut short.
+    gap = "" if voice().language == SOURCE_LANGUAGE else "\N{NO-BREAK SPACE}"
     if seconds < 10:
         return _("now")
     for size, letter in ((86400, _("d")), (3600, _("h")), (60, _("m"))):
         if seconds >= size:
-            return f"{seconds // size}{letter}"
-    return f"{seconds}{_('s')}"
+            return f"{seconds // size}{gap}{letter}"
+    return f"{seconds}{gap}{_('s')}"
 
 
 @cache

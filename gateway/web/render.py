@@ -9,11 +9,12 @@ from aiohttp import web
 from babel import Locale, UnknownLocaleError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from device_models.duration import parse_duration
 from device_models.event import Value
 from device_models.profile import DeviceProfile
 from gateway.web import wording
 from gateway.web.deps import DEPS, WebDeps
-from gateway.web.language import LANGUAGES, N_, _, _n, count_text, day_text, for_scripts, markup, say, voice
+from gateway.web.language import LANGUAGES, N_, _, _n, count_text, day_text, for_scripts, markup, numbered, say, voice
 from gateway.web.message_text import without_links, words_to_edit
 from gateway.web.spoken import Spoken
 from notifiers.reasons import channel_name
@@ -63,6 +64,9 @@ def create_environment(deps: WebDeps) -> Environment:
         "until": lambda at, now: wording.span_text(at - now),
         "later": lambda at, hours: at + timedelta(hours=hours),
         "span": wording.span_text,
+        "reach": wording.reach_text,
+        "in_units": lambda written: wording.span_text(parse_duration(written)),
+        "audited": wording.audited_text,
         "seconds": _seconds,
         "clock_in": _clock_in,
         "stamp": _stamp,
@@ -85,6 +89,7 @@ def create_environment(deps: WebDeps) -> Environment:
         "count": count_text,
         "in_mine": wording.text_in,
         "named": lambda word: _(str(word)),
+        "numbered": numbered,
     }
     environment.globals |= {
         "_": _,

@@ -1,5 +1,6 @@
 """Values and the plain sentence of a case, in the language of the staff member who looks."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,8 @@ from gateway.web.language import N_, _, day_text, listed, number_text, say, shor
 from notifiers.reasons import channel_name
 
 __all__ = ["number_text", "short_span", "span_text"]
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 _UNITS = {
     "Cel": "°C",
@@ -90,6 +93,21 @@ def staff_title(explanation: Mapping[str, Any], rule: str) -> str:
     title = title.replace(" Ihre ", " die ").replace(" Ihr ", " das ")
     title = title.removeprefix("Ihre ").removeprefix("Ihr ")
     return title[:1].upper() + title[1:]
+
+
+def reach_text(hours: int) -> str:
+    """Write how far back a chart goes: 24 h, 7 d."""
+    return f"{hours}\N{NO-BREAK SPACE}{_('h')}" if hours <= 24 else f"{hours // 24}\N{NO-BREAK SPACE}{_('d')}"
+
+
+def audited_text(value: object, zone: str) -> str:
+    """Write a detail of the audit log: a list with commas, a time in the viewer's zone."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list | tuple):
+        return listed(audited_text(one, zone) for one in value)
+    at = moment(value) if isinstance(value, str) and _RFC_3339.match(value) else None
+    return f"{day_text(at.astimezone(zone_of(zone)))} {at.astimezone(zone_of(zone)):%H:%M}" if at else str(value)
 
 
 def field_spec(profile: DeviceProfile | None, name: str) -> FieldSpec:

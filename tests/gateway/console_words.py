@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from device_models.purpose import Purpose
-from gateway.web.language import script_words
+from gateway.web.language import script_words, without_numbers
 from gateway.web.spoken import messages_in
 from notifiers.reasons import CHANNEL_NAMES, SENTENCES
 
@@ -29,8 +29,9 @@ def all_messages() -> dict[str, str]:
     for path in sorted((WEB.parent / "reports").glob("*.py")):
         for msgid in _named_by_reports(ast.parse(path.read_text(encoding="utf-8"))):
             found.setdefault(msgid, path.name)
-    for msgid in _said_by(ast.parse((WEB.parent / "history" / "chart_words.py").read_text(encoding="utf-8"))):
-        found.setdefault(msgid, "chart_words.py")
+    for name in ("chart.py", "chart_words.py"):
+        for msgid in _said_by(ast.parse((WEB.parent / "history" / name).read_text(encoding="utf-8"))):
+            found.setdefault(msgid, name)
     for msgid in (*SENTENCES.values(), *CHANNEL_NAMES.values(), " about {value}", *map(str, Purpose)):
         found.setdefault(msgid, "reasons.py")
     for msgid in script_words():
@@ -45,17 +46,26 @@ def _named_by_reports(tree: ast.AST) -> Iterator[str]:
             for given in (*node.args, *(k.value for k in node.keywords if k.arg in ("note", "explains", "title"))):
                 for part in (given.body, given.orelse) if isinstance(given, ast.IfExp) else (given,):
                     text = part.value if isinstance(part, ast.Constant) else None
+                    if isinstance(part, ast.JoinedStr):
+                        text = without_numbers(
+                            "".join(str(v.value) if isinstance(v, ast.Constant) else "0" for v in part.values)
+                        )
                     if isinstance(text, str) and re.search(r"^[A-Z]| ", text):
                         yield text
 
 
 def _said_by(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAYING:
-            for given in node.args[: 2 if node.func.id == "_n" else 1]:
+        if isinstance(node, ast.Call) and (name := _called(node)) in SAYING:
+            for given in node.args[: 2 if name == "_n" else 1]:
                 for part in ast.walk(given):
                     if isinstance(part, ast.Constant) and isinstance(part.value, str) and re.search(r"\w", part.value):
                         yield part.value
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
 
 
 REFUSING = frozenset({"FieldError", "CommandRefused", "LoginRefused", "ProviderUnreachable"})
@@ -78,13 +88,7 @@ def all_refusals() -> dict[str, str]:
 
 
 def _refused_by(call: ast.Call) -> Iterator[str]:
-    name = (
-        call.func.id
-        if isinstance(call.func, ast.Name)
-        else call.func.attr
-        if isinstance(call.func, ast.Attribute)
-        else ""
-    )
+    name = _called(call)
     if name in REFUSING and call.args:
         yield from _sentence(call.args[-1])
     elif name.startswith("HTTP"):

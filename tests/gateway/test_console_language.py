@@ -24,6 +24,7 @@ from gateway.web.language import (
     day_text,
     markup,
     number_text,
+    numbered,
     refusal,
     say,
     span_text,
@@ -230,6 +231,25 @@ def test_numbers_days_and_spans_are_as_people_there_write_them() -> None:
     assert said["en"] == ("−1\u202f234.5", "1\u202f234", "3 Nov", "3 h 5 min")
     assert said["de"] == ("−1.234,5", "1.234", "3. Nov.", "3 Std 5 Min")
     assert said["ar"][1:] == ("1,234", "3 نوفمبر", "3 س 5 د")
+
+
+def test_a_name_in_latin_letters_stands_by_itself_in_a_sentence_from_right_to_left() -> None:
+    speak("ar")
+    assert say("{1}, on call", "Mia") == "\u2068Mia\u2069، مناوب"
+    assert "\u2068&lt;b&gt;\u2069" in markup("Welcome, {1}", "<b>")
+    assert "\u2068" not in say("{1}, on call", "يوسف")
+    speak("de")
+    assert say("{1}, on call", "Mia") == "Mia, in Bereitschaft"
+
+
+def test_a_report_s_sentence_is_found_by_its_words_and_keeps_its_figures() -> None:
+    speak("de")
+    said = numbered("needs 20 messages in each group; 3 were learned and 1 left out")
+    assert said == "braucht 20 Nachrichten in jeder Gruppe; 3 gelernte und 1 ausgenommene"
+    assert numbered("+1.5% to +7.0% (95 %); 3 of 4 bought, of those left out 1 of 2").startswith(
+        "+1.5% bis +7.0% (95 %)"
+    )
+    assert numbered("nobody says this 3 times") == "nobody says this 3 times"
 
 
 def test_a_translation_may_put_things_in_another_order_and_escapes_them() -> None:

@@ -19,7 +19,7 @@ async def test_an_agent_mutes_a_device_by_the_form_and_ends_it_there(tmp_path: P
         assert 'value="f-yusuf"' in await web.page("/silences?device_id=f-yusuf")
         assert (await web.post("/silences", PAINTING)).headers["Location"] == "/silences"
         text = await web.page("/silences")
-        assert "#1 device f-yusuf" in text
+        assert "#1 device مجمد المطبخ" in text
         assert "painting the room" in text
         assert (await web.post("/silences/1/end")).status == 303
         assert "ended by Mia" in await web.page("/silences")

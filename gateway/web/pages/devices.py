@@ -13,6 +13,7 @@ from gateway.history import HistoryUnavailable
 from gateway.web.access import read
 from gateway.web.deps import DEPS, WebDeps
 from gateway.web.evidence import RANGES, draw_field
+from gateway.web.language import N_
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, devices
 from gateway.web.queries.devices import DeviceFilter, DeviceLine, PersonLine
@@ -52,6 +53,13 @@ async def map_data(request: web.Request) -> web.StreamResponse:
     shown = [_dot(line, places[line.id]) for line in lines if line.id in places]
     outlines = [{"name": s.name, "lat": s.latitude, "lon": s.longitude, "radius_m": s.radius_m} for s in shops]
     return web.json_response({"devices": shown, "shops": outlines, "unplaced": len(lines) - len(shown)})
+
+
+SAID = (
+    *(N_("firing"), N_("inactive"), N_("pending")),
+    *(N_("owner"), N_("household"), N_("caretaker"), N_("site manager")),
+)
+"""How a rule stands on a device, and what a person is to it."""
 
 
 async def show_device(request: web.Request) -> web.StreamResponse:

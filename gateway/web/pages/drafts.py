@@ -17,7 +17,7 @@ from gateway.web.api import present
 from gateway.web.case_forms import number_of
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
-from gateway.web.language import _, say
+from gateway.web.language import _, say, voice
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show
 from gateway.web.render import ENVIRONMENT, html
@@ -214,7 +214,7 @@ async def _show_editor(
     request: web.Request, draft: Draft | None, text: str, began_as: str, replaces: Any
 ) -> web.StreamResponse:
     found, live = await desk_of(request).look(text, replaces)
-    titles = {rule.id: in_language(rule.title, "en") for rule in live.rules}
+    titles = {rule.id: in_language(rule.title, voice().language) for rule in live.rules}
     named = titles.get(replaces[0]) or replaces[0] if len(replaces) == 1 else say("{1} rules", len(replaces))
     moved = False
     if draft is not None and draft.state == "open" and draft.replaces and draft.began_from != live.version:

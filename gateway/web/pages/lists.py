@@ -68,6 +68,22 @@ async def show_rejected(request: web.Request) -> web.StreamResponse:
     )
 
 
+HEALTH = (
+    *(N_("Intake"), N_("Storage"), N_("Outbox")),
+    N_("behind"),
+    N_("database"),
+    N_("events per second"),
+    N_("free"),
+    N_("log"),
+    N_("log limit"),
+    N_("rejected per second"),
+    N_("restarts"),
+    N_("sequence"),
+    N_("slowest commit"),
+)
+"""What the parts of the gateway say of themselves, besides how they are."""
+
+
 async def show_admin(request: web.Request) -> web.StreamResponse:
     """GET /admin: health for everyone; users, tokens and the audit log for admins."""
     is_admin = request[IDENTITY].role.covers(Role.ADMIN)

@@ -4,12 +4,15 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from gateway.commands import CommandRefused, Hold
+from gateway.people.checks import STRANGER
+from gateway.staff.alerts import STAFF
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
 from gateway.web.deps import DEPS
-from gateway.web.language import N_, _
+from gateway.web.language import N_, _, say
 from gateway.web.pages.case import done, id_of, previews_of, why_of
 from gateway.web.pages.shell import show
+from gateway.web.pages.texts import MEANS
 from gateway.web.queries import messages
 from gateway.web.queries.messages import MessageLine
 from notifiers.message import Rendered
@@ -46,6 +49,8 @@ async def show_messages(request: web.Request) -> web.StreamResponse:
         lines=shown,
         previews=previews,
         why={line.id: why_of(line) for line in shown},
+        means={name: _(said) for name, said in MEANS.items()},
+        addressee=_addressee,
         queued=counts.get("queued", 0),
         next_before=shown[-1].id if len(lines) > messages.PAGE else None,
     )
@@ -73,6 +78,13 @@ async def release(request: web.Request) -> web.StreamResponse:
     if wants_json(request) or is_api(request):
         return web.json_response({"ok": True, "messages": count})
     raise web.HTTPSeeOther("/messages")
+
+
+def _addressee(line: MessageLine) -> str:
+    """Name who a message is for: a customer, a colleague who is called, or somebody who is no customer yet."""
+    if line.customer_id.startswith(STAFF):
+        return say("{1}, on call", line.customer_id.removeprefix(STAFF))
+    return line.customer_name or (_("no customer yet") if line.customer_id == STRANGER else line.customer_id)
 
 
 def _lists(connection: sa.Connection, tab: str, before_id: int | None) -> tuple[list[MessageLine], dict[str, int]]:

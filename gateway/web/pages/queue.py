@@ -42,6 +42,9 @@ _TITLES = {
 }
 
 
+_SECTIONS = {View.NEEDS_YOU: "queue", View.MINE: "mine", View.OPEN: "open", View.ARRIVAL: "arrival"}
+
+
 async def show_queue(request: web.Request) -> web.StreamResponse:
     """GET /: the whole page; with ``fragment=rows`` only the rows, for live updates."""
     wanted = _wanted(request)
@@ -54,7 +57,7 @@ async def show_queue(request: web.Request) -> web.StreamResponse:
         "view_title": _(_TITLES[wanted.view]),
         "views": [(view, _(title)) for view, title in _TITLES.items()],
     }
-    section = {View.NEEDS_YOU: "queue", View.MINE: "mine", View.ARRIVAL: "arrival"}.get(wanted.view, "open")
+    section = _SECTIONS.get(wanted.view, "")
     saved, agents, teams = await read(request, _saved, request[IDENTITY].name)
     section = "team" if wanted.team == "mine" and wanted.view is View.NEEDS_YOU else section
     detector = request.app[DEPS].detector

@@ -31,7 +31,7 @@ from gateway.web.case_forms import moment_of, number_of
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.forms import Sent, flag_of, optional_text, text_of, words_of
-from gateway.web.language import _
+from gateway.web.language import N_, _, listed
 from gateway.web.links import LinkError
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show, viewer_zone
@@ -46,6 +46,10 @@ FEED = timedelta(days=90)
 STAFF_CHANNELS = ("email", "sms", "whatsapp", "telegram", "line", "apprise", "push")
 LINES_SHOWN = 3
 _ALERTS = 30
+
+
+HOLIDAY_WORDS = (N_("as usual"), N_("off"), N_("only"))
+"""``HOLIDAYS`` as the form says them."""
 
 
 async def show_rota(request: web.Request) -> web.StreamResponse:
@@ -74,6 +78,7 @@ async def show_rota(request: web.Request) -> web.StreamResponse:
         filled=filled,
         lines=_lines_shown(filled),
         severities=[severity.value for severity in Severity],
+        severity_words=lambda names: listed(_(name.capitalize()).lower() for name in names),
         holidays=HOLIDAYS,
         my_zone=viewer_zone(request),
         ack_within=format_duration(timedelta(seconds=filled["ack_within_s"])) if filled else "10m",

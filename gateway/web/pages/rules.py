@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from device_models.duration import parse_duration
 from device_models.localized import in_language
+from device_models.registry import Device
 from gateway.cases.verdicts import count_by_rule
 from gateway.commands import JudgeWouldBe, PromoteRule
 from gateway.rulebook.drafts import open_drafts
@@ -20,12 +22,12 @@ from gateway.store.schema import cases
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
 from gateway.web.api import present
-from gateway.web.deps import DEPS
+from gateway.web.deps import DEPS, WebDeps
 from gateway.web.errors import FieldError
 from gateway.web.language import _, voice
 from gateway.web.pages.case import VERDICTS, id_of
 from gateway.web.pages.shell import show
-from gateway.web.wording import moment
+from gateway.web.wording import field_spec, moment, text_in, unit_text, value_text
 from rules.authoring.migration import as_written
 from rules.authoring.precision import Verdicts
 from rules.base import BaseRule
@@ -58,6 +60,7 @@ async def show_rules(request: web.Request) -> web.StreamResponse:
         "rules",
         rules=said,
         loaded_at=loaded_at,
+        titles={rule.id: in_language(rule.title, voice().language) for rule in _ruleset(request).rules},
         numbers=numbers,
         no_verdicts=Verdicts(),
         drafts=drafts,
@@ -82,6 +85,7 @@ async def show_rule(request: web.Request) -> web.StreamResponse:
         would_be=trial.cases[:LISTED] if trial else [],
         marks=[(name, _(label), key) for name, label, key in VERDICTS[:2]],
         devices=request.app[DEPS].devices,
+        worded=partial(_reading, request.app[DEPS]),
     )
 
 
@@ -181,6 +185,12 @@ async def _numbers(request: web.Request) -> RuleNumbers:
         return RuleNumbers(opened, verdicts)
 
     return await read(request, counted)
+
+
+def _reading(deps: WebDeps, device: Device | None, name: str, value: object) -> str:
+    """Say what was measured: inside temperature −8.5 °C."""
+    spec = field_spec(deps.profiles.get(device.profile) if device else None, name)
+    return f"{text_in(spec.title)} {value_text(value, unit_text(spec.unit), spec.decimals)}"
 
 
 async def _trial(request: web.Request, rule: BaseRule) -> Trial | None:

@@ -1,6 +1,6 @@
 """Service levels and working hours: what is due when, as a lead sets it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,12 +21,19 @@ from gateway.web.api import present
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.forms import Sent, optional_text, text_of, whole_number, words_of
+from gateway.web.language import N_, _, listed
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.preconditions import with_etags
 
 KINDS = ("condition", "absent", "change", "error_code", "maintenance", "forecast", "anomaly", "sequence", "incident")
 _OF_PEOPLE = "reported"
+KIND_WORDS = (
+    *(N_("condition"), N_("absent"), N_("change"), N_("error code"), N_("maintenance"), N_("forecast")),
+    *(N_("anomaly"), N_("sequence"), N_("incident"), N_("reported")),
+)
+"""Kinds of fault, and severities beside them, as the form says them."""
+_SEVERITIES = frozenset(severity.value for severity in Severity)
 _MOST = 10_000
 
 
@@ -63,6 +70,7 @@ async def show_levels(request: web.Request) -> web.StreamResponse:
         severities=[severity.value for severity in Severity],
         kinds=(*KINDS, _OF_PEOPLE),
         my_zone=viewer_zone(request),
+        said_of=_said_of,
     )
 
 
@@ -171,6 +179,12 @@ def load(connection: sa.Connection) -> Levels:
         known[0],
         known[1],
     )
+
+
+def _said_of(names: Sequence[str]) -> str:
+    """Say severities, kinds of fault, segments or tiers; the company's own words stay as they are."""
+    words = (name.replace("_", " ") for name in names)
+    return listed(_(word.capitalize()).lower() if word in _SEVERITIES else _(word) for word in words)
 
 
 def policy_shown(policy: Policy, levels: Levels) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from gateway.web.api import present
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.forms import Sent, flag_of, optional_text, text_of
+from gateway.web.language import N_, listed, say, span_text
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.preconditions import with_etags
@@ -40,6 +41,7 @@ async def show_silences(request: web.Request) -> web.StreamResponse:
         profiles=profiles,
         filled={name: request.query.get(name, "") for name in SCOPE},
         durations=DURATIONS,
+        spans={said: span_text(parse_duration(said)) for said in DURATIONS},
         weekdays=WEEKDAYS,
         scope_of=scope_of,
         when_of=when_of,
@@ -93,12 +95,23 @@ def command_of(sent: Sent, by: str, now: datetime, zone: str) -> CreateSilence:
     )
 
 
+_WORDS = {
+    "device_id": N_("device {1}"),
+    "site": N_("site {1}"),
+    "profile": N_("profile {1}"),
+    "customer_id": N_("customer {1}"),
+    "rule": N_("rule {1}"),
+}
+
+
 def scope_of(line: SilenceLine) -> str:
-    """Say what a silence is about: device f1, rule freezer-door-open."""
-    words = {"device_id": "device", "customer_id": "customer"}
-    named = ((words.get(name, name), getattr(line.silence, name)) for name in SCOPE)
-    said = ", ".join(f"{what} {name}" for what, name in named if name is not None)
-    return f"{said}, safety too" if line.silence.safety else said
+    """Say what a silence is about: device Garage freezer, rule freezer-door-open."""
+    said = listed(
+        say(_WORDS[name], line.names.get(name) or value)
+        for name in SCOPE
+        if (value := getattr(line.silence, name)) is not None
+    )
+    return say("{1}, safety too", said) if line.silence.safety else said
 
 
 def when_of(line: SilenceLine) -> str:

@@ -1,6 +1,6 @@
 """Silences as the console and the API list them, and every fault that fires without a case of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,8 @@ class SilenceLine:
     created_at: datetime
     ended_by: str | None
     withheld: int
+    names: Mapping[str, str]
+    """Of the device and the customer that it is about, by ``device_id`` and ``customer_id``."""
 
     def over(self, now: datetime) -> bool:
         """Whether it mutes nothing any more."""
@@ -51,10 +53,24 @@ def page(connection: sa.Connection, now: datetime) -> list[SilenceLine]:
     query = sa.select(s).order_by(over, s.c.id.desc()).limit(LISTED_AT_MOST)
     count = sa.select(alerts.c.withheld_key, sa.func.count()).where(alerts.c.withheld_by == "silence")
     withheld = {str(key): int(n) for key, n in connection.execute(count.group_by(alerts.c.withheld_key))}
+    rows = connection.execute(query).mappings().all()
+    named = {"device_id": devices, "customer_id": customers}
+    names = {column: _names(connection, table, {row[column] for row in rows}) for column, table in named.items()}
     return [
-        SilenceLine(silence_of_row(row), row["created_at"], row["ended_by"], withheld.get(f"silence:{row['id']}", 0))
-        for row in connection.execute(query).mappings()
+        SilenceLine(
+            silence_of_row(row),
+            row["created_at"],
+            row["ended_by"],
+            withheld.get(f"silence:{row['id']}", 0),
+            {column: known[row[column]] for column, known in names.items() if row[column] in known},
+        )
+        for row in rows
     ]
+
+
+def _names(connection: sa.Connection, table: sa.Table, ids: Collection[str | None]) -> dict[str, str]:
+    query = sa.select(table.c.id, table.c.name).where(table.c.id.in_([i for i in ids if i]), table.c.name.is_not(None))
+    return {row.id: row.name for row in connection.execute(query)}
 
 
 def withheld_now(connection: sa.Connection, limit: int = LISTED_AT_MOST) -> list[WithheldLine]:

@@ -1,6 +1,10 @@
 // A cursor for the charts that gateway/history/chart.py draws: read a sample by pointer, by touch or by keys.
 // To a screen reader it is a slider over the samples, whose value is said as "14:05, −8.3 °C".
+import { t } from "./words.js";
 
+// Digits as they are on displays of devices everywhere, also in Arabic.
+const LANGUAGE = document.documentElement.lang || "en";
+const LOCALE = { en: "en-GB", ar: "ar-u-nu-latn" }[LANGUAGE] ?? LANGUAGE;
 const SVG = "http://www.w3.org/2000/svg";
 
 function element(name, attributes, ...children) {
@@ -24,11 +28,11 @@ class Cursor {
     [this.low, this.high] = numbers(range);
     this.unit = unit;
     this.bool = kind === "bool";
-    this.number = new Intl.NumberFormat("en-GB", {
+    this.number = new Intl.NumberFormat(LOCALE, {
       minimumFractionDigits: Number(decimals), maximumFractionDigits: Number(decimals), useGrouping: false,
     });
     const length = this.until - this.since;
-    this.clock = new Intl.DateTimeFormat("en-GB", {
+    this.clock = new Intl.DateTimeFormat(LOCALE, {
       timeZone: zone, hour: "2-digit", minute: "2-digit",
       ...(length <= 600_000 && { second: "2-digit" }),
       ...(length > 86_400_000 && { day: "numeric", month: "short" }),
@@ -48,7 +52,7 @@ class Cursor {
     });
     this.group = element("g", {
       class: "chart-cursor", tabindex: 0, role: "slider", "aria-orientation": "horizontal",
-      "aria-label": `${this.svg.querySelector("title").textContent}: read the samples`,
+      "aria-label": t("{1}: read the samples", this.svg.querySelector("title").textContent),
       "aria-valuemin": 0, "aria-valuemax": this.points.length - 1,
     }, reach, this.mark);
     // The parts of an image are not spoken; a group's are.
@@ -72,7 +76,7 @@ class Cursor {
   }
 
   words([at, value]) {
-    const said = this.bool ? (value ? "yes" : "no") : this.number.format(value).replace("-", "−");
+    const said = this.bool ? (value ? t("yes") : t("no")) : this.number.format(value).replace("-", "−");
     return `${this.clock.format(at)}, ${said}${this.unit && !this.bool ? ` ${this.unit}` : ""}`;
   }
 

@@ -7,10 +7,17 @@ import { startMap } from "./map.js";
 import { startPalette } from "./palette.js";
 import { startQueue } from "./queue.js";
 import { startRefresh } from "./refresh.js";
+import { startTables } from "./tables.js";
 
-// On a phone the navigation is a strip: show where one is.
-document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// On a phone the navigation folds into a button; without this script it is a strip.
+const nav = document.querySelector(".nav"), sections = nav?.querySelector("[data-sections]");
+if (sections) {
+  sections.hidden = false;
+  nav.classList.add("folds");
+  sections.addEventListener("click", () => sections.setAttribute("aria-expanded", String(nav.classList.toggle("open"))));
+}
 
+startTables();
 startForms();
 startPalette();
 startKeys();

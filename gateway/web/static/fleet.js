@@ -1,6 +1,6 @@
 // The fleet on a map: the server gathers devices into squares, as wide as the zoom asks for; 100,000 weigh no more than 100.
 /* global L */
-import { base, finish } from "./map.js";
+import { base, finish, near } from "./map.js";
 import { t } from "./words.js";
 
 const CELL_PX = 56;
@@ -20,9 +20,17 @@ function icon(cell) {
   return L.divIcon({ className: "", html: span, iconSize: [size, size] });
 }
 
+function together(group) {
+  const sum = (value) => group.reduce((total, cell) => total + value(cell), 0);
+  const devices = sum((cell) => cell.devices);
+  const mean = (side) => sum((cell) => cell[side] * cell.devices) / devices;
+  return { devices, failing: sum((cell) => cell.failing), lat: mean("lat"), lon: mean("lon") };
+}
+
 function draw(map, layer, cells) {
   layer.clearLayers();
-  for (const cell of cells) {
+  for (const group of near(cells.map((cell) => [map.project([cell.lat, cell.lon]), cell]), 40)) {
+    const cell = together(group);
     const said = cell.failing ? t("{1} of {2} devices have a fault", cell.failing, cell.devices) : t("{1} devices, all well", cell.devices);
     L.marker([cell.lat, cell.lon], { icon: icon(cell), title: said, alt: said, zIndexOffset: cell.failing ? 1000 : 0 })
       .on("click", () => map.setView([cell.lat, cell.lon], Math.min(18, map.getZoom() + 2))).addTo(layer);

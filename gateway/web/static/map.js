@@ -7,6 +7,7 @@ const SHAPES = {
   minor: "M6 1.4a4.6 4.6 0 1 0 0 9.2 4.6 4.6 0 0 0 0-9.2z", info: "M6 1.4a4.6 4.6 0 1 0 0 9.2 4.6 4.6 0 0 0 0-9.2z", ok: "M6 1a5 5 0 1 0 0 10A5 5 0 0 0 6 1z",
 };
 const CELL_PX = 44;
+const CLUSTER_PX = 34;
 const LABELS_FROM_ZOOM = 11;
 
 function dot(severity) {
@@ -43,15 +44,29 @@ export function finish(map, element) {
   else graticule(map);
 }
 
+/** Gather [point, thing] into lists of things: by square, and squares whose middles are too near for both to be read. */
+export function near(placed, apart = CLUSTER_PX) {
+  const cells = new Map();
+  for (const [point, thing] of placed) {
+    const key = `${Math.floor(point.x / CELL_PX)}:${Math.floor(point.y / CELL_PX)}`;
+    const cell = cells.get(key) ?? { x: 0, y: 0, things: [] };
+    cell.x += point.x;
+    cell.y += point.y;
+    cell.things.push(thing);
+    cells.set(key, cell);
+  }
+  const groups = [];
+  for (const cell of [...cells.values()].sort((a, b) => b.things.length - a.things.length)) {
+    const x = cell.x / cell.things.length, y = cell.y / cell.things.length;
+    const host = groups.find((group) => Math.hypot(group.x - x, group.y - y) < apart);
+    if (host) host.things.push(...cell.things); else groups.push({ x, y, things: cell.things });
+  }
+  return groups.map((group) => group.things);
+}
+
 function clusters(map, devices, layer) {
   layer.clearLayers();
-  const cells = new Map();
-  for (const device of devices) {
-    const point = map.project([device.lat, device.lon]);
-    const key = `${Math.floor(point.x / CELL_PX)}:${Math.floor(point.y / CELL_PX)}`;
-    cells.set(key, [...(cells.get(key) || []), device]);
-  }
-  for (const group of cells.values()) {
+  for (const group of near(devices.map((device) => [map.project([device.lat, device.lon]), device]))) {
     const worst = group.reduce((a, b) => (RANK[b.severity] > RANK[a.severity] ? b : a));
     if (group.length === 1 || map.getZoom() >= 18) group.forEach((device) => mark(device, layer));
     else {
