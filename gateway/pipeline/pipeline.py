@@ -1,6 +1,7 @@
 """The loop of the one writer: commands and messages in, commits out, one after the other, until cancelled."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from gateway.live import LiveFeed
 from gateway.pipeline.batch import quarantine
 from gateway.pipeline.commit import Committer, Outcome, StaleWriter, Work
 from gateway.pipeline.metrics import Metrics
+from gateway.pipeline.portion import Portion
 from gateway.store.dialect import may_pass
 
 log = structlog.get_logger()
@@ -55,8 +57,16 @@ Batches = Callable[[int], AsyncIterator[MessageBatch]]
 class Pipeline:
     """Carries messages from the log, and commands from people, into the store."""
 
-    def __init__(self, committer: Committer, batches: Batches, clock: Clock, live: LiveFeed, metrics: Metrics) -> None:
-        """``committer`` is opened already; ``batches`` reads the log."""
+    def __init__(
+        self,
+        committer: Committer,
+        batches: Batches,
+        clock: Clock,
+        live: LiveFeed,
+        metrics: Metrics,
+        portion: Portion | None = None,
+    ) -> None:
+        """``committer`` is opened already; ``batches`` reads the log; ``portion`` bounds what a commit takes of it."""
         self._committer = committer
         self._batches = batches
         self._clock = clock
@@ -64,6 +74,9 @@ class Pipeline:
         self._metrics = metrics
         self._commands: deque[tuple[Command, asyncio.Future[Any]]] = deque()
         self._arrived: asyncio.Queue[MessageBatch] = asyncio.Queue(maxsize=1)
+        self._begun: MessageBatch | None = None
+        """The batch whose messages are not all committed yet."""
+        self._portion = portion or Portion()
         self._wake = asyncio.Event()
         self._at_end = False
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
@@ -80,7 +93,7 @@ class Pipeline:
     @property
     def at_end(self) -> bool:
         """Whether the log is read to its end."""
-        return self._at_end and self._arrived.empty()
+        return self._at_end and self._begun is None and self._arrived.empty()
 
     async def submit(self, command: Command) -> Any:
         """Run ``command`` in the next commit and return its result.
@@ -113,7 +126,7 @@ class Pipeline:
 
     async def _wait(self, reader: asyncio.Task[None]) -> None:
         """Return when there is something to do: a command, messages or a timer."""
-        while not self._commands and self._arrived.empty() and not self._timer_due():
+        while not self._commands and self._begun is None and self._arrived.empty() and not self._timer_due():
             self._wake.clear()
             if reader.done():
                 reader.result()
@@ -143,13 +156,11 @@ class Pipeline:
     async def _step(self) -> None:
         taken = [self._commands.popleft() for _ in range(min(len(self._commands), _MOST_COMMANDS))]
         work = Work(commands=[command for command, _ in taken])
-        if not self._arrived.empty():
-            batch = self._arrived.get_nowait()
-            work.messages, work.last_sequence = batch.messages, batch.last_sequence
-            self._at_end = batch.at_end
+        self._take_messages(work)
         work.ticks_until = self._ticks_until()
         if not (taken or work.messages or work.last_sequence > self._committer.sequence or self._timer_due()):
             return
+        begun_at = time.monotonic()
         try:
             outcome = await self._commit_or_divide(work)
         except BaseException as error:
@@ -157,6 +168,7 @@ class Pipeline:
                 if not future.done():
                     future.set_exception(RuntimeError(f"the pipeline ended: {error}"))
             raise
+        self._portion.took(len(work.messages), time.monotonic() - begun_at)
         for (_, future), result in zip(taken, outcome.results, strict=True):
             if future.done():
                 continue
@@ -167,6 +179,20 @@ class Pipeline:
         self._live.publish(outcome.changes)
         self._metrics.committed(outcome, work, self._clock.now())
         self.on_commit(outcome)
+
+    def _take_messages(self, work: Work) -> None:
+        """Give ``work`` the next messages: of the batch that is begun, or of the next one."""
+        if self._begun is None and not self._arrived.empty():
+            self._begun = self._arrived.get_nowait()
+            self._at_end = self._begun.at_end
+        if self._begun is None:
+            return
+        left = [message for message in self._begun.messages if message.sequence > self._committer.sequence]
+        work.messages = left[: self._portion.size]
+        if len(left) > self._portion.size:
+            work.last_sequence = work.messages[-1].sequence
+        else:
+            work.last_sequence, self._begun = self._begun.last_sequence, None
 
     async def _commit_or_divide(self, work: Work) -> Outcome:
         """Commit; where one of the messages trips a fault of ours, commit each by itself and put that one aside."""

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from device_models.decoders.native import decoder as native
 from device_models.decoders.protocol import DecodeContext, Decoded
@@ -23,6 +25,7 @@ from gateway.ending import end
 from gateway.live import LiveFeed
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.pipeline import Pipeline
+from gateway.pipeline.portion import COMMIT_S, Portion
 from gateway.store import schema
 from rules.turn import Turn
 from tests.gateway.making import F1, T0, Gateway, gateway
@@ -96,6 +99,49 @@ async def test_a_message_that_trips_a_fault_is_put_aside_alone(store_url: str, t
         assert [row["device_id"] for row in made.rows(schema.device_states)] == ["f1", "f2"]
         assert made.committer.sequence == 4
         assert len(made.rows(schema.meta, key="noted")) == 1
+
+
+async def test_people_wait_for_no_more_than_a_portion_of_a_batch(store_url: str, tmp_path: Path) -> None:
+    messages = [said(number, b'{"temperature": -18}') for number in range(1, 51)]
+
+    async def batches(after: int) -> AsyncIterator[Batch]:
+        assert after == 0
+        yield Batch(messages, 60)
+        await asyncio.Event().wait()
+
+    with gateway(store_url, tmp_path) as made:
+        pipeline = Pipeline(made.committer, batches, Clock(), LiveFeed(), Metrics(), Portion(20))
+        commits: list[tuple[int, bool]] = []
+        asked: list[asyncio.Task[Any]] = []
+
+        def committed(_: object) -> None:
+            commits.append((pipeline.sequence, pipeline.at_end))
+            if len(commits) == 1:
+                asked.append(asyncio.create_task(pipeline.submit(c.SetMeta("noted", 1))))
+
+        pipeline.on_commit = committed
+        running = asyncio.create_task(pipeline.run())
+        await eventually(lambda: pipeline.at_end and asked and asked[0].done(), "the commits")
+        await end(running)
+        assert commits[0] == (20, False)
+        assert all(not at_end for sequence, at_end in commits if sequence < 60)
+        assert commits[-1] == (60, True)
+        assert len(made.rows(schema.rejections)) == 0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5_000), st.floats(0, 60)), max_size=20),
+    st.floats(0.000_01, 0.02),
+)
+def test_a_portion_comes_to_fit_into_its_time(before: list[tuple[int, float]], each_s: float) -> None:
+    portion = Portion()
+    for messages, seconds in before:
+        portion.took(messages, seconds)
+    for _ in range(40):
+        portion.took(min(portion.size, 1_000_000), min(portion.size, 1_000_000) * each_s)
+    assert portion.size >= 10
+    assert portion.size * each_s <= 2 * COMMIT_S
+    assert portion.size >= min(COMMIT_S / each_s / 4, 1_000)
 
 
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
