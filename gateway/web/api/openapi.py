@@ -200,7 +200,7 @@ _FILES: Mapping[str, str] = {"/api/versions/{id}/rules.yaml": "application/yaml"
 """What answers with a file, and of which type."""
 _PLACEHOLDER = re.compile(r"{(\w+)(?::[^{}]+)?}")
 _PROBLEMS: Mapping[int, str] = {
-    400: "The body is no JSON object",
+    400: "The body is no JSON object, or a NUL character stands in it or in the address",
     401: "No token, or an unknown one",
     403: "The role is not enough",
     404: "There is no such thing",
@@ -276,9 +276,9 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _responses(route: Route, path: str) -> dict[str, Any]:
-    happens = {401, 403}
+    happens = {400, 401, 403}
     if route.method != "GET":
-        happens |= {400, 409, 422} | ({412, 428} if about(route.path) else set())
+        happens |= {409, 422} | ({412, 428} if about(route.path) else set())
     elif path in QUERY:
         happens.add(422)
     if "{" in path:
