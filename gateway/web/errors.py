@@ -30,7 +30,9 @@ class FieldError(Exception):
 async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn what handlers refuse into answers; anything unforeseen stays an exception and is logged as one."""
     try:
-        if "\0" in request.path or "\0" in request.query_string:
+        if "\0" in request.path:
+            raise web.HTTPNotFound  # Nothing has such a name, and PostgreSQL cannot even look for it.
+        if "\0" in request.query_string:
             raise nul()
         return await handler(request)
     except Stale as stale:

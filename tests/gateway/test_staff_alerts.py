@@ -308,7 +308,7 @@ async def test_the_console_shows_who_is_on_call_and_a_link_takes_an_alert(tmp_pa
         assert "Mia, Ben" in page
         swap = {"rota": "Night", "person": "Ben", "begins": "2026-03-02T20:00", "ends": "2026-03-03T08:00"}
         assert (await web.post("/rota/swap", swap)).status == 303
-        assert "for Mia" in await web.page("/rota")
+        assert "in place of Mia" in await web.page("/rota")
         assert (await web.post("/rota/test", {"name": "Night"})).status == 303
         web.town.do(TellStaff())
         row = web.town.rows(schema.notifications, template="staff_alert")[0]

@@ -200,7 +200,7 @@ _FILES: Mapping[str, str] = {"/api/versions/{id}/rules.yaml": "application/yaml"
 """What answers with a file, and of which type."""
 _PLACEHOLDER = re.compile(r"{(\w+)(?::[^{}]+)?}")
 _PROBLEMS: Mapping[int, str] = {
-    400: "The body is no JSON object, or a NUL character stands in it or in the address",
+    400: "The body is no JSON object, or a NUL character stands in it or in the query",
     401: "No token, or an unknown one",
     403: "The role is not enough",
     404: "There is no such thing",
