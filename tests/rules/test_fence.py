@@ -137,3 +137,17 @@ def test_the_edge_is_measured_however_far_it_is() -> None:
     at = (far.latitude, far.longitude)
     assert Circle((50.0, 8.0), 500.0).edge_m(at) == pytest.approx(49_500, abs=1)
     assert zone(box_around(50.0, 8.0, 500.0)).edge_m(at) == pytest.approx(49_500, rel=0.01)
+
+
+@given(PLACES, st.floats(50, 2_000), st.floats(0, 360), st.floats(0, 2))
+@settings(deadline=None)
+def test_the_gap_to_a_zones_edge_is_the_geodesic_one_and_positive_inside(
+    centre: tuple[float, float], half_m: float, bearing: float, share: float
+) -> None:
+    fence = zone(box_around(*centre, half_m))
+    place = distance(meters=half_m * share).destination(centre, bearing)
+    at = (place.latitude, place.longitude)
+    located = fence.locate(at, 1.0, reach_m=4 * half_m)
+    inside = max(abs(math.sin(math.radians(bearing))), abs(math.cos(math.radians(bearing)))) * share < 1
+    edge_m = fence.edge_m(at)
+    assert located.gap_m == pytest.approx(edge_m if inside else -edge_m, rel=0.01, abs=0.02 * half_m)

@@ -27,7 +27,7 @@ from rules.respond import (
 )
 from rules.response.alike import Census, region_of
 from rules.response.changed import DeviceChange, Past, RuleChange
-from rules.response.crowd import Crowd
+from rules.response.crowd import BUCKETS, USUALLY, Crowd
 from rules.response.silence import Silence
 from rules.transition import AlertState, Transition
 from tests.rules.test_inhibition import play
@@ -365,6 +365,12 @@ def test_the_census_is_true_after_any_changes(changes: list[tuple[int, int]]) ->
     for version in range(5):
         expected = fresh.count(("model", "firmware"), ("FX", f"2.{version}"), lambda profile: True)
         assert counted(f"2.{version}") == expected
+
+
+def test_with_no_past_one_failure_in_the_usual_number_of_windows_is_expected() -> None:
+    """The window, and the part of time in which it begins as a whole: so many devices were watched for so long."""
+    verdict = Crowd("k", FLEET.id, {}, "", T0, T0).judge(FLEET, 40)
+    assert verdict.expected == pytest.approx(40 * (1 + 1 / BUCKETS) * USUALLY * FLEET.share)
 
 
 def test_a_crowd_is_the_same_after_being_stored() -> None:

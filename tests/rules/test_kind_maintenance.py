@@ -135,6 +135,15 @@ def test_the_first_limit_reached_counts() -> None:
     assert told(facts)[0][0] == "filter"
 
 
+def test_of_two_limits_the_one_that_is_reached_is_named_before_the_one_with_a_date() -> None:
+    both = FREEZER.maintenance["filter"].model_copy(update={"every": timedelta(days=20)})
+    profile = FREEZER.model_copy(update={"maintenance": {"filter": both}})
+    made = detector("{id: service, kind: maintenance}", profile=profile)
+    items: list[Input] = [status(0, {"running_hours": 1890}), status(1, {"running_hours": 2003})]
+    due = [fact for fact in facts_of(made, items, device=context(profile=profile)) if isinstance(fact, Transition)][-1]
+    assert (due.explanation["phase"], due.explanation.get("field")) == ("due", "running_hours")
+
+
 def test_a_counter_that_passes_its_limit_between_two_sweeps_is_told_with_the_message_that_says_so() -> None:
     items: list[Input] = [status(0, {"running_hours": 1890}), status(1, {"running_hours": 2003})]
     facts = facts_of(DETECTOR, items)

@@ -88,3 +88,13 @@ def test_points_on_a_level_have_no_trend() -> None:
     assert trend is not None
     assert (trend.slope, trend.slope_low, trend.slope_high, trend.level) == (0, 0, 0, 5)
     assert trend.earliest(6.0) is None
+
+
+def test_the_interval_of_the_slope_is_sens() -> None:
+    """P. K. Sen (1968): of 45 slopes of ten points without ties, the ranks (45 ± 1.96 √125) / 2, rounded outwards."""
+    errors = [0.11, -0.12, 0.14, -0.13, 0.16, -0.18, 0.17, -0.19, 0.21, -0.22]
+    points = [(float(i), i + error) for i, error in enumerate(errors)]
+    slopes = sorted((w - v) / (u - t) for i, (t, v) in enumerate(points) for u, w in points[i + 1 :])
+    trend = theil_sen(points, 0.95)
+    assert trend is not None
+    assert (trend.slope_low, trend.slope_high) == (slopes[10], slopes[34])
