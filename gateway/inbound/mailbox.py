@@ -149,21 +149,20 @@ class Mailbox:
         content = fetched.get(uid, {}).get(b"BODY[]")
         if not isinstance(content, bytes):
             return
-        mail = await asyncio.to_thread(lambda: read_mail(content, _return_path(content), self._authserv_id))
-        command = command_of(mail)
-        if command is None:
-            log.info("mail.automatic")
-            return
         try:
+            mail = await asyncio.to_thread(lambda: read_mail(content, _return_path(content), self._authserv_id))
+            command = command_of(mail)
+            if command is None:
+                log.info("mail.automatic")
+                return
             result = await self._commands.submit(command)
         except CommandRefused as refused:
             log.warning("mail.refused", reason=str(refused))
-            return
         except Exception:
             # A mail that trips a fault of ours must not come again for ever; it stays in the mailbox for its people.
             log.exception("mail.put_aside", uid=uid)
-            return
-        log.info("mail.taken", kind=type(mail).__name__.lower(), new=bool(result))
+        else:
+            log.info("mail.taken", kind=type(mail).__name__.lower(), new=bool(result))
 
     def _position(self) -> dict[str, int] | None:
         query = sa.select(schema.meta.c.value).where(schema.meta.c.key == self._address.position_key)

@@ -1,13 +1,26 @@
 """A mailbox read by IMAP, with a real server: each answer joins its case once, whatever is restarted when."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from gateway.clock import Clock
+from gateway.ending import end
+from gateway.inbound.mailbox import Mailbox
+from gateway.ingest.stream import Batch
+from gateway.live import LiveFeed
+from gateway.pipeline.metrics import Metrics
+from gateway.pipeline.pipeline import Pipeline
+from gateway.store import schema
+from notifiers.mail.bounces import Bounce
+from notifiers.mail.inbound import Answer, Automatic, read_mail
+from tests.gateway.making import gateway as opened
 from tests.imap_server import PASSWORD, ImapServer
+from tests.mqtt_servers import eventually
 from tests.notifiers.servers import certificate
 from tests.system.gateway_process import GatewayProcess, MailServer, wait_for
 from tests.system.test_inbound_mail import MX, answer
@@ -101,6 +114,33 @@ def test_a_mail_whose_place_was_not_stored_or_was_renumbered_has_its_effect_once
     imap.deliver(answer(told, "Second"))
     wait_for(lambda: messages(gateway) == 2, "the second answer", within_s=90)
     assert '"mailbox.renumbered"' in gateway.log.read_text(encoding="utf-8")
+
+
+async def test_a_mail_that_trips_a_fault_stays_for_people_and_the_next_is_read(
+    imap: ImapServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tripping(content: bytes, *more: str) -> Answer | Bounce | Automatic:
+        if b"trips it" in content:
+            raise ZeroDivisionError
+        return read_mail(content, *more)
+
+    monkeypatch.setattr("gateway.inbound.mailbox.read_mail", tripping)
+
+    async def nothing(_after: int) -> AsyncIterator[Batch]:
+        await asyncio.Event().wait()
+        yield Batch([], 0, at_end=True)
+
+    with opened(f"sqlite:///{tmp_path / 'gateway.sqlite'}", tmp_path) as made:
+        pipeline = Pipeline(made.committer, nothing, Clock(), LiveFeed(), Metrics())
+        mailbox = Mailbox(imap.url, MX, pipeline, made.store, Clock())
+        tasks = [asyncio.create_task(part.run()) for part in (pipeline, mailbox)]
+        await eventually(lambda: made.rows(schema.meta), "its place to be known")
+        for text in ("trips it", "comes after it"):
+            await asyncio.to_thread(imap.deliver, f"From: a@b.example\r\nMessage-ID: <1@b>\r\n\r\n{text}\r\n".encode())
+        await eventually(lambda: made.rows(schema.inbound) or tasks[1].done(), "the second")
+        await end(*tasks)
+        assert [row["text"] for row in made.rows(schema.inbound)] == ["comes after it"]
+    assert all("Seen" not in flags for flags in imap.flags())
 
 
 def says(gateway: GatewayProcess, reason: str) -> bool:
