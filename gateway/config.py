@@ -25,6 +25,7 @@ from gateway.help_desks.settings import HelpDesk
 from gateway.settings.contact import Caps, Learning, Offers, QuietHours, Survey
 from gateway.settings.in_force import Origin, Setting, lines_in, settings_in_force
 from gateway.settings.login import Oidc
+from gateway.settings.prices import Prices
 from gateway.settings.providers import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
 from gateway.settings.section import Section as _Section
 from gateway.subscriptions.settings import Subscription
@@ -283,6 +284,7 @@ class Notifiers(_Section):
     webpush: WebPush | None = None
     whatsapp: WhatsApp | None = None
     learning: Learning = Field(default_factory=Learning)
+    prices: Prices = Field(default_factory=Prices)
     caps: Caps = Field(default_factory=Caps)
     digest: tuple[Literal[Purpose.FAULT, Purpose.MAINTENANCE], ...] = (Purpose.MAINTENANCE,)
     """Purposes whose messages to one customer become one where several may go at once; what is major never waits."""

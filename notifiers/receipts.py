@@ -61,3 +61,5 @@ class Receipt:
     """What it failed on, where ``state`` is failed."""
     key: str | None = None
     """``Outgoing.key`` where the provider gives it back: it finds a send whose own answer was lost."""
+    billed_as: str | None = None
+    """The provider's category of what it bills the message as, ``free`` for nothing; None where it does not say."""

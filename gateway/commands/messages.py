@@ -228,6 +228,8 @@ class ReceiptArrived:
     """What it failed on, where it failed."""
     key: str | None = None
     """``Outgoing.key`` where the provider gives it back: it finds a send whose answer was lost."""
+    billed_as: str | None = None
+    """What the provider bills the message as, where it says so; see ``Receipt.billed_as``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from gateway.outbox.checking import addressee, choice_of_check, is_check, is_sta
 from gateway.outbox.digest import TEMPLATE as DIGEST
 from gateway.outbox.digest import cases_of, gather, said
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
-from gateway.outbox.outcomes import SURVEY, note_failed, note_receipt, note_sent
+from gateway.outbox.outcomes import SURVEY, note_billing, note_failed, note_receipt, note_sent
 from gateway.outbox.queue import choose_now, is_behind_a_retry, is_held, is_urgent, load_notification, set_state, why_of
 from gateway.outbox.reachability import said_to_staff, shut
 from gateway.outbox.wording import word
@@ -277,6 +277,8 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
         found = _by_key(tx, command)
     if found is None or found["state"] not in _REPORTED_ON:
         return True
+    if command.billed_as is not None:
+        note_billing(tx, found["id"], found["channel"], command.billed_as)
     state = advance(SendState(found["state"]), SendState(command.state))
     if state is SendState.FAILED:
         _shut_where_it_failed(tx, found, command.because, command.provider, command.error_code or "")

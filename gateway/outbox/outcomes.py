@@ -14,6 +14,7 @@ from gateway.transaction import Transaction
 from notifiers.learning.outcomes import Stage
 from notifiers.learning.thompson import segment_of
 from notifiers.receipts import SendState
+from notifiers.wording.segments import segments
 
 ASKS = frozenset({"fault_opened", "fault_update", "maintenance_due", "digest", "agent_reply", "offer"})
 """Templates that ask for something; that all is well again, or that a STOP was heeded, needs no answer."""
@@ -23,8 +24,14 @@ SURVEY = "survey"
 
 def note_sent(tx: Transaction, row: sa.RowMapping, state: SendState) -> None:
     """A provider took the message on ``row["channel"]``; ``state`` is how far it has come by now."""
-    if _insert(tx, row):
+    if _insert(tx, row, taken=True):
         note_receipt(tx, row["id"], row["channel"], state)
+
+
+def note_billing(tx: Transaction, notification_id: int, channel: str, billed_as: str) -> None:
+    """The provider said what it bills a message as, see ``outcomes.billed_as``; its last word counts."""
+    of_message = (outcomes.c.notification_id == notification_id, outcomes.c.channel == channel)
+    tx.connection.execute(sa.update(outcomes).where(*of_message).values(billed_as=billed_as))
 
 
 def note_receipt(tx: Transaction, notification_id: int, channel: str, state: SendState) -> None:
@@ -44,7 +51,7 @@ def note_failed(tx: Transaction, row: sa.RowMapping) -> None:
     """The channel failed for good, before or after it took the message: settled at once, as not reached."""
     if row["channel"] is None:
         return
-    _insert(tx, row)
+    _insert(tx, row, taken=False)
     tx.connection.execute(
         sa.update(outcomes)
         .where(
@@ -85,7 +92,7 @@ def scope_text(level: str, key: str, purpose: str) -> str:
     return f"{level}/{purpose}/{key}"
 
 
-def _insert(tx: Transaction, row: sa.RowMapping) -> bool:
+def _insert(tx: Transaction, row: sa.RowMapping, *, taken: bool) -> bool:
     customer = tx.registry.customers.get(row["customer_id"])
     if customer is None:
         return False
@@ -105,6 +112,8 @@ def _insert(tx: Transaction, row: sa.RowMapping) -> bool:
         "sent_at": tx.now,
         "settles_at": tx.now + tx.config.notifiers.learning.answer_within,
         "settled": False,
+        "taken": taken,
+        "segments": segments(row["body"] or "").count if taken and row["channel"] == "sms" else None,
     }
     return dialect.insert_new(tx.connection, outcomes, values, unique=["notification_id", "channel"])
 

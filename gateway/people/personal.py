@@ -147,7 +147,7 @@ HELD: Mapping[str, Held] = {
     "outcomes": _held(
         Owned.BY_CUSTOMER,
         keep="notification_id channel case_id purpose country segment decided_by holdout asks sent_at delivered_at "
-        "read_at answered_at fixed_at failed_at settles_at settled",
+        "read_at answered_at fixed_at failed_at settles_at settled taken segments billed_as",
         pseudonym="customer_id",
     ),
     # What was learned of those alike names nobody, and stays.

@@ -18,14 +18,16 @@ from gateway.reports.self_help import self_help
 from gateway.reports.service_levels import service_levels
 from gateway.reports.speed import speed
 from gateway.reports.work import work
+from gateway.settings.prices import Prices
 
 
 class Sources:
     """What reports over one period are made from, each read once however many reports want it."""
 
-    def __init__(self, connection: sa.Connection, period: Period) -> None:
+    def __init__(self, connection: sa.Connection, period: Period, prices: Prices) -> None:
         self.connection = connection
         self.period = period
+        self.prices = prices
 
     @cached_property
     def cases(self) -> Sequence[CaseFacts]:
@@ -56,18 +58,18 @@ REPORTS: Mapping[str, Make] = {
     "satisfaction": lambda sources: satisfaction(sources.connection, sources.period),
     "comments": lambda sources: comments(sources.connection, sources.period),
     "churn": lambda sources: churn(sources.connection, sources.period),
-    "channels": lambda sources: channels(sources.connection, sources.period),
+    "channels": lambda sources: channels(sources.connection, sources.period, sources.prices),
     "offers": lambda sources: offers(sources.connection, sources.period),
     "work": lambda sources: work(sources.connection, sources.period),
 }
 
 
-def make_all(connection: sa.Connection, period: Period) -> list[Report]:
+def make_all(connection: sa.Connection, period: Period, prices: Prices) -> list[Report]:
     """Make every report."""
-    sources = Sources(connection, period)
+    sources = Sources(connection, period, prices)
     return [make(sources) for make in REPORTS.values()]
 
 
-def make_one(connection: sa.Connection, period: Period, name: str) -> Report:
+def make_one(connection: sa.Connection, period: Period, prices: Prices, name: str) -> Report:
     """Make one report; raises KeyError where there is none of that name."""
-    return REPORTS[name](Sources(connection, period))
+    return REPORTS[name](Sources(connection, period, prices))

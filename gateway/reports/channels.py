@@ -1,13 +1,16 @@
 """How each channel does in each country, and what learning the channel gains."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import sqlalchemy as sa
 
+from gateway.reports.costs import Spent, spent
 from gateway.reports.interval import difference
 from gateway.reports.report import Cell, Column, Figure, Period, Report, Unit, median_s, share
+from gateway.settings.prices import Prices
 from gateway.store.outcomes import channel_reports, outcomes
 from notifiers.choice import OWN_CHOICE
 from notifiers.reasons import channel_name
@@ -28,8 +31,8 @@ class _Count:
     waits: list[timedelta] = field(default_factory=list)
 
 
-def channels(connection: sa.Connection, period: Period) -> Report:
-    """Count what was sent within the period by channel and country, and what came of it."""
+def channels(connection: sa.Connection, period: Period, prices: Prices) -> Report:
+    """Count what was sent within the period by channel and country, what came of it, and what it cost."""
     counts: defaultdict[tuple[str, str], _Count] = defaultdict(_Count)
     groups = {False: [0, 0], True: [0, 0]}
     for row in _rows(connection, period):
@@ -48,7 +51,11 @@ def channels(connection: sa.Connection, period: Period) -> Report:
                 groups[row.holdout][0] += row.answered_at is not None
                 groups[row.holdout][1] += 1
     reports = {(r.channel, r.stage) for r in connection.execute(sa.select(channel_reports))}
-    rows = [_line(key, count, reports) for key, count in counts.items()]
+    costs, costs_before = spent(connection, period, prices), spent(connection, period.before, prices)
+    rows = [
+        (*_line(key, count, reports), *_cost(costs.get(key, Spent()), costs_before.get(key, Spent()), count.answered))
+        for key, count in counts.items()
+    ]
     rows.sort(key=lambda line: (-int(line[2] or 0), str(line[0]), str(line[1])))
     before = _answered(connection, period.before)
     answered, asked = sum(c.answered for c in counts.values()), sum(c.asked for c in counts.values())
@@ -63,6 +70,7 @@ def channels(connection: sa.Connection, period: Period) -> Report:
             better="down",
         ),
         _gain(groups),
+        *_cost_figures(_total(costs), answered, _total(costs_before), before[0]),
     )
     columns = (
         Column("channel", "Channel"),
@@ -74,16 +82,23 @@ def channels(connection: sa.Connection, period: Period) -> Report:
         Column("answered", "Answered", Unit.SHARE),
         Column("fixed", "Fixed", Unit.SHARE),
         Column("answer_wait", "Until they answer", Unit.SECONDS),
+        Column("segments", "SMS segments", Unit.COUNT),
+        Column("cost", "Cost", Unit.MONEY),
+        Column("cost_before", "Cost before", Unit.MONEY),
+        Column("cost_per_answer", "Cost per answer", Unit.MONEY),
+        Column("unpriced", "Without a price", Unit.COUNT),
     )
     return Report(
         "channels",
         "How do the channels do?",
         "Of the messages that a provider took. Delivered and read are empty where a channel never reports them;"
         " answered counts those that ask for something. Gained: the answered share where the channel was learned, less"
-        " that of customers left out of learning on purpose; who chose a channel themselves counts in neither.",
+        " that of customers left out of learning on purpose; who chose a channel themselves counts in neither. Cost:"
+        " by the prices in the configuration, of messages whose price is known.",
         figures,
         columns,
         tuple(rows),
+        prices.currency,
     )
 
 
@@ -104,6 +119,43 @@ def _line(key: tuple[str, str], count: _Count, reports: set[tuple[str, str]]) ->
         share(count.answered, count.asked),
         share(count.fixed, count.asked),
         median_s(count.waits),
+    )
+
+
+def _total(costs: Mapping[tuple[str, str], Spent]) -> Spent:
+    total = Spent()
+    for cost in costs.values():
+        total += cost
+    return total
+
+
+def _cost(now: Spent, before: Spent, answered: int) -> tuple[Cell, ...]:
+    return now.segments or None, now.known, before.known, now.per(answered), now.unpriced
+
+
+def _cost_figures(now: Spent, answered: int, before: Spent, answered_before: int) -> tuple[Figure, ...]:
+    return (
+        Figure(
+            "cost",
+            "Cost",
+            now.known,
+            Unit.MONEY,
+            now.priced,
+            before=before.known,
+            better="down",
+            note="no price is known; [notifiers.prices] takes them" if now.unpriced else "",
+        ),
+        Figure(
+            "cost_per_answer",
+            "Cost per answer",
+            now.per(answered),
+            Unit.MONEY,
+            answered,
+            before=before.per(answered_before),
+            better="down",
+            note="needs the price of every message" if now.unpriced else "",
+        ),
+        Figure("unpriced", "Messages without a price", now.unpriced, Unit.COUNT, now.priced + now.unpriced),
     )
 
 

@@ -36,6 +36,8 @@ class Unit(StrEnum):
     SECONDS = "seconds"
     COUNT = "count"
     PER_HOUR = "per_hour"
+    MONEY = "money"
+    """In ``Report.currency``."""
     TEXT = "text"
 
 
@@ -77,6 +79,8 @@ class Report:
     figures: tuple[Figure, ...] = ()
     columns: tuple[Column, ...] = ()
     rows: tuple[tuple[Cell, ...], ...] = ()
+    currency: str | None = None
+    """Of its money, ISO 4217; None where there is none."""
 
 
 def share(part: int, whole: int) -> float | None:

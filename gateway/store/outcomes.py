@@ -26,6 +26,9 @@ outcomes = Table(
     Column("failed_at", UtcTime),
     Column("settles_at", UtcTime, nullable=False),
     Column("settled", sa.Boolean, nullable=False),
+    Column("taken", sa.Boolean, nullable=False),
+    Column("segments", sa.Integer),
+    Column("billed_as", sa.Text),
     Index("ix_outcomes_case_id_sent_at", "case_id", "sent_at"),
     Index(
         "ix_outcomes_unsettled",
@@ -36,7 +39,12 @@ outcomes = Table(
 )
 """One row for each channel that a message went out on. ``decided_by`` is the code of the reason that chose the channel;
 ``asks``: it asked for something, so that silence says something; ``settled``: its time is over and it was learned from.
+``taken``: a provider accepted it, and may ask money for it; ``segments`` of an SMS; ``billed_as``: what the provider
+said that it bills it as (``utility``), ``FREE`` for nothing.
 """
+
+FREE = "free"
+"""``outcomes.billed_as`` of a message that its provider does not charge for."""
 
 tallies = Table(
     "tallies",

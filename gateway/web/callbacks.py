@@ -61,7 +61,13 @@ def _command(item: Item) -> Command:
     match item:
         case Receipt():
             return ReceiptArrived(
-                item.provider, item.provider_id, item.state.value, item.error_code, item.because, item.key
+                item.provider,
+                item.provider_id,
+                item.state.value,
+                item.error_code,
+                item.because,
+                item.key,
+                item.billed_as,
             )
         case Blocking():
             purposes = tuple(sorted(item.purposes))

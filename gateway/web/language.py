@@ -186,6 +186,11 @@ def count_text(number: int) -> str:
     return number_text(number, 0)
 
 
+def money_text(amount: float, currency: str) -> str:
+    """Write an amount with its currency's code: 12.40 EUR; what is a fraction of a tenth as finely as it is known."""
+    return f"{number_text(amount, 4 if 0 < abs(amount) < 0.1 else 2)}\N{NO-BREAK SPACE}{currency}"
+
+
 def day_text(at: datetime, *, year: bool = False) -> str:
     """Write a day: 23 Nov, 23. Nov."""
     if voice().language == SOURCE_LANGUAGE:

@@ -14,7 +14,20 @@ from device_models.event import Value
 from device_models.profile import DeviceProfile
 from gateway.web import wording
 from gateway.web.deps import DEPS, WebDeps
-from gateway.web.language import LANGUAGES, N_, _, _n, count_text, day_text, for_scripts, markup, numbered, say, voice
+from gateway.web.language import (
+    LANGUAGES,
+    N_,
+    _,
+    _n,
+    count_text,
+    day_text,
+    for_scripts,
+    markup,
+    money_text,
+    numbered,
+    say,
+    voice,
+)
 from gateway.web.message_text import without_links, words_to_edit
 from gateway.web.spoken import Spoken
 from notifiers.reasons import channel_name
@@ -87,6 +100,7 @@ def create_environment(deps: WebDeps) -> Environment:
         "editable": lambda text: words_to_edit(text, deps.brand),
         "bytes": bytes_text,
         "count": count_text,
+        "money": money_text,
         "in_mine": wording.text_in,
         "named": lambda word: _(str(word)),
         "numbered": numbered,

@@ -2,7 +2,8 @@
 
 Source: developers.facebook.com, "Webhooks: getting started" (GET ``hub.mode``, ``hub.verify_token``, ``hub.challenge``;
 ``X-Hub-Signature-256: sha256=`` and the hex of HMAC-SHA256 over the raw body, keyed with the app secret) and WhatsApp's
-"messages webhook reference". Posts come at least once, in any order, several things in one.
+"messages webhook reference" and "status messages webhook reference" (``pricing``). Posts come at
+least once, in any order, several things in one.
 """
 
 import hashlib
@@ -96,7 +97,16 @@ def _receipt(status: Mapping[str, Any], at: datetime) -> Receipt | None:
         code or None,
         because(code) if code else Because.MESSAGE,
         text_of(status, "biz_opaque_callback_data") or None,
+        _billing(part(status, "pricing")),
     )
+
+
+def _billing(pricing: Mapping[str, Any]) -> str | None:
+    """What Meta bills a message as. ``type`` says whether it does; ``billable``, which goes, where there is no type."""
+    kind, category = text_of(pricing, "type"), text_of(pricing, "category")
+    if pricing.get("billable") is False or kind not in ("", "regular"):
+        return "free"
+    return category if category.replace("_", "").isalpha() and len(category) <= 40 else None
 
 
 def _inbound(message: Mapping[str, Any]) -> Inbound | None:

@@ -15,6 +15,7 @@ from gateway.people.export import gather
 from gateway.store import schema
 from gateway.store.outcomes import outcomes, tallies
 from notifiers.message import Outgoing
+from notifiers.wording.segments import segments
 from tests.gateway.making import ANA, Gateway, gateway
 
 NOTIFIERS: dict[str, Any] = {
@@ -234,3 +235,23 @@ def test_their_own_choice_by_purpose_outlasts_an_import(made: Gateway) -> None:
     assert (row["channel"], row["why"][-1]["code"]) == ("email", "channel.chosen")
     stored = made.rows(schema.customers, id="ana")[0]["channel_choices"]
     assert stored == {Purpose.FAULT.value: "email"}
+
+
+def test_what_the_provider_took_keeps_its_segments_and_what_it_is_billed_as(made: Gateway) -> None:
+    break_down(made)
+    sms = send(made)
+    made.submit(c.ReceiptArrived("twilio", "SM1", "delivered", billed_as="utility"))
+    made.submit(c.ReceiptArrived("twilio", "SM1", "read", billed_as="free"))
+
+    [row] = made.rows(outcomes)
+    assert (row["taken"], row["segments"], row["billed_as"]) == (True, segments(sms.rendered.text).count, "free")
+    assert row["segments"] > 1
+
+
+def test_what_a_provider_refused_was_never_taken(made: Gateway) -> None:
+    break_down(made)
+    [row] = made.rows(schema.notifications, state="queued")
+    made.submit(c.HandOver(row["id"]))
+    made.submit(c.SendFailed(row["id"], "undeliverable", "no such number"))
+
+    assert [(row["taken"], row["segments"]) for row in made.rows(outcomes)] == [(False, None)]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gateway.commands import CustomerWrote, Reply, Resolve
 from gateway.reports.case_facts import CaseFacts, load
 from gateway.reports.proactive import ENOUGH, proactive
-from gateway.reports.report import Figure, Period, Report, quantile_s
+from gateway.reports.report import Column, Figure, Period, Report, Unit, quantile_s
 from gateway.reports.speed import speed
 from gateway.reports.work import work
 from gateway.store import schema
@@ -194,6 +194,12 @@ async def test_an_empty_installation_says_what_will_stand_here(tmp_path: Path) -
     async with visit(tmp_path, "Lea", empty=True) as web:
         assert "Nothing to count yet" in await web.page("/reports")
         assert (await web.get("/reports/nonsense.csv")).status == 404
+
+
+def test_money_has_its_currency_in_the_heading_of_a_spreadsheet() -> None:
+    columns = (Column("channel", "Channel"), Column("cost", "Cost", Unit.MONEY))
+    assert as_csv(Report("r", "", "", (), columns, (("SMS", 0.07),), "EUR")) == "channel,cost_EUR\r\nSMS,0.07\r\n"
+    assert as_csv(Report("r", "", "", (), columns)) == "channel,cost\r\n"
 
 
 def test_a_spreadsheet_runs_nothing_that_a_name_holds() -> None:

@@ -75,6 +75,25 @@ def test_a_failure_says_why(code: int, because: Because) -> None:
     assert receipt == Receipt("whatsapp_cloud", "wamid.X", SendState.FAILED, AT, str(code), because)
 
 
+@pytest.mark.parametrize(
+    ("pricing", "billed_as"),
+    [
+        ({"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}, "utility"),
+        ({"billable": True, "pricing_model": "CBP", "category": "service"}, "service"),
+        ({"pricing_model": "PMP", "type": "free_customer_service", "category": "utility"}, "free"),
+        ({"billable": False, "category": "utility"}, "free"),
+        ({"type": "regular", "category": "<b>" * 20}, None),
+        (None, None),
+    ],
+)
+def test_a_status_says_what_the_message_is_billed_as(pricing: object, billed_as: str | None) -> None:
+    status = {"id": "wamid.X", "status": "delivered", "timestamp": "1767225600", "pricing": pricing}
+
+    [receipt] = CALLBACKS.read(post(statuses=[status]), AT).items
+    assert isinstance(receipt, Receipt)
+    assert receipt.billed_as == billed_as
+
+
 def test_what_a_customer_writes_or_taps_is_read() -> None:
     written = inbound(type="text", text={"body": "Voltou a gelar"}, context={"id": "wamid.OUT"})
     assert (written.channel, written.address, written.text) == ("whatsapp", "+5511987654321", "Voltou a gelar")

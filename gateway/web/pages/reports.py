@@ -8,7 +8,8 @@ from aiohttp import web
 
 from device_models.event import rfc3339
 from gateway.reports.catalogue import REPORTS, make_all, make_one
-from gateway.reports.report import Cell, Period, Report
+from gateway.reports.report import Cell, Column, Period, Report, Unit
+from gateway.settings.prices import Prices
 from gateway.web.access import read
 from gateway.web.api.present import answer
 from gateway.web.deps import DEPS
@@ -25,7 +26,7 @@ _FORMULA = ("=", "+", "-", "@", "\t")
 async def show_reports(request: web.Request) -> web.StreamResponse:
     """GET /reports?span=30d: every report over that time, beside the time before."""
     period, span = period_of(request)
-    made = await read(request, make_all, period)
+    made = await read(request, make_all, period, _prices(request))
     return await show(
         request, "reports.html", "reports", reports=made, period=period, span=span, spans=list(SPANS), shown=_SHOWN
     )
@@ -66,6 +67,7 @@ async def get_report(request: web.Request) -> web.StreamResponse:
             "explains": report.explains,
             "since": rfc3339(period.since),
             "until": rfc3339(period.until),
+            "currency": report.currency,
             "figures": figures,
             "columns": [{"name": c.name, "label": c.label, "unit": c.unit} for c in report.columns],
             "rows": [dict(zip(names, row, strict=True)) for row in report.rows],
@@ -91,10 +93,13 @@ def period_of(request: web.Request) -> tuple[Period, str]:
 
 
 def as_csv(report: Report) -> str:
-    """Write a report's table for a spreadsheet; spans in seconds, shares from 0 to 1, texts never as formulas."""
+    """Write a report's table for a spreadsheet; spans in seconds, shares from 0 to 1, texts never as formulas.
+
+    A column of money has its currency in its heading: ``cost_EUR``.
+    """
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow([column.name for column in report.columns])
+    writer.writerow([_heading(column, report.currency) for column in report.columns])
     writer.writerows([_plain(cell) for cell in row] for row in report.rows)
     return written.getvalue()
 
@@ -104,7 +109,15 @@ async def _report(request: web.Request) -> tuple[Report, Period]:
     if name not in REPORTS:
         raise web.HTTPNotFound(text=f"There is no such report; there are {', '.join(REPORTS)}.")
     period, _ = period_of(request)
-    return await read(request, make_one, period, name), period
+    return await read(request, make_one, period, _prices(request), name), period
+
+
+def _prices(request: web.Request) -> Prices:
+    return request.app[DEPS].notifiers.prices
+
+
+def _heading(column: Column, currency: str | None) -> str:
+    return f"{column.name}_{currency}" if column.unit is Unit.MONEY and currency else column.name
 
 
 def _plain(cell: Cell) -> Cell:

@@ -681,6 +681,9 @@ def upgrade() -> None:
         sa.Column("failed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settles_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled", sa.Boolean(), nullable=False),
+        sa.Column("taken", sa.Boolean(), nullable=False),
+        sa.Column("segments", sa.Integer(), nullable=True),
+        sa.Column("billed_as", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("notification_id", "channel"),
     )
     op.create_index("ix_outcomes_case_id_sent_at", "outcomes", ["case_id", "sent_at"], unique=False)
