@@ -50,11 +50,11 @@ from gateway.commands.staff import (
     SavePolicy,
     SaveRota,
     SaveTeam,
+    SendTestAlert,
     SetAway,
     SetScope,
     TeamMember,
     TellStaff,
-    TestAlert,
 )
 from gateway.config import Config
 from gateway.rulebook.editing import with_text
@@ -437,7 +437,7 @@ def _staff(made: Town) -> None:
     made.do(SaveRota("Night and day", "Europe/Berlin", (turns, second), "Lea", alarms=True))
     begins = made.now + timedelta(hours=5)
     made.do(SaveOverride("Night and day", begins, begins + timedelta(hours=12), "Ben", "Lea", "Mia"))
-    made.do(TestAlert("Night and day", "Lea"))
+    made.do(SendTestAlert("Night and day", "Lea"))
     made.do(GatewayAlarm("relay", "0 of 1 connected"))
     made.do(TellStaff())
     for browser, address in (("Firefox on Windows", "192.0.2.17"), ("Safari on iPhone", "198.51.100.4")):

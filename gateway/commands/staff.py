@@ -171,7 +171,7 @@ class SaveContacts:
 
 
 @dataclass(frozen=True, slots=True)
-class TestAlert:
+class SendTestAlert:
     """Tell whoever is on call that this is a test."""
 
     rota: str
@@ -222,7 +222,7 @@ StaffCommand = (
     | SaveOverride
     | DropOverride
     | SaveContacts
-    | TestAlert
+    | SendTestAlert
     | AnswerAlert
     | GatewayAlarm
     | TellStaff

@@ -22,11 +22,11 @@ from gateway.commands.staff import (
     SavePolicy,
     SaveRota,
     SaveTeam,
+    SendTestAlert,
     SetAway,
     SetScope,
     StaffCommand,
     TellStaff,
-    TestAlert,
     WatchSla,
 )
 from gateway.staff import alerts, rota_deeds, team_deeds
@@ -78,7 +78,7 @@ def run(tx: Transaction, command: StaffCommand, links: LinkSigner) -> Any:
             return rota_deeds.drop_override(tx, command)
         case SaveContacts():
             return rota_deeds.save_contacts(tx, command)
-        case TestAlert():
+        case SendTestAlert():
             return rota_deeds.test_alert(tx, command)
         case AnswerAlert():
             return rota_deeds.answer_alert(tx, command)

@@ -10,7 +10,15 @@ import sqlalchemy as sa
 
 from device_models.registry import Customer
 from gateway.commands import CommandRefused
-from gateway.commands.staff import AnswerAlert, DropOverride, DropRota, SaveContacts, SaveOverride, SaveRota, TestAlert
+from gateway.commands.staff import (
+    AnswerAlert,
+    DropOverride,
+    DropRota,
+    SaveContacts,
+    SaveOverride,
+    SaveRota,
+    SendTestAlert,
+)
 from gateway.outbox.channels import configured_channels
 from gateway.staff.alerts import Item, acknowledge, load_alert, open_alert_of, pass_on, raise_item
 from gateway.staff.names import checked_name, forget_named
@@ -122,7 +130,7 @@ def save_contacts(tx: Transaction, command: SaveContacts) -> None:
     tx.changed("rota", command.user_name)
 
 
-def test_alert(tx: Transaction, command: TestAlert) -> None:
+def test_alert(tx: Transaction, command: SendTestAlert) -> None:
     """Tell whoever is on call that this is a test."""
     rota = next((rota for rota in load_rotas(tx.connection) if rota.name == command.rota), None)
     if rota is None:

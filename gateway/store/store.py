@@ -86,7 +86,7 @@ def _migrate(connection: sa.Connection) -> None:
 
 def _lacking(connection: sa.Connection) -> list[str]:
     """Name the columns that the code expects and nobody made."""
-    expected = {(table.name, column.name) for table in metadata.sorted_tables for column in table.columns}
+    expected = {(table.name, column.name) for table in metadata.tables.values() for column in table.columns}
     return sorted(f"{table}.{column}" for table, column in expected - dialect.columns_of(connection))
 
 

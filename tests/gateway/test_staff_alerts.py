@@ -21,9 +21,9 @@ from gateway.commands.staff import (
     SaveOverride,
     SavePolicy,
     SaveRota,
+    SendTestAlert,
     SetAway,
     TellStaff,
-    TestAlert,
     WatchSla,
 )
 from gateway.staff.sla import Policy, Target
@@ -287,7 +287,7 @@ async def test_alerts_go_out_while_customers_messages_are_held_and_a_dead_number
         (DropOverride(9, "lea"), "no swap 9"),
         (SaveContacts("mia", (("pigeon", "x"),), "mia"), "nothing here serves 'pigeon'"),
         (SaveContacts("mia", (("sms", "0151"),), "mia"), "like \\+49"),
-        (TestAlert("x", "lea"), "no rota 'x'"),
+        (SendTestAlert("x", "lea"), "no rota 'x'"),
         (AnswerAlert(9, "lea"), "no alert 9"),
     ],
 )

@@ -19,7 +19,7 @@ from gateway.commands.staff import (
     SaveContacts,
     SaveOverride,
     SaveRota,
-    TestAlert,
+    SendTestAlert,
 )
 from gateway.date_feeds import calendar_file
 from gateway.outbox.channels import configured_channels
@@ -191,7 +191,7 @@ async def save_contacts(request: web.Request) -> web.StreamResponse:
 async def test(request: web.Request) -> web.StreamResponse:
     """POST /rota/test and /api/rota/test: tell whoever is on call on the rota ``name`` that this is a test."""
     name = text_of(await fields(request), "name", what="which rota")
-    await request.app[DEPS].commands.submit(TestAlert(name, request[IDENTITY].name))
+    await request.app[DEPS].commands.submit(SendTestAlert(name, request[IDENTITY].name))
     return done(request, "/rota")
 
 
