@@ -190,7 +190,9 @@ def render_row(
     page_url = links.page_url(customer.id, row["case_id"], purpose)
     if row["template"] == SURVEY:
         page_url += "#rate"
-    message_links = Links() if is_check(row) else Links(page_url, stop_url, stop_url)
+    # No mail program ends safety warnings in one click: its button leads to the page, which says what they will miss.
+    one_click = None if purpose is Purpose.SAFETY else stop_url
+    message_links = Links() if is_check(row) else Links(page_url, stop_url, one_click)
     facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {}), **_steps(tx, row, customer)}
     template = "agent_reply" if row["text"] else row["template"]
     return word(tx, template, customer, facts, channel, brand, message_links, tx.now), message_links

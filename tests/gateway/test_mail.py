@@ -9,7 +9,7 @@ from device_models.purpose import Purpose
 from gateway import commands as c
 from gateway.store import schema
 from notifiers.message import Outgoing
-from tests.gateway.making import ANA, Gateway, gateway
+from tests.gateway.making import ANA, TOO_WARM, Gateway, gateway
 
 BEN = {"id": "ben", "name": "Ben", "locale": "en", "email": "ben@example.com"}
 SENT = "<sent@acme.example>"
@@ -26,6 +26,20 @@ def told(store_url: str, tmp_path: Path) -> Iterator[Gateway]:
         assert made.submit(c.HandOver(row["id"])) is not None
         made.submit(c.Sent(row["id"], "smtp", SENT))
         yield made
+
+
+@pytest.mark.parametrize(("purpose", "offered"), [("fault", True), ("safety", False)])
+def test_a_mail_program_is_offered_one_click_but_for_safety_warnings(
+    store_url: str, tmp_path: Path, purpose: str, offered: bool
+) -> None:
+    with gateway(store_url, tmp_path, f"{TOO_WARM}    purpose: {purpose}\n") as made:
+        for celsius, minutes in ((-18, 0), (-8, 5), (-7, 10), (-6, 16)):
+            made.temperature(celsius, minutes)
+        [row] = made.rows(schema.notifications)
+        outgoing = made.submit(c.HandOver(row["id"]))
+        assert isinstance(outgoing, Outgoing)
+        assert outgoing.links.stop_url is not None
+        assert (outgoing.links.unsubscribe_post_url is not None) == offered
 
 
 def mail(

@@ -8,7 +8,7 @@ import pytest
 
 from device_models.purpose import Purpose
 from gateway.clock import Clock
-from gateway.commands import AddNote, Resolve, SetConsent, Upsert
+from gateway.commands import AddNote, Resolve, Upsert
 from gateway.commands.people import TransferDevice
 from gateway.store import schema
 from gateway.web.customer.texts import TEXTS
@@ -217,15 +217,44 @@ async def test_each_purpose_has_its_own_switch(tmp_path: Path) -> None:
         assert (await web.post(f"{page}/choose", {"purpose": "everything"}, csrf=False)).status == 422
 
 
-async def test_safety_has_no_switch_but_to_start_again(tmp_path: Path) -> None:
+async def test_safety_ends_by_link_only_after_they_read_what_they_will_miss(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        token = web.town.deps.links.token("c-lumen", None, Purpose.SAFETY)
+        t, page = TEXTS["de"], f"/p/{token}"
+        assert t["stop_title"] in await web.page(f"{page}/stop")
+        asked = await (await web.post(f"{page}/stop", csrf=False)).text()
+        assert t["stop_safety_title"] in asked
+        # Of the freezer they own: its error E13 is about safety.
+        assert "Kältemittel tritt möglicherweise aus" in asked
+        assert customer(web, "c-lumen")[1] == []
+        ended = await web.post(f"{page}/stop", {"purpose": "safety", "sure": "1"}, csrf=False)
+        assert t["stopped_title"] in await ended.text()
+        assert customer(web, "c-lumen")[1] == ["safety"]
+        await web.post(f"{page}/stop", {"purpose": "safety", "undo": "1"}, csrf=False)
+        assert customer(web, "c-lumen")[1] == []
+
+
+async def test_a_mail_programs_click_ends_safety_too_since_nobody_could_be_asked(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        token = web.town.deps.links.token("c-lumen", None, Purpose.SAFETY)
+        await web.client.post(f"/p/{token}/stop", data={"List-Unsubscribe": "One-Click"})
+        assert customer(web, "c-lumen")[1] == ["safety"]
+
+
+async def test_a_wish_against_safety_on_their_page_is_asked_about_once_more(tmp_path: Path) -> None:
     async with visit(tmp_path, None) as web:
         page = link(web.town, "f-lumen")
         assert 'name="purpose" value="safety"' not in await web.page(page)
-        refused = await web.post(f"{page}/choose", {"purpose": "safety", "on": "0"}, csrf=False)
-        assert refused.status == 422
-        assert TEXTS["de"]["safety_stays"] in await refused.text()
-        assert customer(web, "c-lumen") == (["offer"], [])
-        web.town.do(SetConsent("c-lumen", (Purpose.SAFETY,), False, "STOP by sms"))
+        asks = f"{page}/stop?purpose=safety"
+        chosen = await web.post(f"{page}/choose", {"purpose": "safety", "on": "0"}, csrf=False)
+        wished = {"language": "de", "channel_safety": "off", "channel_fault": "off"}
+        saved = await web.post(f"{page}/settings", wished, csrf=False)
+        assert (chosen.status, chosen.headers["Location"]) == (saved.status, saved.headers["Location"]) == (303, asks)
+        # What else they wished is so at once.
+        assert customer(web, "c-lumen") == (["offer"], ["fault"])
+        assert TEXTS["de"]["stop_safety_title"] in await web.page(asks)
+        await web.post(f"{page}/stop", {"purpose": "safety", "sure": "1"}, csrf=False)
+        assert customer(web, "c-lumen")[1] == ["fault", "safety"]
         assert 'name="purpose" value="safety"' in await web.page(page)
         await web.post(f"{page}/choose", {"purpose": "safety", "on": "1"}, csrf=False)
         assert "safety" not in customer(web, "c-lumen")[1]

@@ -145,7 +145,6 @@ async def test_each_purpose_is_stopped_or_sent_where_its_customer_wishes(tmp_pat
 @pytest.mark.parametrize(
     ("purpose", "channel", "words"),
     [
-        ("safety", "off", "safety_stays"),
         ("fault", "telegram", "choice_gone"),
         ("fault", "whatsapp", "choice_gone"),
     ],

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
+from typing import Literal
 
 from aiohttp import web
 from markupsafe import Markup
@@ -15,16 +16,20 @@ from gateway.commands.offers import OfferOpened
 from gateway.web.access import form_of, read
 from gateway.web.customer.course import draw, load_span
 from gateway.web.customer.desk import load_desk
-from gateway.web.customer.session import Opened, back, open_link, page
+from gateway.web.customer.session import Opened, back, base_of, open_link, page
 from gateway.web.customer.view import CustomerView, conversation, formats_of, view_of
+from gateway.web.customer.warnings import missed
 from gateway.web.deps import DEPS
 from gateway.web.files import FilesNotKept, served, uploaded
 from gateway.web.links import CustomerLink
-from gateway.web.queries import attachments
+from gateway.web.queries import attachments, devices
 from gateway.web.queries.inbox import inbox_of
 from notifiers.attachment import Attachment
+from rules.schema import RuleSet
 
 LONGEST_TEXT = 2000
+ASK_SAFETY = "stop?purpose=safety"
+"""Where they are asked once more before safety warnings end."""
 STOPPABLE = tuple(purpose for purpose in Purpose if purpose is not Purpose.SAFETY)
 NOTICES = frozenset({"sent", "tried_thanks", "service_thanks", "date_cancelled", "rate_thanks"})
 PROBLEMS = frozenset({"date_taken", "date_past", "address_wrong"})
@@ -113,7 +118,7 @@ async def service(request: web.Request) -> web.StreamResponse:
 
 
 async def choose(request: web.Request) -> web.StreamResponse:
-    """POST /p/{token}/choose: ``purpose`` and ``on`` (1 or 0); the page's own STOP and START, of all but safety."""
+    """POST /p/{token}/choose: ``purpose`` and ``on`` (1 or 0): STOP and START; before safety ends it asks."""
     opened = await open_link(request)
     form = await form_of(request)
     try:
@@ -122,27 +127,36 @@ async def choose(request: web.Request) -> web.StreamResponse:
         raise web.HTTPUnprocessableEntity(text="purpose: unknown") from None
     granted = form.get("on") == "1"
     if purpose is Purpose.SAFETY and not granted:
-        return await _page(request, opened, problem=opened.t["safety_stays"], status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        raise web.HTTPSeeOther(f"{base_of(request)}/{ASK_SAFETY}")
     await _consent(request, opened.link, (purpose,), granted=granted)
     raise back(request, "", "#prefer")
 
 
 async def ask_stop(request: web.Request) -> web.StreamResponse:
-    """GET /p/{token}/stop: asks first, since mail programs and scanners follow links by themselves."""
-    return _stop_page(request, await open_link(request, even_expired=True), stopped=False)
+    """GET /p/{token}/stop: asks first, since mail programs and scanners follow links by themselves.
+
+    ``purpose=safety``: they wished so on their page, and are asked once more.
+    """
+    opened = await open_link(request, even_expired=True)
+    return await _stop_page(request, opened, "sure" if request.query.get("purpose") == "safety" else "ask")
 
 
 async def stop(request: web.Request) -> web.StreamResponse:
     """POST /p/{token}/stop: by the page's button, or by a mail program in one click (RFC 8058).
 
-    ``undo=1`` takes it back.
+    Safety warnings end only with ``sure=1``, which a page asks for that says what they will miss; a mail program's
+    click, which nobody could be asked about, is an answer of its own. ``undo=1`` takes it back.
     """
     opened = await open_link(request, even_expired=True)
-    undo = (await form_of(request)).get("undo") == "1"
-    await _consent(request, opened.link, _purposes(opened.link), granted=undo)
+    form = await form_of(request)
+    undo, one_click = form.get("undo") == "1", form.get("List-Unsubscribe") == "One-Click"
+    safety = form.get("purpose") == "safety" or opened.link.purpose is Purpose.SAFETY
+    if safety and not (undo or one_click or form.get("sure") == "1"):
+        return await _stop_page(request, opened, "sure")
+    await _consent(request, opened.link, (Purpose.SAFETY,) if safety else _purposes(opened.link), granted=undo)
     if undo:
         raise back(request, "", "#prefer")
-    return _stop_page(request, opened, stopped=True)
+    return await _stop_page(request, opened, "stopped", safety=safety)
 
 
 async def _page(
@@ -178,9 +192,22 @@ async def _course(request: web.Request, opened: Opened, now: datetime) -> Markup
     return await draw(deps.history, facts, span, profile, opened.t, formats_of(facts.customer, now))
 
 
-def _stop_page(request: web.Request, opened: Opened, *, stopped: bool) -> web.Response:
-    purpose = opened.t[f"purpose_{opened.link.purpose.value}"] if opened.link.purpose else opened.t["stop_all"]
-    return page(request, "stop", opened, stopped=stopped, purpose=purpose)
+async def _stop_page(
+    request: web.Request, opened: Opened, step: Literal["ask", "sure", "stopped"], *, safety: bool = False
+) -> web.Response:
+    safety = safety or step == "sure"
+    ending = Purpose.SAFETY if safety else opened.link.purpose
+    purpose = opened.t[f"purpose_{ending.value}"] if ending else opened.t["stop_all"]
+    dangers = await _missed(request, opened) if step == "sure" else []
+    return page(request, "stop", opened, step=step, purpose=purpose, safety=safety, missed=dangers)
+
+
+async def _missed(request: web.Request, opened: Opened) -> list[str]:
+    deps = request.app[DEPS]
+    owned = await read(request, devices.of_customer, opened.customer_id)
+    profiles = [deps.profiles[name] for name in dict.fromkeys(line.profile for line in owned) if name in deps.profiles]
+    ruleset = deps.detector().ruleset if deps.detector is not None else RuleSet()
+    return missed(profiles, ruleset, opened.facts.customer.locale)
 
 
 def _purposes(link: CustomerLink) -> tuple[Purpose, ...]:

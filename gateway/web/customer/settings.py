@@ -28,6 +28,7 @@ from gateway.store.enrolment import customer_settings
 from gateway.web.access import form_of, read
 from gateway.web.api.customers import exported
 from gateway.web.customer.claim import REFUSED, channel_title, checkable
+from gateway.web.customer.pages import ASK_SAFETY
 from gateway.web.customer.session import Opened, back, base_of, give_proof, open_link, page
 from gateway.web.customer.texts import TEXTS, Texts
 from gateway.web.customer.view import CHOICES, allows, formats_of, person_of
@@ -46,7 +47,7 @@ LINKED = ("telegram", "line", "whatsapp")
 NOTICES = frozenset({"saved", "proved", "welcomed", "revoked"})
 OFF = "off"
 """In the place of a channel: messages of this purpose are not to come."""
-UNSAVED = {"choice.safety": "safety_stays", "choice.channel": "choice_gone"}
+UNSAVED = {"choice.channel": "choice_gone"}
 """What to say by why settings were refused."""
 
 
@@ -74,7 +75,8 @@ async def show_settings(request: web.Request) -> web.StreamResponse:
 async def save_settings(request: web.Request) -> web.StreamResponse:
     """POST /p/{token}/settings: ``language``, ``timezone``, ``quiet_from``, ``quiet_until``, ``channel_<purpose>``.
 
-    A purpose's channel is ``off``, empty for whatever suits best, or the name of one; a purpose not named stays.
+    A purpose's channel is ``off``, empty for whatever suits best, or the name of one; a purpose not named stays. Before
+    safety is off they are asked once more.
     """
     opened = await open_link(request)
     form = await form_of(request)
@@ -85,7 +87,8 @@ async def save_settings(request: web.Request) -> web.StreamResponse:
         locale=_locale(form.get("language", ""), opened.facts.customer.locale),
         timezone=form.get("timezone", "").strip() or None,
         quiet_hours=f"{begins}-{ends}" if _is_time(begins) and _is_time(ends) and begins != ends else "",
-        purposes={purpose: channel != OFF for purpose, channel in wanted.items()},
+        # Of safety nothing ends here: they are asked once more, in words of what they will miss.
+        purposes={p: channel != OFF for p, channel in wanted.items() if p is not Purpose.SAFETY or channel != OFF},
         channel_choices={purpose: channel for purpose, channel in wanted.items() if channel != OFF},
     )
     try:
@@ -93,6 +96,8 @@ async def save_settings(request: web.Request) -> web.StreamResponse:
     except CommandRefused as refused:
         error = opened.t.get(UNSAVED.get(str(refused), ""), str(refused))
         return await _page(request, opened, error=error, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    if wanted.get(Purpose.SAFETY) == OFF and allows(opened.facts.customer, Purpose.SAFETY):
+        raise web.HTTPSeeOther(f"{base_of(request)}/{ASK_SAFETY}")
     raise back(request, "saved", page_name="settings")
 
 
@@ -304,8 +309,7 @@ def _wishes(card: CustomerCard, purpose: Purpose, usable: Sequence[str], t: Text
     # A choice that cannot be used just now stays theirs until they make another.
     channels = dict.fromkeys((*usable, *([chosen] if chosen else [])))
     wishes = [(channel, channel_title(channel, t), on and channel == chosen) for channel in channels]
-    off = [(OFF, t["not_at_all"], not on)] if purpose is not Purpose.SAFETY or not on else []
-    return [("", t["any_channel"], on and not chosen), *wishes, *off]
+    return [("", t["any_channel"], on and not chosen), *wishes, (OFF, t["not_at_all"], not on)]
 
 
 def _day(formats: Any, at: datetime) -> str:

@@ -32,7 +32,12 @@ TEXTS = {
     "save": "Enregistrer",
     "any_channel": "Ce qui convient le mieux",
     "not_at_all": "Pas du tout",
-    "safety_stays": "Les alertes de sécurité arrivent toujours ; vous choisissez seulement où.",
+    "safety_asked": "Les alertes de sécurité arrivent sauf si vous les arrêtez ; nous le redemandons avant.",
+    "stop_safety_title": "Arrêter aussi les alertes de sécurité ?",
+    "stop_safety_body": "Nous ne vous préviendrions plus, même si l'un de vos produits devient dangereux.",
+    "stop_safety_missed": "Par exemple, nous ne vous dirions plus rien de ceci :",
+    "stop_safety_keep": "Garder les alertes de sécurité",
+    "stop_safety_sure": "Les arrêter quand même",
     "choice_gone": "Nous ne pouvons pas vous joindre par là. Veuillez choisir un autre moyen.",
     "quiet": "Heures calmes",
     "quiet_hint": "Nous n'écrivons alors que pour la sécurité ou une urgence. Laissez les deux vides pour n'en "

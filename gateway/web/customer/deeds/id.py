@@ -31,7 +31,12 @@ TEXTS = {
     "save": "Simpan",
     "any_channel": "Yang paling cocok",
     "not_at_all": "Tidak sama sekali",
-    "safety_stays": "Peringatan keselamatan selalu dikirim; Anda hanya memilih ke mana.",
+    "safety_asked": "Peringatan keselamatan dikirim kecuali Anda hentikan; sebelum itu kami bertanya sekali lagi.",
+    "stop_safety_title": "Hentikan juga peringatan keselamatan?",
+    "stop_safety_body": "Kami tidak akan memperingatkan Anda, meskipun salah satu produk Anda menjadi berbahaya.",
+    "stop_safety_missed": "Misalnya, kami tidak akan memberi tahu Anda lagi tentang ini:",
+    "stop_safety_keep": "Tetap terima peringatan keselamatan",
+    "stop_safety_sure": "Tetap hentikan",
     "choice_gone": "Kami tidak dapat menghubungi Anda di sana. Mohon pilih cara lain.",
     "quiet": "Jam tenang",
     "quiet_hint": "Saat itu kami menulis hanya demi keselamatan atau keadaan darurat. Kosongkan keduanya jika "
