@@ -185,7 +185,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
     muted = "painting the kitchen, its door stands open"
     made.do(PutFilesLive((*(_shipped()), (SHADOW, "shadow.yaml")), "Lea"))
     for row in made.rows(schema.cases)[:4]:
-        made.do(GiveVerdict(row["id"], "real" if row["id"] % 3 else "false_alarm", "Mia"))
+        made.do(GiveVerdict(row["id"], "real" if row["id"] % 3 != 1 else "false_alarm", "Mia"))
     made.do(SaveMacro("door-check", "Hello {name}, is the door of {device} shut all the way?", "Lea"))
     made.do(CreateSilence("Mia", muted, made.now + timedelta(hours=2), device_id="f-yusuf"))
     made.do(Upsert("devices", ({"id": "new-1", "profile": "freezer", "model": "Polar 300"},), by="pictures"))

@@ -24,6 +24,7 @@ from gateway.commands import (
 from gateway.outbox.approval import needs_second, note_use
 from gateway.outbox.queue import enqueue, load_notification, set_state, withdraw
 from gateway.outbox.reachability import mend_address
+from gateway.staff.owners import check_owner
 from gateway.store import schema
 from gateway.transaction import Transaction
 from rules.respond import Notify, device_facts
@@ -46,6 +47,8 @@ def assign(tx: Transaction, command: Assign) -> None:
     case = _case(tx, command.case_id)
     if case["assignee"] == command.assignee:
         return
+    if command.assignee is not None:
+        check_owner(tx, case, command.assignee)
     touch(tx, case["id"], assignee=command.assignee)
     add_entry(tx, case["id"], "assigned", command.by, body={"assignee": command.assignee})
     tx.audit(command.by, "case.assign", str(case["id"]), assignee=command.assignee)

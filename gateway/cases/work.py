@@ -11,6 +11,7 @@ from gateway.cases.merging import case_of
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused
 from gateway.commands import cases as c
+from gateway.staff.owners import check_owner
 from gateway.store import schema
 from gateway.store.case_work import case_steps
 from gateway.store.staff import teams
@@ -121,6 +122,8 @@ def wake(tx: Transaction) -> int:
 def escalate(tx: Transaction, command: c.Escalate) -> None:
     """Mark a case as more than its owner can do, or take that back."""
     case = case_of(tx, command.case_id)
+    if command.to and command.to != case["assignee"]:
+        check_owner(tx, case, command.to)
     if command.reason is None:
         if case["escalated_at"] is not None:
             touch(tx, case["id"], escalated_at=None, **({"assignee": command.to} if command.to else {}))

@@ -43,7 +43,8 @@ def check(files: Files, config: ConfigOption = None) -> None:
     for warning in warnings:
         print(f"{warning} (a warning)")
     kinds = ", ".join(sorted({rule.kind for rule in ruleset.rules}))
-    stderr.print(f"{len(ruleset.rules)} rules are right ({kinds}); version {ruleset.version}", soft_wrap=True)
+    said = f"{len(ruleset.rules)} rules are right ({kinds})" if kinds else "there are no rules in what was named"
+    stderr.print(f"{said}; version {ruleset.version}", soft_wrap=True)
 
 
 @app.command()

@@ -72,7 +72,7 @@ def explain(
     told = f"{device.id} ({device.name})" if device.name else device.id
     print(f"{told}, {device.profile}, at {rfc3339(now)}")
     by_rule = {entry["rule"]: entry for entry in explained}
-    for standing in standings(explained, profiles.get(device.profile, GENERIC), now):
+    for standing in standings(explained, profiles.get(device.profile, GENERIC), now, registry.devices):
         print(f"{standing.rule}: {standing.state if standing.applies else 'does not apply'}. {standing.sentence}")
         for line in _details(by_rule[standing.rule], standing.condition):
             print(f"    {line}")

@@ -40,6 +40,8 @@ class SavePolicy:
     position: int
     """Of several that a case fits, the lowest counts."""
     by: str
+    was: str | None = None
+    """Its name until now, where that changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class SaveTeam:
     """Countries of the customers."""
     assigns: bool = False
     fallback: str | None = None
+    was: str | None = None
+    """Its name until now, where that changes."""
 
 
 @dataclass(frozen=True, slots=True)

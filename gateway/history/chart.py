@@ -27,6 +27,7 @@ from gateway.history.axes import (
     write_time,
 )
 from gateway.history.chart_words import Say, describe, describe_states, english
+from gateway.history.label_place import Room, Run, place_of
 from gateway.history.svg import el, text
 
 # The fallbacks are readable on either surface of CONSOLE.md.
@@ -164,7 +165,8 @@ def chart(
         ]
         if limit is not None:
             words = say("limit {1}", f"{write_number(limit, decimals).replace('.', decimal)} {unit}".strip())
-            body += _limit(plot, limit, wording.limit if wording else words, severity, direction)
+            label = f"{_SHAPE[severity]} {_own_way(wording.limit if wording else words)}"
+            body += _limit(plot, limit, label, _SEVERITY[severity], _runs(plot, series), below=direction != "below")
         words = (
             wording.described
             if wording
@@ -272,10 +274,11 @@ def _labelled(plot: _Plot, windows: Sequence[tuple[datetime, datetime]]) -> list
     ]
 
 
-def _limit(plot: _Plot, limit: float, label: str, severity: Severity, direction: Direction | None) -> list[str]:
-    colour, y = _SEVERITY[severity], plot.y(limit)
-    # On the quiet side of the line, where the series does not run through the words while the rule fires.
-    below = direction != "below" and y + 18 < plot.bottom
+def _limit(plot: _Plot, limit: float, label: str, colour: str, runs: Sequence[Run], *, below: bool) -> list[str]:
+    y = plot.y(limit)
+    # By preference on the quiet side of the line: what fires is on the other one.
+    room = Room(plot.left, plot.right, plot.top, plot.bottom)
+    x, base = place_of(y, len(label) * _DIGIT_PX, room, runs, below=below)
     dashes = el(
         "path",
         d=f"M{plot.left:.1f} {y:.1f}H{plot.right:.1f}",
@@ -285,9 +288,9 @@ def _limit(plot: _Plot, limit: float, label: str, severity: Severity, direction:
     )
     words = el(
         "text",
-        text(f"{_SHAPE[severity]} {_own_way(label)}"),
-        x=plot.left + 6,
-        y=y + 14 if below else y - 5,
+        text(label),
+        x=x,
+        y=base,
         fill=colour,
         paint_order="stroke",
         stroke="var(--surface, transparent)",
@@ -302,15 +305,21 @@ def _own_way(label: str) -> str:
     return f"\N{RIGHT-TO-LEFT ISOLATE}{label}\N{POP DIRECTIONAL ISOLATE}" if leftwards else label
 
 
-def _line(plot: _Plot, series: Series) -> list[str]:
+def _runs(plot: _Plot, series: Series) -> list[Run]:
+    """The samples between two gaps each, as points."""
     breaks = {begin for begin, _ in series.gaps}
-    parts: list[str] = []
+    runs: list[Run] = []
     run: list[tuple[float, float]] = []
     for at, value in zip(series.times, series.values, strict=True):
         run.append((plot.x(at), plot.y(value)))
         if at in breaks or at == series.times[-1]:
-            parts.append(_run(run, stepped=series.kind is SeriesKind.BOOL))
+            runs.append(run)
             run = []
+    return runs
+
+
+def _line(plot: _Plot, series: Series) -> list[str]:
+    parts = [_run(run, stepped=series.kind is SeriesKind.BOOL) for run in _runs(plot, series)]
     for begin, end in series.gaps:
         if plot.x(end) - plot.x(begin) > _NO_DATA_PX:
             middle = (plot.x(begin) + plot.x(end)) / 2
@@ -320,7 +329,7 @@ def _line(plot: _Plot, series: Series) -> list[str]:
     return [*parts, el("circle", **last, r=3.5, fill=_SERIES)]
 
 
-def _run(points: Sequence[tuple[float, float]], *, stepped: bool) -> str:
+def _run(points: Run, *, stepped: bool) -> str:
     """Draw the samples between two gaps; a truth value holds until the next one."""
     (x, y), *rest = points
     if not rest:

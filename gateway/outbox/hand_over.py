@@ -35,6 +35,7 @@ from notifiers.choice import Choice
 from notifiers.errors import Because
 from notifiers.message import Brand, Links, Outgoing, Rendered, Thread
 from notifiers.receipts import SendState, advance
+from notifiers.wording.bidi import direction_of
 
 INBOUND_MAIL = "mail"
 """``inbound.provider`` of a customer's mail; its ``provider_id`` is the Message-ID."""
@@ -110,7 +111,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
             set_state(tx, row["id"], "queued", channel=choice.channel, address=choice.address, why=why_of(choice))
         return None
     if is_staff_alert(row):
-        rendered, message_links = as_it_stands(row["text"]), Links()
+        rendered, message_links = as_it_stands(row["text"], customer.locale.split("-")[0]), Links()
     else:
         row = gather(tx, row)
         rendered, message_links = render_row(tx, {**row}, customer, choice.channel, links)
@@ -146,9 +147,9 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
     )
 
 
-def as_it_stands(text: str) -> Rendered:
+def as_it_stands(text: str, language: str) -> Rendered:
     """A message in somebody's own words, without anything around them; its first line is the subject."""
-    return Rendered(text.partition("\n")[0][:100], text, None, "en", "ltr")
+    return Rendered(text.partition("\n")[0][:100], text, None, language, direction_of(language))
 
 
 def _choice(tx: Transaction, row: sa.RowMapping, customer: Customer, command: HandOver) -> Choice:

@@ -206,7 +206,8 @@ def _send(
     number = len(alert["told"])
     url = links.alert_url(alert["id"], name)
     known = alert["sent_items"] if number else 0
-    with speaking(_language_of(tx, name)):
+    language = _language_of(tx, name)
+    with speaking(language):
         text = words(tx.config.brand.name, alert["items"], known, url)
     row = {
         "key": f"staff:{alert['id']}:{number}:{channel}",
@@ -214,7 +215,7 @@ def _send(
         "purpose": Purpose.SAFETY.value,
         "severity": Severity.CRITICAL.value,
         "template": STAFF_ALERT,
-        "facts": {"draft": {"name": name}},
+        "facts": {"draft": {"name": name, "locale": language}},
         "text": text,
         "state": "queued",
         "channel": channel,
@@ -246,12 +247,23 @@ def words(brand: str, items: Sequence[Mapping[str, Any]], known: int, url: str) 
     new = list(items[known:]) or list(items)
     more = known and len(items) > known
     head = say("{1}: {2} more", brand, len(new)) if more else say("{1}: {2} alerts", brand, len(new))
-    lines = [_said(item["parts"]) if item.get("parts") else item["text"] for item in new[:_TOLD_OF_AT_ONCE]]
+    lines = [said_of(item) for item in new[:_TOLD_OF_AT_ONCE]]
     rest = len(new) - len(lines)
     said = [f"{brand}: {lines[0]}"] if len(new) == 1 else [head, *(f"- {line}" for line in lines)]
     if rest:
         said.append(say("and {1} more", rest))
     return "\n".join([*said, _("Answer OK to take it, NO to pass it on."), url])
+
+
+def said_of(item: Mapping[str, Any]) -> str:
+    """Say one thing that an alert is about in the language that is spoken; else as it was noted."""
+    return _said(item["parts"]) if item.get("parts") else str(item["text"])
+
+
+def title_of(items: Sequence[Mapping[str, Any]]) -> str:
+    """Say in one line what an alert is about: its first thing, and how many more there are."""
+    first = said_of(items[0])
+    return first if len(items) == 1 else say("{1}, and {2} more", first, len(items) - 1)
 
 
 def _language_of(tx: Transaction, name: str) -> str:

@@ -32,6 +32,7 @@ from gateway.commands.staff import (
 from gateway.staff import alerts, rota_deeds, team_deeds
 from gateway.staff.clocks import follow_all, watch
 from gateway.staff.names import checked_name, forget_named
+from gateway.staff.renaming import rename_policy
 from gateway.staff.sla import OF_TEAM
 from gateway.staff.teams import reroute
 from gateway.staff.working_hours import parse_hours
@@ -127,6 +128,8 @@ def drop_hours(tx: Transaction, command: DropHours) -> None:
 def save_policy(tx: Transaction, command: SavePolicy) -> None:
     """Keep a service level; open cases follow it at once."""
     policy, name = command.policy, checked_name(command.policy.name)
+    if command.was is not None and command.was != name:
+        rename_policy(tx, command.was, name, command.by)
     if not policy.within:
         raise CommandRefused("give at least one time: for the first response, the next one, or the solution")
     for target, within in policy.within.items():

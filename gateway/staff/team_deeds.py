@@ -11,6 +11,7 @@ from gateway.commands import CommandRefused
 from gateway.commands.staff import DropTeam, SaveTeam, SetAway, SetScope
 from gateway.staff.clocks import follow_all
 from gateway.staff.names import checked_name, forget_named
+from gateway.staff.renaming import rename_team
 from gateway.store import dialect
 from gateway.store.schema import api_tokens, cases, users
 from gateway.store.staff import away, scopes, team_members, teams, working_hours
@@ -26,6 +27,8 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}")
 def save_team(tx: Transaction, command: SaveTeam) -> None:
     """Keep a team with its members."""
     name = checked_name(command.name)
+    if command.was is not None and command.was != name:
+        rename_team(tx, command.was, name, command.by)
     if command.hours is not None and not _known(tx, working_hours.c.name, command.hours):
         raise CommandRefused(f"there are no working hours '{command.hours}'; save them first")
     if command.fallback == name or (command.fallback and not _known(tx, teams.c.name, command.fallback)):

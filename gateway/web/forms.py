@@ -42,6 +42,12 @@ def optional_text(sent: Sent, field: str) -> str:
     return text
 
 
+def renamed(sent: Sent) -> tuple[str, str | None]:
+    """Return a thing's name from now on, and the one until now where ``new_name`` changes it. Raises FieldError."""
+    name, new = text_of(sent, "name", what="a name"), optional_text(sent, "new_name")
+    return (new, name) if new and new != name else (name, None)
+
+
 def words_of(sent: Sent, field: str, *, commas: bool = False) -> list[str]:
     """Return a list: JSON's own, or words with spaces or commas between (``commas``: alone). Raises FieldError."""
     value = sent.get(field)

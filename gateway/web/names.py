@@ -16,6 +16,7 @@ DUE = (N_("First answer"), N_("Answer to their words"), N_("Solution"))
 ALERTS = (
     N_("{1}: {2} more"),
     N_("{1}: {2} alerts"),
+    N_("{1}, and {2} more"),
     N_("and {1} more"),
     N_("Answer OK to take it, NO to pass it on."),
     N_("The gateway's {1}: {2}"),

@@ -54,6 +54,10 @@ class Scope:
         """Whether there is anything that they may not see."""
         return bool(self.teams or self.regions)
 
+    def sees(self, team: str | None, region: str | None) -> bool:
+        """Whether a case of this team, of a customer in this country, is within it."""
+        return (not self.teams or team in self.teams) and (not self.regions or region in self.regions)
+
     def words(self) -> str:
         """Name it: team Berlin; customers in AT, DE."""
         named = (("team", self.teams), ("customers in", self.regions))
@@ -94,7 +98,16 @@ _WITHIN = {
 def scope_of(connection: sa.Connection, who: str) -> Scope:
     """Read what somebody is bounded to."""
     row = connection.execute(sa.select(scopes).where(scopes.c.who == who)).mappings().first()
-    return Scope(frozenset(row["teams"]), frozenset(row["regions"])) if row else Scope()
+    return _scope(row) if row else Scope()
+
+
+def scopes_of(connection: sa.Connection) -> dict[str, Scope]:
+    """Read what each user and token that is bounded is bounded to."""
+    return {row["who"]: _scope(row) for row in connection.execute(sa.select(scopes)).mappings()}
+
+
+def _scope(row: sa.RowMapping) -> Scope:
+    return Scope(frozenset(row["teams"]), frozenset(row["regions"]))
 
 
 def narrow(connection: sa.Connection, scope: Scope) -> None:

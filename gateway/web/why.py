@@ -3,12 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from device_models.profile import DeviceProfile
+from device_models.registry import Device
 from gateway.web.fleet_words import LIKENESS_WORDS, alike_text, standing_text
 from gateway.web.language import N_, say, span_text, voice
 from gateway.web.wording import field_spec, moment, text_in, unit_text, value_text
+
+NOBODY: Mapping[str, Device] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +28,36 @@ class RuleStanding:
 
 
 def standings(
-    explained: Sequence[Mapping[str, Any]], profile: DeviceProfile | None, now: datetime
+    explained: Sequence[Mapping[str, Any]],
+    profile: DeviceProfile | None,
+    now: datetime,
+    devices: Mapping[str, Device] = NOBODY,
 ) -> list[RuleStanding]:
-    """Say where each rule stands; the ones that fire first, the ones for other devices last."""
+    """Say where each rule stands; the ones that fire first, the ones for other devices last.
+
+    ``devices``: those that are registered, so that another one is called by its name.
+    """
     order = {"firing": 0, "pending": 1, "resolved": 2, "inactive": 3}
-    found = [_standing(rule, profile, now) for rule in explained]
+    found = [_standing(rule, profile, now, devices) for rule in explained]
     return sorted(found, key=lambda rule: (not rule.applies, order.get(rule.state, 3)))
 
 
-def _standing(rule: Mapping[str, Any], profile: DeviceProfile | None, now: datetime) -> RuleStanding:
+def _standing(
+    rule: Mapping[str, Any], profile: DeviceProfile | None, now: datetime, devices: Mapping[str, Device]
+) -> RuleStanding:
     applies = bool(rule.get("applies", True))
     state = str(rule.get("state", "inactive"))
-    sentence = _sentence(rule, state, profile, now) if applies else _capital(str(rule.get("why", "")))
+    sentence = _sentence(rule, state, profile, now, devices) if applies else _capital(str(rule.get("why", "")))
     return RuleStanding(str(rule["rule"]), state, sentence, str(rule.get("condition") or ""), applies)
 
 
-def _sentence(rule: Mapping[str, Any], state: str, profile: DeviceProfile | None, now: datetime) -> str:
+def _sentence(
+    rule: Mapping[str, Any],
+    state: str,
+    profile: DeviceProfile | None,
+    now: datetime,
+    devices: Mapping[str, Device],
+) -> str:
     if rule.get("kind") == "fleet":
         crowd = rule.get("crowd")
         return standing_text(crowd) if isinstance(crowd, Mapping) else _capital(str(rule.get("why", "")))
@@ -56,13 +74,13 @@ def _sentence(rule: Mapping[str, Any], state: str, profile: DeviceProfile | None
     if timer and timer > now and state == "pending":
         said.append(say("It fires in {1} unless that changes.", span_text(timer - now)))
     if isinstance(rule.get("withheld"), Mapping):
-        said.append(withheld_sentence(rule["withheld"], now))
+        said.append(withheld_sentence(rule["withheld"], now, devices))
     if why := rule.get("why"):
         said.append(_capital(str(why)))
     return " ".join(part for part in said if part)
 
 
-def withheld_sentence(withheld: Mapping[str, Any], now: datetime) -> str:
+def withheld_sentence(withheld: Mapping[str, Any], now: datetime, devices: Mapping[str, Device] = NOBODY) -> str:
     """Say why a fault that fires has no case of its own, and until when: an explanation's ``withheld``."""
     until = moment(withheld["until"]) if withheld.get("until") else None
     rule = withheld.get("rule")
@@ -71,7 +89,9 @@ def withheld_sentence(withheld: Mapping[str, Any], now: datetime) -> str:
         if withheld.get("ended_at"):
             return say("It may still come from {1}, which is over, so it opens no case of its own{2}.", rule, wait)
         if withheld.get("device_id"):
-            return say("It has no case of its own: {1} on {2} explains it.", rule, withheld["device_id"])
+            return say(
+                "It has no case of its own: {1} on {2} explains it.", rule, named(withheld["device_id"], devices)
+            )
         return say("It has no case of its own: {1} explains it.", rule)
     if withheld.get("by") == "silence":
         by = withheld.get("silence"), withheld.get("author"), wait, withheld.get("reason")
@@ -86,12 +106,18 @@ def withheld_sentence(withheld: Mapping[str, Any], now: datetime) -> str:
             return say("It waits{1} whether others alike ({2}) fail too.", wait, alike)
         words = N_("It is part of incident #{1}: devices alike ({2}) fail alike.")
         return say(words, withheld.get("case_id"), alike)
-    hub = withheld.get("hub")
+    hub = named(withheld["hub"], devices) if withheld.get("hub") else None
     if withheld.get("by") == "group":
         where = say("behind hub {1}", hub) if "hub" in withheld else say("at {1}", site)
         return say("It waits{1} whether others {2} fall silent too.", wait, where)
     gone = say("hub {1}", hub) if "hub" in withheld else str(site)
     return say("It is part of incident #{1}: no data from {2}.", withheld.get("case_id"), gone)
+
+
+def named(device_id: object, devices: Mapping[str, Device]) -> str:
+    """What people call a product or a hub; its id where it is not registered."""
+    device = devices.get(str(device_id))
+    return device.label if device is not None else str(device_id)
 
 
 def _begin(rule: Mapping[str, Any], state: str, now: datetime) -> str:

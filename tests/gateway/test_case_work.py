@@ -159,6 +159,8 @@ def test_another_matter_is_split_off_with_its_message(running: Gateway) -> None:
 
 def test_an_escalation_names_why_and_who_and_can_be_taken_back(running: Gateway) -> None:
     number = opened(running)
+    for name in ("mia", "lea"):
+        running.submit(c.SaveUser(name, "hash", "agent", by="test"))
     running.submit(w.Escalate(number, "wants a refund", "mia", "lea"))
     assert (case(running, number)["assignee"], case(running, number)["escalated_at"]) == ("lea", T0)
     running.submit(w.Escalate(number, None, "mia", "mia"))

@@ -282,6 +282,7 @@ def test_a_stop_answers_the_purpose_of_the_last_message_and_never_safety(running
 
 def test_an_agent_works_a_case_from_claim_to_reopening(running: Gateway) -> None:
     warm(running)
+    running.submit(c.SaveUser("tom", "hash", "agent", by="test"))
     running.submit(c.Acknowledge(1, by="mia"))
     running.submit(c.Assign(1, assignee="tom", by="mia"))
     running.submit(c.AddNote(1, "called the shop", by="tom"))

@@ -18,6 +18,7 @@ from gateway.history import Series, SeriesKind
 from gateway.history import thinning as th
 from gateway.history.axes import time_ticks, unit_label, value_scale, write_number, write_span
 from gateway.history.chart import Wording, chart
+from gateway.history.label_place import Room, place_of
 from tests.servers import require
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -74,6 +75,18 @@ def test_a_gap_is_not_bridged() -> None:
     assert before.count("L") == 9
     assert after.count("L") == 34
     assert "no data" in words(chart(WARMING, title="T", zone=BERLIN))
+
+
+def test_the_limits_words_stand_where_the_curve_does_not_run() -> None:
+    room = Room(40, 400, 26, 180)
+    rising = [[(40.0, 150.0), (100.0, 130.0), (400.0, 40.0)]]
+    # It begins just below the line at 140: at the left the words would lie on it.
+    assert place_of(140, 80, room, rising, below=True) == (400 - 6 - 80, 154)
+    assert place_of(140, 80, room, [], below=True) == (46, 154)
+    # No room below the line.
+    assert place_of(175, 80, room, [], below=True) == (46, 170)
+    everywhere = [[(40.0 + x, 140.0 + 20 * (-1) ** x) for x in range(360)]]
+    assert place_of(140, 80, room, everywhere, below=True) == (46, 154)
 
 
 def test_a_limit_outside_the_values_is_on_the_chart_with_severity_in_shape_and_word() -> None:

@@ -198,7 +198,10 @@ def test_a_changed_level_holds_for_open_cases_at_once(running: Gateway) -> None:
     running.submit(SavePolicy(Policy("gold", {Target.RESOLVE: timedelta(hours=2)}, tiers=GOLD.tiers), 1, "lea"))
     row = case(running, number)
     assert (row["sla_due_at"], row["sla_hours"]) == (after(hours=2), None)
-    running.submit(DropPolicy("gold", "lea"))
+    renamed = Policy("platinum", {Target.RESOLVE: timedelta(hours=2)}, tiers=GOLD.tiers)
+    running.submit(SavePolicy(renamed, 1, "lea", was="gold"))
+    assert (case(running, number)["sla_policy"], case(running, number)["sla_due_at"]) == ("platinum", after(hours=2))
+    running.submit(DropPolicy("platinum", "lea"))
     assert case(running, number)["sla_due_at"] is None
 
 

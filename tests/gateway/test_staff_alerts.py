@@ -26,9 +26,11 @@ from gateway.commands.staff import (
     TellStaff,
     WatchSla,
 )
+from gateway.staff.alerts import title_of
 from gateway.staff.sla import Policy, Target
 from gateway.store import schema
 from gateway.store.staff import staff_alerts
+from gateway.web.language import speaking
 from notifiers.errors import NotifierError, Undeliverable
 from notifiers.message import Outgoing
 from tests.gateway.making import T0, Gateway, gateway
@@ -175,6 +177,31 @@ def test_an_alert_speaks_the_language_of_whom_it_is_for(running: Gateway) -> Non
     assert "Antworten Sie OK" in to_mia
     assert f"critical, #{second}" in to_ben
     assert "Answer OK to take it" in to_ben
+
+
+async def test_a_mail_to_somebody_on_call_is_marked_with_the_language_and_direction_it_is_written_in(
+    running: Gateway,
+) -> None:
+    mail = Provider("smtp", frozenset({"email"}))
+    life = Running(running, [mail])
+    running.submit(SaveContacts("mia", (("email", "mia@acme.example"),), "mia"))
+    running.submit(SetLanguage("mia", "ar"))
+    opened(running)
+    after(running, 0)
+    await life.until_idle()
+    (sent,) = mail.taken
+    assert (sent.rendered.language, sent.rendered.direction) == ("ar", "rtl")
+
+
+def test_an_alert_is_named_after_what_it_is_about(running: Gateway) -> None:
+    number = opened(running)
+    opened(running)
+    items = alert(running)["items"]
+    with speaking("de"):
+        one = title_of(items[:1])
+        assert one.startswith("It hums")
+        assert one.endswith(f"kritisch, #{number}")
+        assert title_of(items) == f"{one}, und 1 weitere"
 
 
 def test_a_storm_is_one_message_that_counts_and_one_more_every_five_minutes(running: Gateway) -> None:

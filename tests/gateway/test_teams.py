@@ -1,6 +1,7 @@
 """Teams: which one a case goes to and who of it, who is on duty, and what becomes of what nobody is there for."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway import commands as c
 from gateway.commands import cases as w
+from gateway.commands.accounts import SetDisabled
 from gateway.commands.staff import (
     DropTeam,
     Reroute,
@@ -21,9 +23,10 @@ from gateway.commands.staff import (
     SetScope,
     TeamMember,
 )
+from gateway.staff.owners import possible_owners
 from gateway.staff.routing import Member, Need, Team, route, with_one_more
 from gateway.staff.sla import OF_TEAM, Policy, Target
-from gateway.store import schema
+from gateway.store import schema, staff
 from gateway.web.wording import routed_text
 from tests.gateway.making import T0, Gateway, gateway
 from tests.gateway.web_visit import log_in, visit
@@ -246,6 +249,45 @@ def test_a_case_is_handed_to_a_team_by_hand_and_its_level_counts_by_their_hours(
 def test_what_cannot_be_is_refused_with_the_reason(running: Gateway, command: c.Command, why: str) -> None:
     with pytest.raises(c.CommandRefused, match=why):
         running.submit(command)
+
+
+def test_a_team_called_otherwise_keeps_its_people_cases_and_bounds(running: Gateway) -> None:
+    running.submit(tokyo())
+    running.submit(berlin(fallback="Tokyo"))
+    number = opened(running)
+    running.submit(SetScope("mia", ("Berlin", "Tokyo"), (), "ada"))
+    running.submit(replace(berlin(fallback="Tokyo"), name="Spree", was="Berlin"))
+    running.submit(replace(tokyo(), name="Edo", was="Tokyo"))
+    assert case(running, number)["team"] == "Spree"
+    assert {row["name"]: row["fallback"] for row in running.rows(staff.teams)} == {"Spree": "Edo", "Edo": None}
+    assert {row["user_name"] for row in running.rows(staff.team_members, team="Spree")} == {"ben", "mia"}
+    assert running.rows(staff.scopes)[0]["teams"] == ["Edo", "Spree"]
+    with pytest.raises(c.CommandRefused, match="another team 'Edo'"):
+        running.submit(replace(berlin(), name="Edo", was="Spree"))
+    with pytest.raises(c.CommandRefused, match="no team 'Berlin'"):
+        running.submit(replace(berlin(), name="Havel", was="Berlin"))
+
+
+def test_a_case_goes_only_to_somebody_who_may_work_on_it_and_sees_it(running: Gateway) -> None:
+    running.submit(tokyo())
+    running.submit(berlin())
+    number = opened(running)
+    running.submit(SetScope("yui", ("Tokyo",), (), "ada"))
+    running.submit(c.SaveUser("vic", "hash", "viewer", by="test"))
+    running.submit(c.SaveUser("dan", "hash", "agent", by="test"))
+    running.submit(SetDisabled("dan", True, "ada"))
+    for name, why in (
+        ("nobody", "no user 'nobody'"),
+        ("vic", "vic is a viewer and may only read"),
+        ("dan", "dan is shut out"),
+        ("yui", "yui sees team Tokyo alone"),
+    ):
+        with pytest.raises(c.CommandRefused, match=why):
+            running.submit(c.Assign(number, name, "lea"))
+        with pytest.raises(c.CommandRefused, match=why):
+            running.submit(w.Escalate(number, "wants a refund", "lea", name))
+    with running.store.read() as connection:
+        assert possible_owners(connection, "Berlin", "BR") == ["ben", "mia"]
 
 
 def test_a_team_that_others_lean_on_is_not_dissolved(running: Gateway) -> None:

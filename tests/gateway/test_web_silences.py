@@ -41,8 +41,8 @@ async def test_what_fires_without_a_case_is_listed_with_what_withholds_it(tmp_pa
         withheld = (await answer.json())["withheld"]
         lumen = [w for w in withheld if (w["device_id"], w["rule"]) == ("f-lumen", "freezer-too-warm")]
         assert [w["withheld"]["by"] for w in lumen] == ["inhibition"]
-        assert "freezer-cools-poorly on f-lumen explains it" in await web.page("/silences")
-        assert "freezer-cools-poorly on f-lumen explains it" in await web.page("/devices/f-lumen")
+        assert "freezer-cools-poorly on Ice cream freezer explains it" in await web.page("/silences")
+        assert "freezer-cools-poorly on Ice cream freezer explains it" in await web.page("/devices/f-lumen")
 
 
 async def test_the_api_mutes_lists_and_ends(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
         "position": ({"type": "integer"}, False),
         "members": (_OBJECTS, False),
         "assigns": (_FLAG, False),
-        **dict.fromkeys(("hours", "fallback", "rules", "profiles", "languages", "regions"), (_TEXT, False)),
+        **dict.fromkeys(("new_name", "hours", "fallback", "rules", "profiles", "languages", "regions"), (_TEXT, False)),
     },
     "/api/teams/drop": {"name": (_TEXT, True)},
     "/api/teams/away": {"until": ({"type": ["string", "null"], "format": "date-time"}, False), "name": (_TEXT, False)},
@@ -131,7 +131,9 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/sla/policy": {
         "name": (_TEXT, True),
         "position": ({"type": "integer"}, False),
-        **dict.fromkeys(("first_response", "next_response", "resolve", "warn_before", "hours"), (_TEXT, False)),
+        **dict.fromkeys(
+            ("first_response", "next_response", "resolve", "warn_before", "hours", "new_name"), (_TEXT, False)
+        ),
         **dict.fromkeys(("severities", "kinds", "segments", "tiers", "pauses"), (_TEXT, False)),
     },
     "/api/sla/policy-drop": {"name": (_TEXT, True)},

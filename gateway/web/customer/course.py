@@ -14,9 +14,9 @@ from gateway.history import History, HistoryUnavailable, Series, SeriesKind
 from gateway.history.chart import Wording, chart
 from gateway.people.ownership import owned_since, visible_since
 from gateway.web.customer.texts import Texts
-from gateway.web.customer.view import CustomerFacts, measured_field, when
+from gateway.web.customer.view import CustomerFacts, figure_title, measured_field, when
 from gateway.web.queries.cases import firing_span
-from gateway.web.wording import field_spec, text_in
+from gateway.web.wording import field_spec
 from notifiers.wording.formats import Formats
 from notifiers.wording.units import Quantity, localise
 
@@ -73,7 +73,7 @@ async def draw(
         return None
     if series.kind is not SeriesKind.NUMBER or len(series.values) < 2:
         return None
-    title = text_in(spec.title, facts.customer.locale)
+    title = figure_title(profile, name, t, facts.customer.locale)
     explained = case.explanation
     limit = explained.get("limit") if explained.get("field") == name else None
     limit = limit if isinstance(limit, int | float) and not isinstance(limit, bool) else None

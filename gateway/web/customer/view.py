@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from babel.dates import format_timedelta
 
-from device_models.profile import DeviceProfile
+from device_models.profile import GENERIC, DeviceProfile
 from device_models.purpose import Purpose
 from device_models.registry import Customer
 from gateway.store.enrolment import customer_settings
@@ -219,6 +219,12 @@ def measured_field(facts: CustomerFacts, profile: DeviceProfile | None) -> str |
     return next(measured, None)
 
 
+def figure_title(profile: DeviceProfile | None, name: str, t: Texts, locale: str) -> str:
+    """Name a figure as its profile does; a field that nobody described has but a name for programs."""
+    spec = (profile or GENERIC).fields.get(name)
+    return text_in(spec.title, locale) if spec is not None else t["reading"]
+
+
 def _figure(
     facts: CustomerFacts, profile: DeviceProfile | None, t: Texts, formats: Formats, now: datetime
 ) -> Figure | None:
@@ -229,7 +235,7 @@ def _figure(
     twin = twin_of(facts.device.state if facts.device else None)
     value, at = twin.values.get(name), twin.observed_at.get(name)
     spec = field_spec(profile, name)
-    title = text_in(spec.title, facts.customer.locale)
+    title = figure_title(profile, name, t, facts.customer.locale)
     if at is None or not isinstance(value, int | float):
         return Figure(title, "–", t["never_seen"], stale=True)
     shown = formats.quantity(value, spec.unit, spec.decimals)

@@ -36,7 +36,7 @@ async def show_form(request: web.Request) -> web.StreamResponse:
             raise web.HTTPNotFound(text="No device of this id is registered.")
         now, profile = deps.clock.now(), deps.profiles.get(line.profile)
         try:
-            explained = standings(await deps.explain(device_id), profile, now)
+            explained = standings(await deps.explain(device_id), profile, now, deps.devices)
         except LookupError:
             explained = []
         of_device = await read(request, cases.of_device, device_id, 6)

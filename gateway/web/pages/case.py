@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gateway.cases.verdicts import verdict_of
 from gateway.commands import AddNote, Reply
+from gateway.staff.owners import possible_owners
 from gateway.unchanged import seen_by_staff
 from gateway.web.access import IDENTITY, csrf_of, fields, is_api, read, wants_json
 from gateway.web.api import present
@@ -81,7 +82,7 @@ def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
         firing_until=firing_until,
         earlier=[other for other in of_device if other.id != case_id],
         verdict=verdict_of(connection, case_id),
-        agents=people.agents(connection),
+        agents=possible_owners(connection, case.team, case.region),
         work=work_on(connection, case),
         seen=seen_by_staff(connection, case_id),
         teams=people.team_names(connection),

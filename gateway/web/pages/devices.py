@@ -103,7 +103,7 @@ async def _explained(request: web.Request, line: DeviceLine, now: datetime) -> l
     except LookupError:
         # Registered a moment ago: the committed registry does not know it yet.
         return []
-    return standings(explained, deps.profiles.get(line.profile), now)
+    return standings(explained, deps.profiles.get(line.profile), now, deps.devices)
 
 
 async def places_of(deps: WebDeps, lines: Iterable[DeviceLine]) -> dict[str, dict[str, Any]]:

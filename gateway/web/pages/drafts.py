@@ -252,7 +252,7 @@ async def _why(request: web.Request, found: Look) -> dict[str, Any]:
     device = deps.devices.get(device_id)
     profile = deps.profiles.get(device.profile) if device is not None else None
     trouble = "" if found.right else "There are mistakes in the text."
-    return told | {"standings": standings(explained, profile, deps.clock.now()), "trouble": trouble}
+    return told | {"standings": standings(explained, profile, deps.clock.now(), deps.devices), "trouble": trouble}
 
 
 def _some_devices(request: web.Request, found: Look) -> list[str]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from gateway.web.pages.case import id_of
 from gateway.web.pages.shell import show
 from gateway.web.queries import cases, fleet
 from gateway.web.queries.fault_report import FaultReport, report_on, rows_for_download
+from gateway.web.why import named
 
 LOOK_BACK = timedelta(days=30)
 REPORT_SPANS = {"30d": timedelta(days=30), "90d": timedelta(days=90), "365d": timedelta(days=365)}
@@ -40,6 +42,7 @@ async def show_fleet(request: web.Request) -> web.StreamResponse:
         bys=fleet.BYS,
         tiles=(request.app[DEPS].tiles_url, request.app[DEPS].tiles_attribution),
         changed_sentences=changed_sentences,
+        hub_name=partial(named, devices=request.app[DEPS].devices),
         **facts,
     )
 

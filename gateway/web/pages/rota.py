@@ -23,6 +23,7 @@ from gateway.commands.staff import (
 )
 from gateway.date_feeds import calendar_file
 from gateway.outbox.channels import configured_channels
+from gateway.staff.alerts import said_of, title_of
 from gateway.staff.rota_records import HOLIDAYS, Rota, load_rotas
 from gateway.store import staff
 from gateway.web.access import IDENTITY, fields, form_of, read
@@ -31,7 +32,7 @@ from gateway.web.case_forms import moment_of, number_of
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.forms import Sent, flag_of, optional_text, text_of, words_of
-from gateway.web.language import N_, _, listed
+from gateway.web.language import N_, _, listed, refusal, speak
 from gateway.web.links import LinkError
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show, viewer_zone
@@ -63,6 +64,8 @@ async def show_rota(request: web.Request) -> web.StreamResponse:
         request,
         "rota.html",
         "rota",
+        alert_said=said_of,
+        alert_title=title_of,
         rotas=[
             (rota, row, rota.in_order(now), rota.duties(now, now + AHEAD))
             for rota, row in zip(rotas, rows, strict=True)
@@ -213,7 +216,7 @@ ANSWERS: Mapping[str, Handler] = {"acknowledge": acknowledge, "pass-on": pass_on
 async def ask_answer(request: web.Request) -> web.StreamResponse:
     """GET /a/{token}: what the alert is about. It changes nothing: mail programs follow links by themselves."""
     alert, name = await _by_link(request)
-    return html(request, "alert.html", {"alert": alert, "name": name, "said": ""})
+    return _answer_page(request, alert, name, "")
 
 
 async def take_answer(request: web.Request) -> web.StreamResponse:
@@ -224,8 +227,14 @@ async def take_answer(request: web.Request) -> web.StreamResponse:
         await request.app[DEPS].commands.submit(AnswerAlert(alert["id"], name, takes, "link"))
         said = _("It is yours.") if takes else _("Passed on: the next is told now.")
     except CommandRefused as refused:
-        said = f"{refused}."
-    return html(request, "alert.html", {"alert": alert, "name": name, "said": said})
+        said = f"{refusal(str(refused))}."
+    return _answer_page(request, alert, name, said)
+
+
+def _answer_page(request: web.Request, alert: sa.RowMapping, name: str, said: str) -> web.Response:
+    items: Sequence[Mapping[str, Any]] = alert["items"]
+    context = {"title": title_of(items), "said_items": [said_of(item) for item in items]}
+    return html(request, "alert.html", {"alert": alert, "name": name, "said": said, **context})
 
 
 async def calendar(request: web.Request) -> web.StreamResponse:
@@ -270,6 +279,8 @@ async def _by_link(request: web.Request) -> tuple[sa.RowMapping, str]:
     row = await read(request, lambda connection: connection.execute(query).mappings().first())
     if row is None:
         raise web.HTTPNotFound(text="There is no such alert any more.")
+    if chosen := await read(request, people.language_of, name):
+        speak(chosen)
     return row, name
 
 

@@ -20,7 +20,7 @@ from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api import present
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
-from gateway.web.forms import Sent, optional_text, text_of, whole_number, words_of
+from gateway.web.forms import Sent, optional_text, renamed, text_of, whole_number, words_of
 from gateway.web.language import N_, _, listed
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show, viewer_zone
@@ -135,7 +135,7 @@ def hours_command(sent: Sent, by: str) -> SaveHours:
 
 def policy_command(sent: Sent, by: str) -> SavePolicy:
     """Read a service level with its place, likewise. Raises FieldError."""
-    return SavePolicy(policy_of(sent), whole_number(sent, "position", 1, _MOST), by)
+    return SavePolicy(policy_of(sent), whole_number(sent, "position", 1, _MOST), by, renamed(sent)[1])
 
 
 def policy_of(sent: Sent) -> Policy:
@@ -145,7 +145,7 @@ def policy_of(sent: Sent) -> Policy:
     pauses = _chosen(sent, "pauses", frozenset(Pause)) if "pauses" in sent or "_form" in sent else frozenset(Pause)
     warn_before = _span(sent, "warn_before")
     return Policy(
-        text_of(sent, "name", what="a name"),
+        renamed(sent)[0],
         within,
         optional_text(sent, "hours") or None,
         severities,

@@ -37,7 +37,7 @@ async def show_silences(request: web.Request) -> web.StreamResponse:
         "silences",
         active=[line for line in lines if not line.over(now)],
         over=[line for line in lines if line.over(now)],
-        withheld=[(line, withheld_sentence(line.withheld, now)) for line in withheld],
+        withheld=[(line, withheld_sentence(line.withheld, now, request.app[DEPS].devices)) for line in withheld],
         profiles=profiles,
         filled={name: request.query.get(name, "") for name in SCOPE},
         durations=DURATIONS,

@@ -17,7 +17,7 @@ from gateway.web.auth import Role
 from gateway.web.case_forms import moment_of
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
-from gateway.web.forms import Sent, flag_of, optional_text, text_of, whole_number, words_of
+from gateway.web.forms import Sent, flag_of, optional_text, renamed, text_of, whole_number, words_of
 from gateway.web.pages.case import done
 from gateway.web.pages.shell import show
 from gateway.web.preconditions import with_etags
@@ -64,8 +64,9 @@ async def save_team(request: web.Request) -> web.StreamResponse:
 
 def team_command(sent: Sent, by: str) -> SaveTeam:
     """Read a team from a form, JSON or a file. Raises FieldError."""
+    name, was = renamed(sent)
     return SaveTeam(
-        text_of(sent, "name", what="a name"),
+        name,
         whole_number(sent, "position", 1, _MOST),
         by,
         tuple(_members(sent)),
@@ -73,6 +74,7 @@ def team_command(sent: Sent, by: str) -> SaveTeam:
         **{name: tuple(words_of(sent, name)) for name in _CONDITIONS},
         assigns=flag_of(sent, "assigns"),
         fallback=optional_text(sent, "fallback") or None,
+        was=was,
     )
 
 

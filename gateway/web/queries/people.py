@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.people.ways_in import SESSION_ID_LENGTH
+from gateway.staff.owners import WORKERS
 from gateway.store.schema import api_tokens, audit, consent_log, customers, meta, sessions, users
 from gateway.store.staff import scopes, teams
 from gateway.store.ways_in import account_links, outside_identities, recovery_codes
@@ -165,9 +166,8 @@ def all_users(connection: sa.Connection) -> list[sa.RowMapping]:
 
 
 def agents(connection: sa.Connection) -> list[str]:
-    """List who a case may be assigned to."""
-    able = (Role.AGENT, Role.LEAD, Role.ADMIN)
-    query = sa.select(users.c.name).where(users.c.role.in_(able), users.c.disabled.is_(sa.false()))
+    """List who may work on cases, whichever they see."""
+    query = sa.select(users.c.name).where(users.c.role.in_(WORKERS), users.c.disabled.is_(sa.false()))
     return list(connection.execute(query.order_by(users.c.name).limit(LISTED)).scalars())
 
 

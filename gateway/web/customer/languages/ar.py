@@ -9,6 +9,7 @@ TEXTS = {
     "ago": "قبل {span}",
     "just_now": "الآن",
     "cannot_see": "لا نتلقى قراءات منه منذ {since}. آخر قراءة كانت {last}.",
+    "reading": "آخر قراءة",
     "never_seen": "لا توجد لدينا قراءة بعد.",
     "noticed": "لاحظنا",
     "helping": "نساعدك",

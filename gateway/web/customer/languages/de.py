@@ -9,6 +9,7 @@ TEXTS = {
     "ago": "vor {span}",
     "just_now": "gerade eben",
     "cannot_see": "Seit {since} sehen wir es nicht mehr. Der letzte Wert war {last}.",
+    "reading": "Letzter Messwert",
     "never_seen": "Wir haben noch keinen Messwert.",
     "noticed": "Bemerkt",
     "helping": "In Arbeit",

@@ -9,6 +9,7 @@ TEXTS = {
     "ago": "{span} ago",
     "just_now": "just now",
     "cannot_see": "We cannot see it since {since}. The last reading was {last}.",
+    "reading": "Latest reading",
     "never_seen": "We have no reading yet.",
     "noticed": "Noticed",
     "helping": "Helping",

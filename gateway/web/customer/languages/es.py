@@ -9,6 +9,7 @@ TEXTS = {
     "ago": "hace {span}",
     "just_now": "ahora mismo",
     "cannot_see": "No recibimos datos desde {since}. La última medida fue {last}.",
+    "reading": "Última lectura",
     "never_seen": "Todavía no tenemos ninguna medida.",
     "noticed": "Detectado",
     "helping": "En curso",

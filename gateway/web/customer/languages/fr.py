@@ -9,6 +9,7 @@ TEXTS = {
     "ago": "il y a {span}",
     "just_now": "à l'instant",
     "cannot_see": "Nous ne recevons plus de données depuis {since}. Dernière mesure\u00a0: {last}.",
+    "reading": "Dernière mesure",
     "never_seen": "Nous n'avons pas encore de mesure.",
     "noticed": "Repéré",
     "helping": "En cours",

@@ -9,6 +9,7 @@ TEXTS = {
     "ago": "{span} yang lalu",
     "just_now": "baru saja",
     "cannot_see": "Data tidak masuk sejak {since}. Nilai terakhir {last}.",
+    "reading": "Pembacaan terbaru",
     "never_seen": "Belum ada data.",
     "noticed": "Diketahui",
     "helping": "Ditangani",

@@ -9,6 +9,7 @@ TEXTS = {
     "ago": "{span}前",
     "just_now": "たった今",
     "cannot_see": "{since}以降、データが届いていません。最後の値は{last}でした。",
+    "reading": "最新の測定値",
     "never_seen": "まだデータがありません。",
     "noticed": "確認",
     "helping": "対応中",

@@ -9,6 +9,7 @@ TEXTS = {
     "ago": "há {span}",
     "just_now": "agora mesmo",
     "cannot_see": "Estamos sem dados desde {since}. A última medição foi {last}.",
+    "reading": "Última leitura",
     "never_seen": "Ainda não temos nenhuma medição.",
     "noticed": "Percebido",
     "helping": "Em andamento",

@@ -9,6 +9,7 @@ TEXTS = {
     "ago": "{span}前",
     "just_now": "刚刚",
     "cannot_see": "自{since}起没有收到数据，最近一次读数为{last}。",
+    "reading": "最新读数",
     "never_seen": "暂时还没有读数。",
     "noticed": "已发现",
     "helping": "处理中",
