@@ -1,6 +1,6 @@
 """The installed decoders, found by entry point, and the dispatcher that the configuration makes of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +14,8 @@ from gateway.config import DecoderSection
 from gateway.errors import StartRefused
 
 log = structlog.get_logger(__name__)
+
+Decode = Callable[[Message], Decoded | Rejection]
 
 GROUP = "proactive_support_gateway.decoders"
 """The entry point group in which packages offer decoders; the names are those of ``[decoders.<name>]``."""

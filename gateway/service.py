@@ -11,8 +11,9 @@ import sqlalchemy as sa
 import structlog
 
 from device_models.decoders.dispatch import Dispatcher
+from device_models.decoders.protocol import Decoded
 from device_models.event import Message, Rejection, TimeSource
-from device_models.profile import GENERIC, DeviceProfile, PositionOf
+from device_models.profile import DeviceProfile
 from device_models.yaml_lines import InvalidFileError
 from gateway.cases.self_help import articles_of
 from gateway.clock import Clock
@@ -20,7 +21,6 @@ from gateway.commands import PutRulesLive
 from gateway.config import Config
 from gateway.control import serve_control
 from gateway.data_lock import lock_data
-from gateway.decoded_once import DecodedOnce
 from gateway.decoders import build_dispatcher
 from gateway.device_link import DeviceLink, Publish
 from gateway.ending import end
@@ -30,8 +30,10 @@ from gateway.help_desks.hook import HelpDeskHook
 from gateway.help_desks.opening import open_help_desks
 from gateway.history import History
 from gateway.history.opening import open_history
-from gateway.history.profiled import ProfiledDecoding
+from gateway.history.profiled import Sampler
 from gateway.history.recorder import Recorder
+from gateway.history.tail import Tail
+from gateway.hubs import of_its_hub
 from gateway.inbound.asking import Asker, make_translator
 from gateway.inbound.lmtp import mail_listener
 from gateway.inbound.mailbox import Mailbox
@@ -78,7 +80,6 @@ from notifiers.understanding.translator import Translation
 log = structlog.get_logger()
 
 _COMMIT_LINGER_S = 0.005
-_RECORD_LINGER_S = 0.25
 _LOG_SHARE = 0.3
 _HISTORY_SHARE = 0.6
 
@@ -174,8 +175,7 @@ class Service:
         links = LinkSigner(keys.link_keys, keys.current_link_key, clock.now, config.public_url)
 
         stream, broker = await self._open_log()
-        decode = DecodedOnce(dispatcher.decode)
-        committer = Committer(self.store, decode, detector, profiles, self.registry, config, links)
+        committer = Committer(self.store, dispatcher.decode, detector, profiles, self.registry, config, links)
         unknown = await asyncio.to_thread(committer.open, clock.now())
         if unknown:
             log.warning("outbox.unknown_after_crash", messages=unknown)
@@ -183,12 +183,8 @@ class Service:
             await stream.advance_to(committer.sequence)
         self.pipeline = Pipeline(committer, self._batches(stream), clock, self.live, self.metrics)
         self.history = await self._open_history()
-        recorder = Recorder(
-            ClockedLog(stream, clock, _RECORD_LINGER_S),
-            ProfiledDecoding(decode, self.registry, profiles),
-            self.history,
-            self._keep_position(profiles),
-        )
+        tail = Tail(committer.sequence)
+        recorder = self._make_recorder(tail, stream, dispatcher, profiles)
         outbox_metrics = OutboxMetrics(self.metrics.registry)
         rates = config.notifiers.per_second
         sender = Sender(self.store, self.pipeline, clock, transports, rates, outbox_metrics)
@@ -197,7 +193,12 @@ class Service:
         couriers: list[Courier] = []
         brokers: list[Publish] = []
         link = DeviceLink(self.store, self.pipeline, clock, brokers)
-        self.pipeline.on_commit = lambda outcome: _wake(sender, couriers, link, outcome)
+
+        def committed(outcome: Outcome) -> None:
+            tail.grow(outcome.events, outcome.sequence)
+            _wake(sender, couriers, link, outcome)
+
+        self.pipeline.on_commit = committed
 
         await asyncio.to_thread(warm_up)
         self._spawn("pipeline", self.pipeline.run())
@@ -284,15 +285,14 @@ class Service:
         self._stack.push_async_callback(history.close)
         return history
 
-    def _keep_position(self, profiles: Mapping[str, DeviceProfile]) -> Callable[[str], bool]:
-        """A person's position is kept nowhere; a thing's where its owner agreed to its use."""
+    def _make_recorder(
+        self, tail: Tail, stream: Stream, dispatcher: Dispatcher, profiles: Mapping[str, DeviceProfile]
+    ) -> Recorder:
+        def decode(message: Message) -> Decoded | Rejection:
+            return of_its_hub(message, dispatcher.decode(message), self.registry.devices)
 
-        def keep(device_id: str) -> bool:
-            device = self.registry.devices.get(device_id)
-            profile = profiles.get(device.profile, GENERIC) if device else GENERIC
-            return profile.position_of is PositionOf.THING and self.registry.may_use_location(device_id)
-
-        return keep
+        again = ClockedLog(stream, self.clock, linger_s=0.0)
+        return Recorder(tail, again, decode, Sampler(self.registry, profiles), self.history)
 
     async def _put_live_at_start(self, detector: Any) -> None:
         def live_version() -> str | None:

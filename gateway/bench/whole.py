@@ -78,7 +78,7 @@ async def _drive(subject: Subject, sink: MailSink, fleet: Fleet, size: Size, tel
             done += size.burst
             cpu_s, began = subject.cpu_s(), time.time()
         backlog = size.burst / (await watch.until(base + done) - began)
-        # Only now is all of it done: the history reads the log at its own pace.
+        # Only now is all of it done: the history goes at its own pace.
         recorded = size.burst / (await subject.until_recorded(base + done) - began)
         cpu_us = 1e6 * (subject.cpu_s() - cpu_s) / size.burst
 

@@ -2,7 +2,7 @@
 
 One interface, two implementations that pass one contract suite: a table of our own
 (``gateway.history.embedded``) and InfluxDB (``gateway.history.influxdb``). The history is never in the way of
-cases: it has its own reader of the log (``gateway.history.recorder``), so the log is its buffer.
+cases: it knows how far it is and reads what it missed from the log (``gateway.history.recorder``).
 """
 
 import math

@@ -1,4 +1,8 @@
-"""The history's own reader of the log: samples are written from there, so that the log is the history's buffer."""
+"""From the log into the history: what the pipeline has decoded already is taken from there, the rest is read again.
+
+The history knows its own position, so the log is its buffer: whatever it missed, by a crash or because it could not be
+written for a while, it reads from there.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -7,13 +11,17 @@ from typing import Protocol
 
 import structlog
 
-from device_models.event import Event, Message, Rejection, TimeSource
+from device_models.event import Event, Message, Rejection
+from gateway.decoders import Decode
 from gateway.history import History, HistoryUnavailable, Sample
+from gateway.history.tail import Tail
 
 log = structlog.get_logger()
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
+_LINGER_S = 0.25
+"""A transaction takes in what is committed within this time."""
 
 
 class Batch(Protocol):
@@ -40,27 +48,29 @@ class Recorder:
 
     def __init__(
         self,
+        tail: Tail,
         stream: Log,
-        decode: Callable[[Message], Sequence[Event] | Rejection],
+        decode: Decode,
+        sample: Callable[[Event], Sample | None],
         history: History,
-        keep_position: Callable[[str], bool],
         *,
         first_wait_s: float = _FIRST_WAIT_S,
     ) -> None:
         """Make a recorder.
 
         Args:
-            stream: the log; read by this recorder alone, beside the pipeline.
-            decode: the pipeline's own decoding, names and units as rules see them.
+            tail: what the pipeline commits from now on.
+            stream: the log, read by this recorder alone where the tail does not reach back.
+            decode: the pipeline's own decoding.
+            sample: makes a sample of what a device said; None: it is none.
             history: where samples go.
-            keep_position: tells by device id whether its positions may be kept (its owner's consent, or a thing
-                that nobody carries).
             first_wait_s: wait before the second try after a failure; doubled with each to a minute.
         """
+        self._tail = tail
         self._stream = stream
         self._decode = decode
+        self._sample = sample
         self._history = history
-        self._keep_position = keep_position
         self._first_wait_s = first_wait_s
 
     async def run(self) -> None:
@@ -70,15 +80,13 @@ class Recorder:
             reached: int | None = None
             try:
                 reached = await self._history.last_sequence()
-                async with aclosing(self._stream.batches(after=reached)) as batches:
-                    async for batch in batches:
-                        if not batch.messages:
-                            continue
-                        # Not on the event loop: of a full batch it takes a tenth of a second, in which no page answers.
-                        samples = await asyncio.to_thread(self._samples, batch.messages)
-                        await self._history.write(samples, sequence=batch.last_sequence)
+                async with aclosing(self._portions(reached)) as portions:
+                    async for events, sequence in portions:
+                        # Not on the event loop: of many it takes a tenth of a second, in which no page answers.
+                        samples = await asyncio.to_thread(self._samples, events)
+                        await self._history.write(samples, sequence=sequence)
                         if wait_s > self._first_wait_s:
-                            log.info("history.recording_again", sequence=batch.last_sequence)
+                            log.info("history.recording_again", sequence=sequence)
                         wait_s = self._first_wait_s
                 return
             except HistoryUnavailable as error:
@@ -87,19 +95,25 @@ class Recorder:
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
-    def _samples(self, messages: Sequence[Message]) -> list[Sample]:
-        samples = []
-        for message in messages:
-            decoded = self._decode(message)
-            if not isinstance(decoded, Rejection):
-                samples += [sample for event in decoded if (sample := self._sample(event))]
-        return samples
+    async def _portions(self, after: int) -> AsyncGenerator[tuple[Sequence[Event], int], None]:
+        """Yield what was said after a sequence and how far that reaches, until the log ends."""
+        while True:
+            async with aclosing(self._stream.batches(after)) as batches:
+                async for batch in batches:
+                    after = batch.last_sequence
+                    if batch.messages:
+                        yield await asyncio.to_thread(self._decoded, batch.messages), after
+                    if self._tail.reaches_back_to(after):
+                        break
+                else:
+                    return
+            while (part := await self._tail.take(after, _LINGER_S)) is not None:
+                yield part
+                after = part[1]
 
-    def _sample(self, event: Event) -> Sample | None:
-        # The broker's memory stamped by its arrival: a value of unknown age is no sample of now.
-        if event.retained and event.time_source is TimeSource.ARRIVAL:
-            return None
-        position = event.position if event.position and self._keep_position(event.device_id) else None
-        if not event.values and position is None:
-            return None
-        return Sample(event.device_id, event.observed_at, event.values, event.units, position)
+    def _decoded(self, messages: Sequence[Message]) -> list[Event]:
+        answers = map(self._decode, messages)
+        return [event for answer in answers if not isinstance(answer, Rejection) for event in answer.events]
+
+    def _samples(self, events: Sequence[Event]) -> list[Sample]:
+        return [sample for event in events if (sample := self._sample(event)) is not None]

@@ -127,7 +127,7 @@ class Batch:
                 if not event.retained and event.kind is not EventKind.COMMAND
             },
         )
-        self._outcome.events += len(decoded)
+        self._outcome.events += [event for _, event in decoded]
         self._outcome.rejected += len(rejections)
         record_rejections(self._tx, rejections)
         count_unknown_devices(self._tx, unknown)

@@ -1,20 +1,20 @@
 """One commit: commands first, then messages, then timers; detect, respond, write, all in one transaction."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from device_models.decoders.protocol import Decoded
-from device_models.event import Message, Rejection
+from device_models.event import Event, Message, Rejection
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.registry import Device
 from gateway import commands as c
 from gateway.cases.alerts import next_release
 from gateway.config import Config
+from gateway.decoders import Decode
 from gateway.outbox import hand_over as outbox
 from gateway.people.registry import Registry
 from gateway.pipeline.batch import Batch
@@ -26,8 +26,6 @@ from gateway.web.links import LinkSigner
 from rules.detect import Detector
 from rules.inputs import DeviceContext
 from rules.state import DeviceState
-
-Decode = Callable[[Message], Decoded | Rejection]
 
 _PARTITION = 0
 _MOVE = sa.update(schema.positions).where(
@@ -61,7 +59,10 @@ class Outcome:
     results: list[Any] = field(default_factory=list)
     """One for each command; an exception where it was refused."""
     changes: list[dict[str, Any]] = field(default_factory=list)
-    events: int = 0
+    events: list[Event] = field(default_factory=list)
+    """What the messages said, whether or not anybody registered their devices."""
+    sequence: int = 0
+    """How far the log has had its effect with it."""
     rejected: int = 0
     transitions: int = 0
     ticks: int = 0
@@ -71,6 +72,7 @@ class Outcome:
         self.results += later.results
         self.changes += later.changes
         self.events += later.events
+        self.sequence = later.sequence
         self.rejected += later.rejected
         self.transitions += later.transitions
         self.ticks += later.ticks
@@ -152,6 +154,7 @@ class Committer:
         self._response_due = response_due
         for effect in tx.after_commit:
             effect()
+        outcome.sequence = self.sequence
         outcome.changes = tx.changes + [{"kind": "device", "id": device_id} for device_id in staged]
         return outcome
 

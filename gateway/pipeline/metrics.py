@@ -52,9 +52,9 @@ class Metrics:
 
     def committed(self, outcome: Outcome, work: Work, now: datetime) -> None:
         """Count one commit."""
-        self.events += outcome.events
+        self.events += len(outcome.events)
         self.rejected += outcome.rejected
-        self._events.inc(outcome.events)
+        self._events.inc(len(outcome.events))
         self._rejected.inc(outcome.rejected)
         self._transitions.inc(outcome.transitions)
         self._ticks.inc(outcome.ticks)
@@ -88,7 +88,7 @@ class Metrics:
         if not self._seconds or self._seconds[-1].at != now:
             self._seconds.append(_Second(now))
         second = self._seconds[-1]
-        second.events += outcome.events
+        second.events += len(outcome.events)
         second.rejected += outcome.rejected
         second.lag_s = max(second.lag_s, lag_s)
 

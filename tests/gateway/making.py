@@ -17,9 +17,9 @@ from device_models.event import Message
 from device_models.profile import GENERIC, DeviceProfile
 from gateway.commands import Command, Upsert
 from gateway.config import Config
-from gateway.decoders import build_dispatcher
+from gateway.decoders import Decode, build_dispatcher
 from gateway.people.registry import load_registry
-from gateway.pipeline.commit import Committer, Decode, Outcome, Work
+from gateway.pipeline.commit import Committer, Outcome, Work
 from gateway.store.store import Store
 from gateway.web.links import LinkSigner
 from rules.detect import Detector

@@ -12,11 +12,13 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
+from device_models.decoders.protocol import Decoded
 from device_models.event import Event, EventKind, Message, TimeSource
 from gateway.history import HistoryUnavailable, Sample
 from gateway.history.chart import chart
 from gateway.history.influxdb import InfluxHistory
 from gateway.history.recorder import Recorder
+from gateway.history.tail import Tail
 from tests.history_servers import influxd, influxql, v2_proxy, victoria_metrics
 from tests.servers import free_port
 
@@ -42,10 +44,15 @@ class MemoryLog:
             yield Batch([Message("devices/freezer-14/status", payload, T0 + timedelta(seconds=n), n)], n)
 
 
-def decode(message: Message) -> list[Event]:
+def decode(message: Message) -> Decoded:
     at = message.received_at
-    values = json.loads(message.payload)
-    return [Event("freezer-14", EventKind.STATUS, at, at, TimeSource.ARRIVAL, "native", values, {"temperature": "Cel"})]
+    return Decoded(
+        (Event("freezer-14", EventKind.STATUS, at, at, TimeSource.ARRIVAL, "native", json.loads(message.payload)),)
+    )
+
+
+def sample(event: Event) -> Sample:
+    return Sample(event.device_id, event.observed_at, event.values, {"temperature": "Cel"})
 
 
 def connect(url: str, bucket: str, folder: Path) -> InfluxHistory:
@@ -57,7 +64,7 @@ async def test_one_sample_goes_through_influxdb_client_to_influxdb_and_into_the_
         influxql(url, "CREATE DATABASE devices")
         async with v2_proxy(url) as proxy:
             history = connect(proxy, "devices", tmp_path)
-            await Recorder(MemoryLog(1), decode, history, lambda _: False).run()
+            await Recorder(Tail(10**9), MemoryLog(1), decode, sample, history).run()
             series = await history.series("freezer-14", "temperature", T0, T0 + HOUR, 500)
             assert (series.times, series.values) == ((T0 + timedelta(seconds=1),), (-17.9,))
             svg = chart(series, title="Temperature", zone=ZoneInfo("Europe/Berlin"), limit=-12, direction="above")
@@ -72,7 +79,7 @@ async def test_an_outage_of_influxdb_costs_no_sample(tmp_path: Path) -> None:
         with influxd(tmp_path / "influxd", port) as url:
             influxql(url, "CREATE DATABASE devices")
             history = connect(proxy, "devices", tmp_path)
-            await Recorder(MemoryLog(count // 3), decode, history, lambda _: False).run()
+            await Recorder(Tail(10**9), MemoryLog(count // 3), decode, sample, history).run()
         refused = asyncio.Event()
 
         class Watched(InfluxHistory):
@@ -85,7 +92,7 @@ async def test_an_outage_of_influxdb_costs_no_sample(tmp_path: Path) -> None:
 
         await history.close()
         history = Watched(proxy, bucket="devices", progress_path=tmp_path / "progress.sqlite", query="influxql")
-        recorder = Recorder(MemoryLog(count), decode, history, lambda _: False, first_wait_s=0.05)
+        recorder = Recorder(Tail(10**9), MemoryLog(count), decode, sample, history, first_wait_s=0.05)
         waiting = asyncio.create_task(recorder.run())
         await asyncio.wait_for(refused.wait(), 20)
         assert await history.last_sequence() == count // 3
