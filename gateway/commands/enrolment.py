@@ -58,10 +58,15 @@ class AnswerCheck:
 
 @dataclass(frozen=True, slots=True)
 class MakeLinkCode:
-    """Make the code that a customer brings along to a messenger; its result is the code."""
+    """Make the code that a customer brings along to a messenger; its result is the code.
+
+    Refused with ``link.unproved`` where nobody proved who they are and somebody can.
+    """
 
     customer_id: str
     channel: str
+    proved: bool
+    """Whether who asks has given back a code that was sent to a proven address of the customer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,17 @@ from gateway.store.template_uses import template_uses
 from gateway.transaction import Transaction
 
 _ANSWERS = frozenset(
-    {"agent_reply", "answer_noted", "check", "help", "start_confirmed", "stop_confirmed", "test", "welcome"}
+    {
+        "address_added",
+        "agent_reply",
+        "answer_noted",
+        "check",
+        "help",
+        "start_confirmed",
+        "stop_confirmed",
+        "test",
+        "welcome",
+    }
 )
 """What answers somebody, or proves an address: it comes at once or is of no use."""
 

@@ -20,7 +20,7 @@ from gateway.cases.timeline import add_entry, touch
 from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
 from gateway.outbox import survey
 from gateway.outbox.caps import is_capped
-from gateway.outbox.checking import addressee, choice_of_check, is_check, is_staff_alert, without_code
+from gateway.outbox.checking import addressee, choice_of_one, has_one_address, is_staff_alert, without_code
 from gateway.outbox.digest import TEMPLATE as DIGEST
 from gateway.outbox.digest import cases_of, gather, said
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
@@ -99,7 +99,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         set_state(tx, row["id"], "cancelled", reason="the customer is gone")
         return None
     purpose = Purpose(row["purpose"])
-    choice = choice_of_check(row) or _choice(tx, row, customer, command)
+    choice = choice_of_one(row) or _choice(tx, row, customer, command)
     if choice.withheld or choice.channel is None or choice.address is None:
         set_state(tx, row["id"], "withheld", reason=choice.withheld, why=why_of(choice))
         return None
@@ -193,7 +193,7 @@ def render_row(
         page_url += "#rate"
     # No mail program ends safety warnings in one click: its button leads to the page, which says what they will miss.
     one_click = None if purpose is Purpose.SAFETY else stop_url
-    message_links = Links() if is_check(row) else Links(page_url, stop_url, one_click)
+    message_links = Links() if has_one_address(row) else Links(page_url, stop_url, one_click)
     facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {}), **_steps(tx, row, customer)}
     template = "agent_reply" if row["text"] else row["template"]
     return word(tx, template, customer, facts, channel, brand, message_links, tx.now), message_links

@@ -18,6 +18,7 @@ from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry
 from gateway.commands import NoReceipt
 from gateway.config import Config
+from gateway.outbox.checking import has_one_address
 from gateway.outbox.queue import choose_now, load_notification, set_state, why_of
 from gateway.store import dialect, schema
 from gateway.store.statements import one_of
@@ -122,7 +123,7 @@ def _seen_elsewhere(tx: Transaction, row: sa.RowMapping) -> bool:
 def next_choice(tx: Transaction, row: sa.RowMapping) -> Choice | None:
     """The channel after those that the message's family used; None where there is none, or nothing may be sent."""
     customer = tx.registry.customers.get(row["customer_id"])
-    if customer is None or tx.config.notifiers.mode == "off" or row["template"] == "check":
+    if customer is None or tx.config.notifiers.mode == "off" or has_one_address(row):
         return None
     used = (*used_channels(tx, row), row["channel"])
     choice = choose_now(

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from device_models.event import rfc3339
-from device_models.purpose import Purpose, Severity
 from gateway.commands import CommandRefused
+from gateway.outbox.checking import CHECK, enqueue_to
 from gateway.outbox.queue import available_channels
 from gateway.store import schema
 from gateway.store.enrolment import address_checks
@@ -61,29 +61,10 @@ def send(
             attempts=0,
         )
     )
-    off = tx.config.notifiers.mode == "off"
-    row: dict[str, Any] = {
-        # The same address and moment never make a second one; the hash tells nobody the token.
-        "key": f"check:{digest(token)}",
-        "customer_id": customer_id or STRANGER,
-        "purpose": Purpose.SAFETY.value,
-        "severity": Severity.INFO.value,
-        "template": "check",
-        "facts": {"check_code": code, "expires_at": rfc3339(expires_at), **({"draft": dict(draft)} if draft else {})},
-        "state": "withheld" if off else "queued",
-        "reason": "mode_off" if off else None,
-        "channel": channel,
-        "address": address,
-        "why": [],
-        "tried": [],
-        "expires_at": expires_at,
-        "attempts": 0,
-        "created_at": tx.now,
-        "updated_at": tx.now,
-    }
-    n = schema.notifications
-    number = tx.connection.execute(sa.insert(n).values(**row).returning(n.c.id)).scalar_one()
-    tx.changed("notification", number)
+    # The same address and moment never make a second one; the hash tells nobody the token.
+    key, facts = f"check:{digest(token)}", {"check_code": code, "expires_at": rfc3339(expires_at)}
+    said = {"draft": dict(draft)} if draft else {}
+    enqueue_to(tx, CHECK, key, customer_id or STRANGER, channel, address, {**facts, **said}, expires_at)
     return token
 
 
@@ -105,7 +86,7 @@ def forget(tx: Transaction) -> int:
     c, n = address_checks, schema.notifications
     old = tx.now - timedelta(days=1)
     gone = tx.connection.execute(sa.delete(c).where(c.c.created_at < old)).rowcount
-    messages = sa.and_(n.c.template == "check", n.c.created_at < old, n.c.address.is_not(None))
+    messages = sa.and_(n.c.template == CHECK, n.c.created_at < old, n.c.address.is_not(None))
     tx.connection.execute(sa.update(n).where(messages).values(address=None, body=None, subject=None, facts={}))
     return gone
 

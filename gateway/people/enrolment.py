@@ -15,22 +15,27 @@ from pydantic import ValidationError
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer, Device
 from gateway.commands import CommandRefused, SetConsent
-from gateway.commands.enrolment import MakeClaimCodes, SaveSettings, SendCheck, StartClaim
+from gateway.commands.enrolment import MakeClaimCodes, MakeLinkCode, SaveSettings, SendCheck, StartClaim
+from gateway.outbox.checking import ADDRESS_ADDED, enqueue_to
 from gateway.outbox.queue import enqueue
 from gateway.people import checks
 from gateway.people.consent import set_consent
-from gateway.people.proven import ways_to
+from gateway.people.proven import OPEN_LINK, proving_channels, ways_to
 from gateway.people.registry import put_records
 from gateway.store import dialect
 from gateway.store.enrolment import claim_codes, customer_settings, link_codes, verified_addresses
 from gateway.transaction import Transaction
 from notifiers.link_codes import new_link_code
+from notifiers.masking import mask
 from rules.respond import Notify, device_facts
 
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Without what is easily mistaken for another: 0 and O, 1 and I."""
 _CLAIM_LETTERS = 12
 _LINK_LIFE = timedelta(hours=1)
+_TOLD_WITHIN = timedelta(days=2)
+_READABLE = frozenset({"email", "sms", "whatsapp"})
+"""Channels whose addresses say something to their owner; a messenger's number for them does not."""
 
 
 def make_claim_codes(tx: Transaction, command: MakeClaimCodes) -> list[dict[str, str]]:
@@ -94,7 +99,7 @@ def send_check(tx: Transaction, command: SendCheck) -> dict[str, str]:
         address = plain_address(command.channel, command.address)
         return {"token": checks.send(tx, "address", command.channel, address, customer_id=customer.id)}
     known = customer.address(command.channel)
-    if known is None:
+    if known is None or command.channel not in proving_channels(tx.connection, customer, tx.config.notifiers):
         raise CommandRefused("check.channel")
     return {"token": checks.send(tx, "proof", command.channel, known, customer_id=customer.id)}
 
@@ -117,7 +122,9 @@ def take_claim(tx: Transaction, check: sa.RowMapping) -> tuple[Customer, str] | 
 
 
 def put_address(tx: Transaction, customer: Customer, channel: str, address: str, source: str) -> Customer:
-    """Reach a customer at a proven address from now on."""
+    """Reach a customer at a proven address from now on, and say so where they were reached until now."""
+    if customer.id in tx.registry.customers and customer.address(channel) != address:
+        _tell_known_addresses(tx, customer, channel, address)
     changed = _with_address(customer, channel, address)
     put_records(tx, "customers", [changed])
     row = {"customer_id": customer.id, "channel": channel, "address": address, "source": source, "at": tx.now}
@@ -142,9 +149,24 @@ def drop_address(tx: Transaction, customer_id: str, channel: str) -> None:
     tx.changed("customer", customer.id)
 
 
-def make_link_code(tx: Transaction, customer_id: str, channel: str) -> str:
-    """Make a code that a customer brings along to a messenger."""
-    customer = _customer(tx, customer_id)
+def _tell_known_addresses(tx: Transaction, customer: Customer, channel: str, address: str) -> None:
+    """Whoever is reached there must hear of an address that somebody else may have added."""
+    facts = {"added_channel": channel, "added_address": mask(address) if channel in _READABLE else ""}
+    for known in proving_channels(tx.connection, customer, tx.config.notifiers):
+        key = f"address:{customer.id}:{channel}:{known}:{tx.now.isoformat()}"
+        to = customer.address(known)
+        if to is not None:
+            enqueue_to(tx, ADDRESS_ADDED, key, customer.id, known, to, facts, tx.now + _TOLD_WITHIN)
+
+
+def make_link_code(tx: Transaction, command: MakeLinkCode) -> str:
+    """Make a code that a customer brings along to a messenger.
+
+    Raises CommandRefused with ``link.unproved`` where nobody proved who they are, though there is an address to prove.
+    """
+    customer, channel = _customer(tx, command.customer_id), command.channel
+    if not command.proved and proving_channels(tx.connection, customer, tx.config.notifiers):
+        raise CommandRefused("link.unproved")
     code = new_link_code()
     tx.connection.execute(
         sa.insert(link_codes).values(
@@ -153,6 +175,7 @@ def make_link_code(tx: Transaction, customer_id: str, channel: str) -> str:
             channel=channel,
             created_at=tx.now,
             expires_at=tx.now + _LINK_LIFE,
+            proved=command.proved,
         )
     )
     return code
@@ -174,7 +197,8 @@ def link_address(tx: Transaction, channel: str, address: str, code: str) -> str 
         if other.id != row["customer_id"] and other.addresses.get(channel) == address:
             # One messenger account is one person: an answer there must find one customer.
             put_records(tx, "customers", [_with_address(other, channel, None)])
-    customer = put_address(tx, tx.registry.customers[row["customer_id"]], channel, address, "link")
+    source = "link" if row["proved"] else OPEN_LINK
+    customer = put_address(tx, tx.registry.customers[row["customer_id"]], channel, address, source)
     welcome(tx, customer, None, f"link:{row['code_hash'][:16]}", via=channel)
     return customer.id
 

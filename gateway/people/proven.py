@@ -7,6 +7,11 @@ from gateway.config import Notifiers
 from gateway.outbox.channels import configured_channels
 from gateway.store.enrolment import verified_addresses
 
+OPEN_LINK = "open_link"
+"""``verified_addresses.source`` of a messenger that was linked while nobody could prove who they are."""
+_PROVING = frozenset({"email", "sms", "whatsapp", "telegram", "line"})
+"""Where a code is read by whoever has the address; what comes to their page proves only that they hold its link."""
+
 
 def proven_channels(connection: sa.Connection, customer: Customer, settings: Notifiers) -> frozenset[str] | None:
     """Channels whose address its owner proved; None where what the company imported counts as proven."""
@@ -24,4 +29,19 @@ def ways_to(connection: sa.Connection, customer: Customer, settings: Notifiers) 
         channel
         for channel in configured_channels(settings)
         if customer.address(channel) and (proven is None or channel in proven)
+    ]
+
+
+def proving_channels(connection: sa.Connection, customer: Customer, settings: Notifiers) -> list[str]:
+    """Channels where a code proves that whoever gives it back is this customer.
+
+    Whoever was passed a link on may have linked a messenger of their own by it while there were none of these.
+    """
+    v = verified_addresses.c
+    linked = sa.select(v.channel, v.address).where(v.customer_id == customer.id, v.source == OPEN_LINK)
+    unsure = {channel for channel, address in connection.execute(linked) if customer.address(channel) == address}
+    return [
+        channel
+        for channel in configured_channels(settings)
+        if channel in _PROVING and channel not in unsure and customer.address(channel)
     ]

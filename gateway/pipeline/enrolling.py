@@ -37,7 +37,7 @@ def run(tx: Transaction, devices: Devices, command: EnrolmentCommand) -> Any:
         case AnswerCheck():
             return _answer(tx, devices, command)
         case MakeLinkCode():
-            return enrolment.make_link_code(tx, command.customer_id, command.channel)
+            return enrolment.make_link_code(tx, command)
         case LinkAddress():
             return enrolment.link_address(tx, command.channel, command.address, command.code)
         case DropAddress():

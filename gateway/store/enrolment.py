@@ -47,10 +47,13 @@ link_codes = Table(
     Column("channel", sa.Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    Column("proved", sa.Boolean, nullable=False),
     Column("used_at", UtcTime),
     Column("address", sa.Text),
 )
-"""What a customer sends us on a messenger, by a link that carries it, so that we know whose address that is."""
+"""What a customer sends us on a messenger, by a link that carries it, so that we know whose address that is.
+
+``proved``: whoever asked for it had proved who they are."""
 
 verified_addresses = Table(
     "verified_addresses",
@@ -61,7 +64,7 @@ verified_addresses = Table(
     Column("source", sa.Text, nullable=False),
     Column("at", UtcTime, nullable=False),
 )
-"""Proven addresses. ``source``: claim | check | link."""
+"""Proven addresses. ``source``: claim | check | link | open_link, where nobody could prove yet who opened the page."""
 
 customer_settings = Table(
     "customer_settings",

@@ -88,6 +88,10 @@ class Facts(TypedDict, total=False):
     """What proves a channel."""
     expires_at: str
     """Of ``check_code``."""
+    added_channel: str
+    """Where they are reached besides from now on, as ``notifiers.reasons.CHANNEL_NAMES`` has it."""
+    added_address: str
+    """Masked; absent where an address says nothing to its owner."""
 
 
 _IDENTIFIER = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)+")

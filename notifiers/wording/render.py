@@ -31,6 +31,7 @@ from notifiers.wording.segments import MOST, segments, thrifty
 from notifiers.wording.view import View, Words, view
 
 TEMPLATES: dict[str, Purpose | None] = {
+    "address_added": None,
     "agent_reply": None,
     "answer_noted": Purpose.FAULT,
     "check": None,

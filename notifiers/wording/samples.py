@@ -31,6 +31,7 @@ _SERVICE: Mapping[str, Any] = {
 }
 
 SAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "address_added": {"added_channel": "whatsapp", "added_address": "+49…67"},
     "agent_reply": {**_FREEZER, "text": "Mia", "agent": "Mia"},
     "answer_noted": {**_FREEZER, "answer": "not_seen_fixed"},
     "check": {"check_code": "481937", "expires_at": "2025-03-03T15:02:00Z"},

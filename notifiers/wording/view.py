@@ -16,6 +16,7 @@ from notifiers.wording.units import TEMPERATURES
 
 _LONGEST_SPAN_S = 100 * 365 * 86_400.0
 _MOST_TIMES = 1_000_000
+_APPS = {"whatsapp": "WhatsApp", "telegram": "Telegram", "line": "LINE", "webpush": "Web Push", "push": "App"}
 _ANSWERS = ["done", "later", "fixed", "not_seen_fixed", "call", "visit", "rated"]
 
 
@@ -110,6 +111,8 @@ class View:
     answer: str
     check_code: str
     expires_at: str
+    added: str
+    """Where they are reached besides: "WhatsApp +49…67"."""
     customer: str
 
 
@@ -180,8 +183,15 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
         answer=_one_of(facts.get("answer"), _ANSWERS),
         check_code=own(read.name(_as_text(facts.get("check_code"))).replace(" ", NBSP)),
         expires_at=formats.time(expires_at) if expires_at else "",
+        added=own(_added(facts)),
         customer=own(read.name(customer.name)),
     )
+
+
+def _added(facts: Mapping[str, Any]) -> str:
+    """Name an address by its app, which is called the same everywhere, and what of it may be shown."""
+    app = _APPS.get(read.line(facts.get("added_channel")), "")
+    return " ".join(part for part in (app, read.name(facts.get("added_address"))) if part)
 
 
 def _field(facts: Mapping[str, Any]) -> str:

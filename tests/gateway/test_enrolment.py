@@ -181,7 +181,7 @@ def test_a_transfer_welcomes_the_new_owner_and_gives_a_code_for_them_alone(made:
 
 
 def test_a_messenger_is_linked_by_a_code_that_only_its_customer_has(made: Gateway) -> None:
-    code = made.submit(MakeLinkCode("ana", "telegram"))
+    code = made.submit(MakeLinkCode("ana", "telegram", proved=True))
     made.submit(CustomerWrote("telegram", "1", "telegram", "4711", f"/start {code}"))
     assert made.rows(schema.customers, id="ana")[0]["addresses"] == {"telegram": "4711"}
     assert made.rows(verified_addresses)[0]["source"] == "link"
@@ -189,20 +189,50 @@ def test_a_messenger_is_linked_by_a_code_that_only_its_customer_has(made: Gatewa
     # The provider repeats its webhook; somebody else tries the same code.
     assert made.submit(LinkAddress("telegram", "4711", code)) == "ana"
     assert made.submit(LinkAddress("telegram", "666", code)) is None
-    assert made.submit(LinkAddress("line", "4711", made.submit(MakeLinkCode("ana", "telegram")))) is None
+    assert made.submit(LinkAddress("line", "4711", made.submit(MakeLinkCode("ana", "telegram", proved=True)))) is None
 
 
 def test_a_link_code_ends_after_an_hour_and_is_then_a_message_like_any_other(made: Gateway) -> None:
-    code = made.submit(MakeLinkCode("ana", "telegram"))
+    code = made.submit(MakeLinkCode("ana", "telegram", proved=True))
     made.now = T0 + timedelta(minutes=61)
     made.submit(CustomerWrote("telegram", "1", "telegram", "4711", code))
     assert made.rows(schema.customers, id="ana")[0]["addresses"] == {}
     assert len(made.rows(schema.inbound)) == 1
 
 
+def test_a_messenger_linked_while_nobody_could_prove_who_they_are_answers_no_proof(
+    store_url: str, tmp_path: Path
+) -> None:
+    notifiers = {"channels": ["telegram", "inbox"], "telegram": {"token": "1:x", "secret": "s" * 20}}
+    with gateway(store_url, tmp_path, notifiers=notifiers) as made:
+        made.submit(Upsert("customers", ({"id": "dora", "name": "Dora"},), by="test"))
+        made.submit(LinkAddress("telegram", "4711", made.submit(MakeLinkCode("dora", "telegram", proved=False))))
+        assert made.rows(schema.customers, id="dora")[0]["addresses"] == {"telegram": "4711"}
+        with pytest.raises(CommandRefused, match=r"check\.channel"):
+            made.submit(SendCheck("dora", "telegram"))
+        made.submit(LinkAddress("telegram", "4711", made.submit(MakeLinkCode("dora", "telegram", proved=True))))
+        assert made.submit(SendCheck("dora", "telegram"))["token"]
+        with pytest.raises(CommandRefused, match=r"link\.unproved"):
+            made.submit(MakeLinkCode("dora", "telegram", proved=False))
+
+
+def test_a_new_address_is_told_of_where_they_were_reached_before(made: Gateway) -> None:
+    made.submit(LinkAddress("telegram", "4711", made.submit(MakeLinkCode("ana", "telegram", proved=True))))
+    token = made.submit(SendCheck("ana", "email", "ana@work.example"))["token"]
+    made.submit(AnswerCheck(token, sent_code(made)))
+    told = made.rows(schema.notifications, template="address_added")
+    assert [(row["channel"], row["address"]) for row in told] == [("email", "ana@example.com")] * 2
+    texts = [made.submit(HandOver(row["id"])).rendered.text for row in told]
+    assert "Telegram" in texts[0]
+    assert "a…@work.example" in texts[1]
+    made.submit(Sent(told[0]["id"], "smtp", "<t@x>"))
+    made.submit(SendFailed(told[1]["id"], "undeliverable", "550 no such user"))
+    assert made.rows(schema.notifications, id=told[1]["id"])[0]["state"] == "dead"
+
+
 def test_one_messenger_account_is_one_customer(made: Gateway) -> None:
     made.submit(Upsert("customers", ({"id": "ben", "name": "Ben", "addresses": {"telegram": "4711"}},), by="test"))
-    made.submit(LinkAddress("telegram", "4711", made.submit(MakeLinkCode("ana", "telegram"))))
+    made.submit(LinkAddress("telegram", "4711", made.submit(MakeLinkCode("ana", "telegram", proved=True))))
     assert made.rows(schema.customers, id="ben")[0]["addresses"] == {}
 
 
@@ -233,7 +263,7 @@ def test_what_is_no_address_or_has_no_provider_is_refused(made: Gateway, channel
 def test_the_last_way_to_reach_a_customer_stays(made: Gateway) -> None:
     with pytest.raises(CommandRefused, match=r"address\.last"):
         made.submit(DropAddress("ana", "email"))
-    made.submit(LinkAddress("telegram", "4711", made.submit(MakeLinkCode("ana", "telegram"))))
+    made.submit(LinkAddress("telegram", "4711", made.submit(MakeLinkCode("ana", "telegram", proved=True))))
     made.submit(DropAddress("ana", "email"))
     assert made.rows(schema.customers, id="ana")[0]["email"] is None
 
@@ -289,7 +319,7 @@ def test_a_channel_that_is_dropped_is_chosen_no_more(store_url: str, tmp_path: P
         "telegram": {"token": "1:x", "secret": "s" * 20},
     }
     with gateway(store_url, tmp_path, notifiers=notifiers) as made:
-        made.submit(LinkAddress("telegram", "4711", made.submit(MakeLinkCode("ana", "telegram"))))
+        made.submit(LinkAddress("telegram", "4711", made.submit(MakeLinkCode("ana", "telegram", proved=True))))
         made.submit(SaveSettings("ana", channel_choices={Purpose.FAULT: "telegram", Purpose.OFFER: "email"}))
         made.submit(DropAddress("ana", "telegram"))
         assert made.rows(schema.customers, id="ana")[0]["channel_choices"] == {"offer": "email"}

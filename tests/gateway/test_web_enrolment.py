@@ -9,7 +9,7 @@ from aiohttp import ClientResponse
 from typer.testing import CliRunner
 
 from gateway.cli import app
-from gateway.commands import HandOver, Upsert
+from gateway.commands import CommandRefused, HandOver, Upsert
 from gateway.commands.enrolment import MakeClaimCodes, MakeLinkCode
 from gateway.store import schema
 from gateway.store.enrolment import customer_settings
@@ -240,10 +240,20 @@ async def test_a_new_address_is_checked_and_an_old_one_taken_away(tmp_path: Path
 async def test_whatsapp_is_linked_by_a_link_that_carries_a_code(tmp_path: Path) -> None:
     async with visit(tmp_path, None) as web:
         page = link(web.town, "f-brown")
+        await prove(web, page)
         text = await (await send(web, f"{page}/link", channel="whatsapp")).text()
         assert re.search(r'href="https://wa\.me/4930123456\?text=LINK-[0-9A-Z]{12}"', text)
         assert (await send(web, f"{page}/link", channel="telegram")).status == 422
-        assert web.town.do(MakeLinkCode("c-brown", "whatsapp"))
+
+
+async def test_whoever_was_forwarded_a_link_adds_no_messenger_of_their_own(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        page = link(web.town, "f-brown")
+        assert f'action="{page}/link"' not in await web.page(f"{page}/settings")
+        refused = await send(web, f"{page}/link", channel="whatsapp")
+        assert refused.headers["Location"] == f"{page}/settings#proof"
+        with pytest.raises(CommandRefused, match=r"link\.unproved"):
+            web.town.do(MakeLinkCode("c-brown", "whatsapp", proved=False))
 
 
 async def test_a_customer_takes_their_data_along_and_is_forgotten(tmp_path: Path) -> None:

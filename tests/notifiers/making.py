@@ -91,6 +91,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "survey": FREEZER,
     "help": {},
     "welcome": FREEZER,
+    "address_added": {"added_channel": "whatsapp", "added_address": "+44…67"},
     "check": {"check_code": "481937", "expires_at": "2025-03-03T15:02:00Z"},
     "test": {},
 }

@@ -68,6 +68,6 @@ async def subscribe(request: web.Request) -> web.StreamResponse:
         parse_subscription(text)
     except ValueError as error:
         raise web.HTTPUnprocessableEntity(text=f"The subscription {error}.") from error
-    code = await deps.commands.submit(MakeLinkCode(opened.customer_id, "webpush"))
+    code = await deps.commands.submit(MakeLinkCode(opened.customer_id, "webpush", proved=True))
     await deps.commands.submit(LinkAddress("webpush", text, code))
     return web.json_response({"ok": True})

@@ -22,8 +22,7 @@ from gateway.commands.enrolment import (
 )
 from gateway.commands.people import EraseCustomer
 from gateway.outbox.channels import configured_channels
-from gateway.people.checks import CHECKED
-from gateway.people.proven import ways_to
+from gateway.people.proven import proving_channels, ways_to
 from gateway.store.enrolment import customer_settings
 from gateway.web.access import form_of, read
 from gateway.web.api.customers import exported
@@ -62,7 +61,6 @@ class Way:
     link: str
     """What opens the messenger with a code in it; empty where none was asked for."""
     can_link: bool
-    can_prove: bool
 
 
 async def show_settings(request: web.Request) -> web.StreamResponse:
@@ -115,7 +113,10 @@ async def link_messenger(request: web.Request) -> web.StreamResponse:
     channel = (await form_of(request)).get("channel", "")
     if channel not in LINKED or not _deep_link(request, channel, "x"):
         raise web.HTTPUnprocessableEntity(text="channel: unknown")
-    code = await request.app[DEPS].commands.submit(MakeLinkCode(opened.customer_id, channel))
+    try:
+        code = await request.app[DEPS].commands.submit(MakeLinkCode(opened.customer_id, channel, opened.proved))
+    except CommandRefused:
+        raise back(request, "", "#proof", "settings") from None
     return await _page(request, opened, links={channel: _deep_link(request, channel, code)})
 
 
@@ -225,8 +226,8 @@ async def _page(
     location, owned, past = await read(request, _load, opened.customer_id)
     card, formats = opened.facts.customer, formats_of(opened.facts.customer, now)
     configured = configured_channels(deps.notifiers)
-    reached = [channel for channel in configured if _address(card, channel)]
     usable = await read(request, ways_to, person_of(card), deps.notifiers)
+    provable = await read(request, proving_channels, person_of(card), deps.notifiers)
     begins, _, ends = (card.quiet_hours or "").partition("-")
     return page(
         request,
@@ -237,7 +238,8 @@ async def _page(
         error=error,
         ways=[_way(request, channel, opened, links or {}) for channel in configured],
         typed=[(channel, channel_title(channel, t)) for channel in checkable(request)],
-        provable=[(c, channel_title(c, t)) for c in reached if c in CHECKED],
+        provable=[(c, channel_title(c, t)) for c in provable],
+        may_link=opened.proved or not provable,
         purposes=[(p.value, t[f"purpose_{p.value}"], _wishes(card, p, usable, t)) for p in CHOICES],
         languages=[(tag, Locale(tag).get_display_name(tag) or tag) for tag in sorted(TEXTS)],
         quiet=(begins, ends),
@@ -270,7 +272,6 @@ def _way(request: web.Request, channel: str, opened: Opened, links: dict[str, st
         address=shown if opened.proved or not shown else opened.t["hidden"],
         link=links.get(channel, ""),
         can_link=channel in LINKED and bool(_deep_link(request, channel, "x")),
-        can_prove=channel in CHECKED and bool(address),
     )
 
 

@@ -30,6 +30,7 @@ from notifiers.wording.render import TEMPLATES
 from notifiers.wording.template_check import CHANNELS, Finding
 
 MEANS: Mapping[str, str] = {
+    "address_added": N_("Another address was added"),
     "agent_reply": N_("An agent's answer"),
     "answer_noted": N_("Thanks for an answer"),
     "check": N_("Proof of an address: a code"),
