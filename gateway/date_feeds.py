@@ -1,23 +1,28 @@
 """Feeds of free service dates: a CSV or an iCalendar file (RFC 5545), or an address where one is.
 
 CSV has the columns ``starts_at`` and ``ends_at`` (RFC 3339) and may have ``id``. In a calendar each VEVENT is one free
-date; one that repeats is refused, since what is free on which week is the calendar program's to say.
+date, unless it is cancelled; one that repeats is refused, since what is free on which week is the calendar program's to
+say.
 """
 
+import asyncio
 import csv
 import hashlib
 import io
-import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import aiohttp
+import icalendar
 
 _LARGEST = 5_000_000
 _MOST = 5000
 _TIMEOUT_S = 20
+_LONGEST_REASON = 200
 Slot = tuple[str, datetime, datetime]
 
 
@@ -28,7 +33,8 @@ class FeedError(Exception):
 async def read_feed(team: str, feed: str, zone: str) -> list[Slot]:
     """Read a team's free dates; ``zone`` is that of times without one. Raises FeedError."""
     text = await _fetch(feed) if feed.startswith(("http://", "https://")) else _read(Path(feed))
-    return parse_feed(team, feed, text, zone)
+    # Thousands of events take a calendar's reader seconds.
+    return await asyncio.to_thread(parse_feed, team, feed, text, zone)
 
 
 def parse_feed(team: str, feed: str, text: str, zone: str) -> list[Slot]:
@@ -43,9 +49,8 @@ def parse_feed(team: str, feed: str, text: str, zone: str) -> list[Slot]:
         slots = list(_table(feed, text, local))
     if len(slots) > _MOST:
         raise FeedError(f"{feed}: {len(slots)} dates; {_MOST} is the most")
-    # Two teams' calendars may number their events alike.
     unique = {identity: (starts, ends) for identity, starts, ends in slots}
-    return [(_identity(team, identity), starts, ends) for identity, (starts, ends) in unique.items()]
+    return [(_identity(team, feed, identity), starts, ends) for identity, (starts, ends) in unique.items()]
 
 
 def calendar_entry(identity: str, title: str, starts_at: datetime, ends_at: datetime, now: datetime) -> str:
@@ -53,21 +58,26 @@ def calendar_entry(identity: str, title: str, starts_at: datetime, ends_at: date
     return calendar_file("dates", [(identity, title, starts_at, ends_at)], now)
 
 
+def uid_of(booking_id: int, public_url: str) -> str:
+    """Return what a booking is known by in calendars."""
+    return f"booking-{booking_id}@{urlsplit(public_url).hostname}"
+
+
 def calendar_file(name: str, entries: Iterable[tuple[str, str, datetime, datetime]], now: datetime) -> str:
     """Write (identity, title, begin, end) each as a calendar file. Source: RFC 5545."""
-    stamp = "%Y%m%dT%H%M%SZ"
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:-//proactive-support-gateway//{name}//EN", "METHOD:PUBLISH"]
+    calendar = icalendar.Calendar()
+    calendar.add("version", "2.0")
+    calendar.add("prodid", f"-//proactive-support-gateway//{name}//EN")
+    calendar.add("method", "PUBLISH")
     for identity, title, starts_at, ends_at in entries:
-        lines += [
-            "BEGIN:VEVENT",
-            f"UID:{identity}",
-            f"DTSTAMP:{now.astimezone(UTC):{stamp}}",
-            f"DTSTART:{starts_at.astimezone(UTC):{stamp}}",
-            f"DTEND:{ends_at.astimezone(UTC):{stamp}}",
-            f"SUMMARY:{_escaped(title)}",
-            "END:VEVENT",
-        ]
-    return "\r\n".join(_folded(line) for line in [*lines, "END:VCALENDAR", ""])
+        event = icalendar.Event()
+        event.add("uid", identity)
+        for key, at in (("dtstamp", now), ("dtstart", starts_at), ("dtend", ends_at)):
+            event.add(key, at.astimezone(UTC).replace(microsecond=0))
+        event.add("summary", title)
+        calendar.add_component(event)
+    written: bytes = calendar.to_ical(sorted=False)
+    return written.decode()
 
 
 def _table(feed: str, text: str, zone: ZoneInfo) -> Iterator[Slot]:
@@ -83,7 +93,7 @@ def _rows(feed: str, rows: "csv.DictReader[str]", zone: ZoneInfo) -> Iterator[Sl
     for number, row in enumerate(rows, start=2):
         try:
             starts, ends = (_aware(datetime.fromisoformat(str(row[n]).strip()), zone) for n in ("starts_at", "ends_at"))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise FeedError(f"{feed}:{number}: {error}") from error
         if ends <= starts:
             raise FeedError(f"{feed}:{number}: ends_at is not after starts_at")
@@ -91,67 +101,52 @@ def _rows(feed: str, rows: "csv.DictReader[str]", zone: ZoneInfo) -> Iterator[Sl
 
 
 def _calendar(feed: str, text: str, zone: ZoneInfo) -> Iterator[Slot]:
-    event: dict[str, tuple[str, str]] | None = None
-    unfolded = re.sub(r"\r?\n[ \t]", "", text)
-    for number, line in enumerate(unfolded.splitlines(), start=1):
-        name, _, value = line.partition(":")
-        name, _, parameters = name.partition(";")
-        key = name.strip().upper()
-        if key == "BEGIN" and value.strip().upper() == "VEVENT":
-            event = {}
-        elif key == "END" and value.strip().upper() == "VEVENT" and event is not None:
-            yield _event(feed, number, event, zone)
-            event = None
-        elif event is not None:
-            event[key] = (parameters, value.strip())
-
-
-def _event(feed: str, number: int, event: dict[str, tuple[str, str]], zone: ZoneInfo) -> Slot:
-    if "RRULE" in event or "RDATE" in event:
-        raise FeedError(f"{feed}:{number}: an event repeats; export single events")
-    if "DTSTART" not in event or "DTEND" not in event:
-        raise FeedError(f"{feed}:{number}: an event lacks DTSTART or DTEND")
     try:
-        starts, ends = (_moment(*event[name], zone) for name in ("DTSTART", "DTEND"))
-    except (ValueError, ZoneInfoNotFoundError) as error:
-        raise FeedError(f"{feed}:{number}: {error}") from error
+        calendars = icalendar.Calendar.from_ical(text, multiple=True)
+        events = [event for calendar in calendars for event in calendar.walk("VEVENT")]
+    except (ValueError, IndexError, KeyError) as error:
+        raise FeedError(f"{feed}: is no calendar: {str(error)[:_LONGEST_REASON]}") from error
+    if not calendars:
+        # Nothing in it may not be mistaken for nothing free.
+        raise FeedError(f"{feed}: the calendar does not end; it was cut off")
+    for event in events:
+        if str(event.get("STATUS", "")).strip().upper() != "CANCELLED":
+            try:
+                yield _event(event, zone)
+            except (ValueError, OverflowError, AttributeError, TypeError) as error:
+                raise FeedError(f"{feed}: event {event.get('UID', '?')}: {str(error)[:_LONGEST_REASON]}") from error
+
+
+def _event(event: Any, zone: ZoneInfo) -> Slot:
+    if "RRULE" in event or "RDATE" in event:
+        raise ValueError("it repeats; export single events")
+    if "DTSTART" not in event or not ("DTEND" in event or "DURATION" in event):
+        raise ValueError("it lacks DTSTART, or both DTEND and DURATION")
+    starts = _moment(event, "DTSTART", event.start, zone)
+    ends = _moment(event, "DTEND", event.end, zone)
     if ends <= starts:
-        raise FeedError(f"{feed}:{number}: an event ends before it begins")
-    return event.get("UID", ("", f"{starts.isoformat()}/{ends.isoformat()}"))[1], starts, ends
+        raise ValueError("it ends before it begins")
+    own = str(event.get("UID", ""))
+    # Exceptions of a series that was exported one by one share its id.
+    return (f"{own}/{starts.isoformat()}" if "RECURRENCE-ID" in event or not own else own), starts, ends
 
 
-def _moment(parameters: str, value: str, zone: ZoneInfo) -> datetime:
-    named = re.search(r"TZID=\"?([^;\"]+)", parameters, re.IGNORECASE)
-    if re.fullmatch(r"\d{8}", value):
-        return _aware(datetime.combine(datetime.strptime(value, "%Y%m%d").replace(tzinfo=UTC).date(), time(0)), zone)
-    at = datetime.strptime(value.removesuffix("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007  (its zone is beside it)
-    if value.endswith("Z"):
-        return at.replace(tzinfo=UTC)
-    return _aware(at, ZoneInfo(named[1]) if named else zone)
+def _moment(event: icalendar.Event, name: str, at: date, zone: ZoneInfo) -> datetime:
+    if not isinstance(at, datetime):
+        return _aware(datetime.combine(at, time(0)), zone)
+    named = event[name].params.get("TZID") if name in event else None
+    if at.tzinfo is None and named is not None:
+        raise ValueError(f"there is no time zone '{named}'")
+    return _aware(at, zone)
 
 
 def _aware(at: datetime, zone: ZoneInfo) -> datetime:
     return (at if at.tzinfo is not None else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _identity(team: str, identity: str) -> str:
-    return hashlib.sha256(f"{team}\0{identity}".encode()).hexdigest()[:24]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
-
-
-def _folded(line: str) -> str:
-    """Fold at 75 octets (RFC 5545 §3.1), never within a character."""
-    parts: list[str] = []
-    current = ""
-    for letter in line:
-        if len((current + letter).encode()) > (75 if not parts else 74):
-            parts.append(current)
-            current = ""
-        current += letter
-    return "\r\n ".join([*parts, current])
+def _identity(team: str, feed: str, identity: str) -> str:
+    # Two calendars may number their events alike.
+    return hashlib.sha256(f"{team}\0{feed}\0{identity}".encode()).hexdigest()[:24]
 
 
 def _read(path: Path) -> str:

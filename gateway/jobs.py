@@ -4,6 +4,7 @@ something to do."""
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -28,7 +29,7 @@ from gateway.commands.enrolment import ForgetChecks
 from gateway.commands.offers import ForgetVisits
 from gateway.commands.people import HistoryForgot
 from gateway.commands.staff import GatewayAlarm, Reroute, TellStaff, WatchSla
-from gateway.config import Config
+from gateway.config import Config, Dates
 from gateway.date_feeds import FeedError, read_feed
 from gateway.history import History
 from gateway.ingest.connection import Unreachable
@@ -42,6 +43,7 @@ from gateway.scheduler import Scheduler
 from gateway.staff import alerts
 from gateway.staff.clocks import due_now
 from gateway.store import schema
+from gateway.store.desk import service_slots
 from gateway.store.erasure import history_erasures
 from gateway.store.staff import teams
 from gateway.store.store import Store
@@ -108,8 +110,10 @@ class Jobs:
         scheduler.every(timedelta(hours=6), "forget changes", self.forget_changes)
         if self._config.notifiers.survey.enabled:
             scheduler.every(timedelta(minutes=5), "surveys", self.send_surveys)
-        if self._config.dates:
-            scheduler.every(timedelta(minutes=5), "dates", self.read_dates)
+        scheduler.every(timedelta(hours=1), "forget dates", self.forget_dates)
+        for number, section in enumerate(self._config.dates, start=1):
+            # Each by itself: a calendar server that hangs holds up no other team's.
+            scheduler.every(timedelta(minutes=5), f"dates {number}", partial(self.read_dates, section))
 
     async def sweep(self) -> None:
         """Look for due services, some devices at a time."""
@@ -213,16 +217,23 @@ class Jobs:
             forgotten = await self._commands.submit(ForgetVisits())
             log.info("offers.visits_forgotten", visits=forgotten)
 
-    async def read_dates(self) -> None:
-        """Read the teams' calendars."""
-        for section in self._config.dates:
-            try:
-                slots = await read_feed(section.team, section.feed, section.timezone)
-            except FeedError as error:
-                # What it offered before stays: a calendar server that is down takes no date away.
-                log.warning("dates.not_read", team=section.team, reason=str(error))
-                continue
-            await self._commands.submit(OfferSlots(section.team, slots))
+    async def read_dates(self, section: Dates) -> None:
+        """Read a team's calendar."""
+        try:
+            slots = await read_feed(section.team, section.feed, section.timezone)
+        except FeedError as error:
+            # What it offered before stays: a calendar server that is down takes no date away.
+            log.warning("dates.not_read", team=section.team, reason=str(error))
+            return
+        await self._commands.submit(OfferSlots(section.team, slots, section.feed))
+
+    async def forget_dates(self) -> None:
+        """Offer no date of a calendar that is configured no more."""
+        kept = {(section.team, section.feed) for section in self._config.dates}
+        s = service_slots.c
+        known = await self._read(lambda c, _: c.execute(sa.select(s.team, s.feed).distinct()).all())
+        for team, feed in {(team, feed) for team, feed in known} - kept:
+            await self._commands.submit(OfferSlots(team, (), feed))
 
     async def _read(self, query: Callable[[sa.Connection, datetime], T]) -> T:
         def run() -> T:

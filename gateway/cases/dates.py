@@ -3,7 +3,12 @@
 From life: the last free hour on Tuesday is tapped on two phones in the same second; one has it, the other is told so.
 """
 
-from datetime import timedelta
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,30 +21,46 @@ from gateway.transaction import Transaction
 
 HELD_FOR = timedelta(minutes=5)
 _PART = 500
+_LOOKED_AT = 1000
+"""Dates of all teams that are looked at for free ones; what comes later is offered once it is nearer."""
 
 
 def offer(tx: Transaction, command: OfferSlots) -> int:
     """Take over what a team's feed offers; a date that is booked stays booked whatever the feed says then."""
     s = service_slots
     rows = [
-        {"id": identity, "team": command.team, "starts_at": starts, "ends_at": ends}
+        {"id": identity, "team": command.team, "feed": command.feed, "starts_at": starts, "ends_at": ends}
         for identity, starts, ends in command.slots
-        if ends > starts > tx.now
+        if ends > max(starts, tx.now)
     ]
-    tx.connection.execute(sa.delete(s).where(s.c.team == command.team))
+    tx.connection.execute(sa.delete(s).where(s.c.team == command.team, s.c.feed == command.feed))
     for start in range(0, len(rows), _PART):
         dialect.upsert(tx.connection, s, rows[start : start + _PART])
     return len(rows)
 
 
-def free_slots(connection: sa.Connection, team: str | None, now: object, most: int = 12) -> list[sa.RowMapping]:
-    """Read the next dates that nobody has, of a team or of all."""
+def teams_with_dates(connection: sa.Connection, now: datetime) -> set[str]:
+    """Return the teams of which there are dates to come, whoever has them."""
+    s = service_slots.c
+    return set(connection.execute(sa.select(s.team).where(s.starts_at > now).distinct()).scalars())
+
+
+def free_slots(connection: sa.Connection, team: str | None, now: datetime, most: int = 12) -> list[sa.RowMapping]:
+    """Read the next dates that nobody has, of a team or of all; one of each hour."""
     s, b = service_slots, bookings
-    taken = sa.exists().where(
-        b.c.slot_id == s.c.id, sa.or_(b.c.state == "booked", sa.and_(b.c.state == "held", b.c.held_until > now))
-    )
-    query = sa.select(s).where(s.c.starts_at > now, ~taken).order_by(s.c.starts_at, s.c.id).limit(most)
-    return list(connection.execute(query if team is None else query.where(s.c.team == team)).mappings())
+    offered = sa.select(s).where(s.c.ends_at > now).order_by(s.c.starts_at, s.c.id).limit(_LOOKED_AT)
+    booked = sa.select(b.c.slot_id, b.c.team, b.c.starts_at, b.c.ends_at).where(_lives(now), b.c.ends_at > now)
+    if team is not None:
+        offered, booked = offered.where(s.c.team == team), booked.where(b.c.team == team)
+    slots = connection.execute(offered).mappings().all()
+    taken = connection.execute(booked).mappings().all()
+    free = {one["id"] for name in {one["team"] for one in slots} for one in _free(name, slots, taken)}
+    gone = {(one["slot_id"], one["starts_at"]) for one in taken}
+    hours: dict[tuple[Any, ...], sa.RowMapping] = {}
+    for one in slots:
+        if one["id"] in free and one["starts_at"] > now and (one["id"], one["starts_at"]) not in gone:
+            hours.setdefault((one["team"], one["starts_at"], one["ends_at"]), one)
+    return list(hours.values())[:most]
 
 
 def hold(tx: Transaction, command: HoldSlot) -> int:
@@ -50,8 +71,7 @@ def hold(tx: Transaction, command: HoldSlot) -> int:
         raise CommandRefused("date.taken")
     over = sa.and_(b.c.state == "held", sa.or_(b.c.held_until <= tx.now, b.c.customer_id == command.customer_id))
     tx.connection.execute(sa.update(b).where(over).values(state="cancelled"))
-    known = sa.select(b.c.id).where(b.c.slot_id == slot["id"], b.c.state != "cancelled")
-    if tx.connection.execute(known).first() is not None:
+    if not _is_free(tx, slot):
         raise CommandRefused("date.taken")
     insert = sa.insert(b).values(
         slot_id=slot["id"],
@@ -100,6 +120,56 @@ def cancel(tx: Transaction, command: CancelBooking) -> None:
         add_entry(tx, row["case_id"], "note", command.by, body={"text": "The service date was cancelled."})
         touch(tx, row["case_id"], needs_reply=True)
     tx.changed("booking", row["id"])
+
+
+def _is_free(tx: Transaction, slot: sa.RowMapping) -> bool:
+    def beside(table: sa.Table) -> sa.Select[Any]:
+        c = table.c
+        within = (c.team == slot["team"], c.starts_at < slot["ends_at"], c.ends_at > slot["starts_at"])
+        return sa.select(c.team, c.starts_at, c.ends_at).where(*within)
+
+    offered = tx.connection.execute(beside(service_slots)).mappings().all()
+    taken = tx.connection.execute(beside(bookings).where(_lives(tx.now))).mappings().all()
+    same = sa.select(bookings.c.id).where(
+        bookings.c.slot_id == slot["id"], bookings.c.starts_at == slot["starts_at"], bookings.c.state != "cancelled"
+    )
+    if tx.connection.execute(same).first() is not None:
+        return False
+    return bool(_free(slot["team"], offered, taken, [slot]))
+
+
+def _lives(now: datetime) -> sa.ColumnElement[bool]:
+    b = bookings.c
+    return sa.or_(b.state == "booked", sa.and_(b.state == "held", b.held_until > now))
+
+
+def _free(
+    team: str, offered: Sequence[sa.RowMapping], taken: Sequence[sa.RowMapping], asked: Sequence[sa.RowMapping] = ()
+) -> list[sa.RowMapping]:
+    """Return which of a team's dates nobody has.
+
+    By time, since a calendar that is exported anew may give the same hour another id: at no moment of a date may as
+    many be booked as are offered. Two dates at one hour are two people of the team.
+    """
+    change: Counter[datetime] = Counter()
+    for rows, one in ((offered, -1), (taken, 1)):
+        for row in rows:
+            if row["team"] == team:
+                change[row["starts_at"]] += one
+                change[row["ends_at"]] -= one
+    full: list[tuple[datetime, datetime]] = []
+    balance = 0
+    for at, until in pairwise(sorted(change)):
+        balance += change[at]
+        if balance >= 0:
+            full.append((at, until))
+    ends = [until for _, until in full]
+
+    def is_full(row: sa.RowMapping) -> bool:
+        after = bisect_right(ends, row["starts_at"])
+        return after < len(full) and full[after][0] < row["ends_at"]
+
+    return [row for row in asked or offered if row["team"] == team and not is_full(row)]
 
 
 def _booking(tx: Transaction, booking_id: int) -> sa.RowMapping:

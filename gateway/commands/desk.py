@@ -41,10 +41,12 @@ class SettleTask:
 
 @dataclass(frozen=True, slots=True)
 class OfferSlots:
-    """What a team's feed offers now, in place of what it offered before: (id, starts, ends) each."""
+    """What one feed of a team offers now, in place of what it offered before: (id, starts, ends) each."""
 
     team: str
     slots: Sequence[tuple[str, datetime, datetime]]
+    feed: str = ""
+    """Which of the team's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "device_replacements": "new_id old_id at by",
         "erased_objections": "address_hash purpose at",
         "history_erasures": "device_id asked_at",
-        "service_slots": "id team starts_at ends_at",
+        "service_slots": "id team feed starts_at ends_at",
     }.items()
 }
 """Tables about the company, its staff and its products, each with all of its columns: a new one must be decided on."""

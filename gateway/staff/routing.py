@@ -67,7 +67,7 @@ def route(teams: Sequence[Team], need: Need) -> Route | None:
     ``teams`` come in the order in which they are tried. Where nobody of the team is on duty its fallback takes over,
     and that one's; where none of them has anybody, the team itself keeps the case.
     """
-    own = next((team for team in teams if _fits(team, need)), None)
+    own = whose(teams, need)
     if own is None:
         return None
     by_name = {team.name: team for team in teams}
@@ -86,6 +86,11 @@ def route(teams: Sequence[Team], need: Need) -> Route | None:
     elif team.assigns:
         why["nobody"] = "full" if team.on_duty else "off duty"
     return Route(team.name, agent.name if agent else None, why)
+
+
+def whose(teams: Sequence[Team], need: Need) -> Team | None:
+    """Return the first team that ``need`` fits."""
+    return next((team for team in teams if _fits(team, need)), None)
 
 
 def with_one_more(teams: Sequence[Team], agent: str) -> list[Team]:

@@ -1,6 +1,7 @@
 """Cases routed to teams: new ones at the end of the commit that opened them, others when nobody is there for them."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 
 from gateway.cases.timeline import add_entry, touch
 from gateway.staff.records import load_hours
-from gateway.staff.routing import Member, Need, Route, Team, route, with_one_more
+from gateway.staff.routing import Member, Need, Route, Team, route, whose, with_one_more
 from gateway.store.schema import cases, users
 from gateway.store.staff import away, team_members, teams
 from gateway.store.statements import one_of, update
@@ -61,9 +62,14 @@ def load_teams(connection: sa.Connection, now: datetime) -> list[Team]:
             )
             for one in members.get(row["name"], ())
         )
-        conditions = {name: frozenset(row[name]) for name in ("rules", "profiles", "languages", "regions")}
-        found.append(Team(row["name"], **conditions, assigns=row["assigns"], fallback=row["fallback"], members=people))
+        found.append(replace(_team(row), members=people))
     return found
+
+
+def team_for(connection: sa.Connection, need: Need) -> str | None:
+    """Return the team that a need belongs to, whoever is on duty; None where no team is for it."""
+    found = whose([_team(row) for row in connection.execute(_TEAMS).mappings()], need)
+    return found.name if found else None
 
 
 def hours_of_teams(connection: sa.Connection) -> dict[str, str | None]:
@@ -132,6 +138,13 @@ def need_of(tx: Transaction, row: sa.RowMapping) -> Need:
     customer = tx.registry.customers.get(row["customer_id"]) if row["customer_id"] else None
     language = customer.locale.split("-")[0] if customer else None
     return Need(row["rule"], device.profile if device else None, language, customer.country if customer else None)
+
+
+def _team(row: sa.RowMapping) -> Team:
+    rules, profiles, languages, regions = (
+        frozenset(row[name]) for name in ("rules", "profiles", "languages", "regions")
+    )
+    return Team(row["name"], rules, profiles, languages, regions, row["assigns"], row["fallback"])
 
 
 def _note_region(tx: Transaction, row: sa.RowMapping) -> None:

@@ -29,10 +29,11 @@ service_slots = Table(
     metadata,
     Column("id", sa.Text, primary_key=True),
     Column("team", sa.Text, nullable=False, index=True),
+    Column("feed", sa.Text, nullable=False),
     Column("starts_at", UtcTime, nullable=False, index=True),
     Column("ends_at", UtcTime, nullable=False),
 )
-"""Dates that a team's feed offers; what the feed no longer names is taken out unless it is booked."""
+"""Dates that a team's feeds offer; what a feed no longer names is taken out."""
 
 bookings = Table(
     "bookings",
@@ -47,10 +48,11 @@ bookings = Table(
     Column("ends_at", UtcTime, nullable=False),
     Column("held_until", UtcTime),
     Column("created_at", UtcTime, nullable=False),
-    # Whatever else goes wrong, no date has two customers.
+    # Whatever else goes wrong, no date has two customers. A feed may give a date's id to another hour.
     Index(
         "ix_bookings_once",
         "slot_id",
+        "starts_at",
         unique=True,
         sqlite_where=sa.text("state != 'cancelled'"),
         postgresql_where=sa.text("state != 'cancelled'"),

@@ -114,6 +114,8 @@ class WebDeps:
     """The registered devices by id, as the writer knows them."""
     notifiers: Notifiers = field(default_factory=Notifiers)
     """Which channels there are, and how a messenger is opened from the customer's page."""
+    teams_with_dates: Collection[str] = ()
+    """Those of which a feed of service dates is configured."""
     opening: Callable[[int], Awaitable[str]] | None = None
     """How an answer to a case may begin, in the customer's language; empty where there is nothing to say."""
     helps: Callable[[sa.Connection, Any, str], Help | None] | None = None

@@ -93,6 +93,7 @@ def open_web(
         devices=registry.devices,
         status=status,
         notifiers=config.notifiers,
+        teams_with_dates={section.team for section in config.dates},
         helps=partial(help_of_case, config, registry),
         translate=translate,
         configuration=lambda: config.in_force,

@@ -1,6 +1,6 @@
 """Feeds of free dates: CSV and iCalendar as calendars write them, and what is said of those that cannot be read."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -32,20 +32,47 @@ def test_two_teams_that_number_alike_have_dates_of_their_own() -> None:
     assert one == parse_feed("Berlin", "f", CALENDAR, "UTC")
 
 
+OUTLOOK = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTIMEZONE\r\nTZID:Customized Time Zone\r\nBEGIN:STANDARD\r\n"
+    "DTSTART:16010101T000000\r\nTZOFFSETFROM:+0530\r\nTZOFFSETTO:+0530\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    "BEGIN:VEVENT\r\nUID:1\r\nDTSTART;TZID=W. Europe Standard Time:20260703T090000\r\nDURATION:PT1H\r\n"
+    "BEGIN:VALARM\r\nUID:bell\r\nTRIGGER:-PT15M\r\nEND:VALARM\r\nEND:VEVENT\r\n"
+    "BEGIN:VEVENT\r\nUID:2\r\nDTSTART;TZID=Customized Time Zone:20260703T180000\r\n"
+    "DTEND;TZID=Customized Time Zone:20260703T190000\r\n"
+    "BEGIN:VALARM\r\nUID:bell\r\nTRIGGER:-PT15M\r\nEND:VALARM\r\nEND:VEVENT\r\n"
+    "BEGIN:VEVENT\r\nUID:3\r\nSTATUS:CANCELLED\r\nDTSTART:20260704T090000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
+
+def test_outlooks_zones_and_alarms_are_understood_and_what_is_cancelled_is_not_offered() -> None:
+    spans = [(starts, ends) for _, starts, ends in parse_feed("Berlin", "f", OUTLOOK, "UTC")]
+    begins = [datetime(2026, 7, 3, 7, tzinfo=UTC), datetime(2026, 7, 3, 12, 30, tzinfo=UTC)]
+    assert spans == [(at, at + timedelta(hours=1)) for at in begins]
+
+
+def test_two_calendars_of_one_team_that_number_alike_have_dates_of_their_own() -> None:
+    one, other = (parse_feed("Berlin", feed, CALENDAR, "UTC") for feed in ("a.ics", "b.ics"))
+    assert {identity for identity, *_ in one}.isdisjoint({identity for identity, *_ in other})
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("when\n1\n", "f:1: needs the columns starts_at and ends_at"),
         ("starts_at,ends_at\nsoon,later\n", "f:2:"),
         ("starts_at,ends_at\n2026-03-03T10:00,2026-03-03T09:00\n", "f:2: ends_at is not after starts_at"),
-        (CALENDAR.replace("SUMMARY:free", "RRULE:FREQ=WEEKLY"), "an event repeats"),
-        (CALENDAR.replace("DTEND:20260703T100000Z", "DURATION:PT1H"), "lacks DTSTART or DTEND"),
-        (CALENDAR.replace("Europe/Berlin:2026", "Mars/Base:2026"), "Mars/Base"),
+        (CALENDAR.replace("SUMMARY:free", "RRULE:FREQ=WEEKLY"), "event 1@x: it repeats"),
+        (CALENDAR.replace("DTEND:20260703T100000Z", "LOCATION:Berlin"), "event 2@x: it lacks DTSTART, or both"),
+        (CALENDAR.replace("Europe/Berlin:2026", "Mars/Base:2026"), "event 1@x: there is no time zone 'Mars/Base'"),
+        (CALENDAR.replace("20260703T090000Z", "soon"), "event 2@x: "),
+        (CALENDAR.replace("DTSTART:20260703T090000Z", "DTSTART:00010101T000000"), "event 2@x: date value out of range"),
+        ("starts_at,ends_at\n0001-01-01T00:00:00+14:00,2026-03-03T10:00\n", "f:2: "),
+        (CALENDAR.removesuffix("END:VCALENDAR\r\n"), "it was cut off"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_its_line(text: str, words: str) -> None:
+def test_what_cannot_be_read_is_named_with_its_place(text: str, words: str) -> None:
     with pytest.raises(FeedError, match=words):
-        parse_feed("Berlin", "f", text, "UTC")
+        parse_feed("Berlin", "f", text, "Asia/Tokyo")
 
 
 @given(st.text(max_size=300))

@@ -130,6 +130,40 @@ def test_a_feed_that_names_a_date_no_more_takes_no_booking_away(made: Gateway) -
     assert free(made) == ["s2", "s3"]
 
 
+def test_two_calendars_of_one_team_keep_their_dates_and_one_that_is_gone_takes_its_own(made: Gateway) -> None:
+    made.submit(OfferSlots("Berlin", (("t1", T0 + 9 * HOUR, T0 + 10 * HOUR),), feed="b.ics"))
+    assert free(made) == ["s1", "s2", "s3", "t1"]
+    made.submit(OfferSlots("Berlin", (), feed=""))
+    assert free(made) == ["t1"]
+
+
+@pytest.mark.parametrize("shift", [timedelta(0), timedelta(minutes=30), timedelta(minutes=-30)])
+def test_a_calendar_exported_anew_frees_no_hour_that_is_booked(made: Gateway, shift: timedelta) -> None:
+    made.submit(ConfirmBooking(made.submit(HoldSlot("s2", "ana", 1)), "ana"))
+    made.submit(OfferSlots("Berlin", (("new", T0 + 2 * HOUR + shift, T0 + 3 * HOUR + shift),)))
+    assert free(made) == []
+    with pytest.raises(CommandRefused, match=r"date\.taken"):
+        made.submit(HoldSlot("new", "ben", None))
+    made.submit(OfferSlots("Rome", (("rome", T0 + 2 * HOUR, T0 + 3 * HOUR),)))
+    made.submit(HoldSlot("rome", "ben", None))
+
+
+def test_two_people_of_a_team_have_two_dates_at_one_hour(made: Gateway) -> None:
+    made.submit(OfferSlots("Berlin", (("t1", *SLOTS[0][1:]),), feed="b.ics"))
+    assert free(made) == ["s1", "s2", "s3"]
+    made.submit(ConfirmBooking(made.submit(HoldSlot("s1", "ana", 1)), "ana"))
+    assert free(made) == ["t1", "s2", "s3"]
+    made.submit(HoldSlot("t1", "ben", None))
+    assert free(made) == ["s2", "s3"]
+
+
+def test_an_id_that_a_calendar_gives_to_another_hour_is_another_date(made: Gateway) -> None:
+    made.submit(ConfirmBooking(made.submit(HoldSlot("s1", "ana", 1)), "ana"))
+    made.submit(OfferSlots("Berlin", (("s1", T0 + 9 * HOUR, T0 + 10 * HOUR),)))
+    made.submit(ConfirmBooking(made.submit(HoldSlot("s1", "ben", None)), "ben"))
+    assert [row["customer_id"] for row in made.rows(bookings, state="booked")] == ["ana", "ben"]
+
+
 def test_the_store_itself_refuses_a_second_customer(made: Gateway) -> None:
     made.submit(ConfirmBooking(made.submit(HoldSlot("s1", "ana", 1)), "ana"))
     row = dict(made.rows(bookings)[0]) | {"customer_id": "ben"}
@@ -170,7 +204,7 @@ def test_two_writers_at_once_book_a_date_once(store_url: str, tmp_path: Path) ->
 
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["hold", "confirm", "cancel", "wait"]),
+        st.sampled_from(["hold", "confirm", "cancel", "wait", "export"]),
         st.sampled_from(["ana", "ben"]),
         st.sampled_from(["s1", "s2", "s3"]),
         st.integers(0, 7),
@@ -189,19 +223,23 @@ def test_no_course_of_deeds_gives_one_date_to_two_customers(
         made.submit(Upsert("customers", (BEN,), by="test"))
         made.submit(OfferSlots("Berlin", SLOTS))
         held: dict[str, int] = {}
+        export = ""
         for deed, who, slot, minutes in deeds:
             try:
                 if deed == "hold":
-                    held[who] = made.submit(HoldSlot(slot, who, None))
+                    held[who] = made.submit(HoldSlot(slot + export, who, None))
                 elif deed == "confirm" and who in held:
                     made.submit(ConfirmBooking(held[who], who))
                 elif deed == "cancel" and who in held:
                     made.submit(CancelBooking(held[who], "customer", who))
+                elif deed == "export":
+                    export = f"-{minutes}"
+                    made.submit(OfferSlots("Berlin", [(name + export, begins, ends) for name, begins, ends in SLOTS]))
                 elif deed == "wait":
                     made.now += timedelta(minutes=minutes)
             except CommandRefused:
                 continue
-            live = [row["slot_id"] for row in made.rows(bookings) if row["state"] != "cancelled"]
+            live = [row["starts_at"] for row in made.rows(bookings) if row["state"] != "cancelled"]
             assert len(live) == len(set(live))
 
 

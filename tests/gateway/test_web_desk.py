@@ -9,6 +9,7 @@ from aiohttp import ClientResponse
 
 from gateway.commands import Acknowledge, Resolve
 from gateway.commands.desk import HoldSlot, OfferSlots
+from gateway.commands.staff import SaveTeam
 from gateway.store import schema
 from gateway.store.desk import bookings, survey_answers, tasks
 from gateway.store.verdicts import verdicts
@@ -53,7 +54,11 @@ async def test_a_call_is_asked_for_in_the_customers_own_hours(tmp_path: Path) ->
         assert "Vamos ligar para você" in await web.page(page)
         wrong = await send(web, f"{page}/call", when="", number="12")
         assert wrong.headers["Location"] == f"{page}?said=address_wrong#call"
-        assert (await send(web, f"{page}/call", when="tomorrow/later")).status == 422
+        last = next(value for value in reversed(times) if "/" in value).split("/")
+        for when in ("tomorrow/later", "/".join(reversed(last)), "0001-01-01T00:00:00+14:00/0001-01-01T01:00:00+14:00"):
+            refused = await send(web, f"{page}/call", when=when)
+            assert refused.headers["Location"] == f"{page}?said=date_past#call"
+        assert len(web.town.rows(tasks)) == 1
 
 
 async def test_a_date_is_chosen_held_confirmed_and_put_into_a_calendar(tmp_path: Path) -> None:
@@ -75,6 +80,22 @@ async def test_a_date_is_chosen_held_confirmed_and_put_into_a_calendar(tmp_path:
         assert (await web.get(f"{page}/date.ics")).status == 404
 
 
+async def test_dates_are_those_of_the_team_that_would_come_else_they_say_whose_they_are(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        page = link(web.town, "f-brown")
+        for team in ("Berlin", "Leeds"):
+            web.town.do(OfferSlots(team, [(team, NOW + HOUR, NOW + 2 * HOUR)]))
+        text = await web.page(page)
+        assert "· Berlin" in text
+        assert "· Leeds" in text
+        web.town.do(SaveTeam("Office", 1, "Mia"))
+        assert "· Berlin" in await web.page(page), "nobody of whom dates are known would come"
+        web.town.do(SaveTeam("Leeds", 0, "Mia", regions=("GB",)))
+        text = await web.page(page)
+        assert 'value="Leeds"' in text
+        assert "Berlin" not in text
+
+
 async def test_a_date_that_was_just_taken_is_said_to_be(tmp_path: Path) -> None:
     async with visit(tmp_path, None) as web:
         page = link(web.town, "f-brown")
@@ -90,8 +111,10 @@ async def test_without_a_feed_a_wish_becomes_a_task(tmp_path: Path) -> None:
         await send(web, f"{page}/wish", day="2026-03-10")
         assert web.town.rows(tasks)[0]["kind"] == "date"
         assert "You asked for 10 Mar 2026" in await web.page(page)
-        past = await send(web, f"{page}/wish", day="2026-03-01")
-        assert past.headers["Location"] == f"{page}?said=date_past#date"
+        for day in ("2026-03-01", "2026-03-02", "0001-01-01", "9999-12-31"):
+            refused = await send(web, f"{page}/wish", day=day)
+            assert refused.headers["Location"] == f"{page}?said=date_past#date"
+        assert len(web.town.rows(tasks)) == 1
 
 
 @pytest.mark.parametrize(("form", "rule"), [({"until": "2026-03-05"}, None), ({"known": "1"}, "freezer-silent")])
@@ -110,7 +133,7 @@ async def test_silence_is_in_their_name_and_ends_when_they_say_so(
         assert "again from" not in await web.page(page)
 
 
-@pytest.mark.parametrize("until", ["", "yesterday", "2026-03-02", "2027-03-02"])
+@pytest.mark.parametrize("until", ["", "yesterday", "2026-03-02", "2027-03-02", "0001-01-01", "9999-12-31"])
 async def test_nobody_is_silent_for_ever_or_in_the_past(tmp_path: Path, until: str) -> None:
     async with visit(tmp_path, None) as web:
         page = link(web.town, "f-brown")

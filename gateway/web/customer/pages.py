@@ -172,7 +172,9 @@ async def _page(
     deps, now = request.app[DEPS], request.app[DEPS].clock.now()
     inbox = await read(request, inbox_of, opened.customer_id)
     view: CustomerView = view_of(opened.facts, deps.profiles, now, deps.brand, inbox)
-    desk = await read(request, load_desk, opened.facts.customer, opened.facts.case, opened.t, now)
+    desk = await read(
+        request, load_desk, opened.facts.customer, opened.facts.case, deps.teams_with_dates, opened.t, now
+    )
     case, locale = opened.facts.case, opened.facts.customer.locale
     helping = await read(request, deps.helps, case, locale) if deps.helps is not None and case is not None else None
     course = await _course(request, opened, now) if view.figure is not None else None

@@ -215,7 +215,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_bookings_once",
         "bookings",
-        ["slot_id"],
+        ["slot_id", "starts_at"],
         unique=True,
         sqlite_where=sa.text("state != 'cancelled'"),
         postgresql_where=sa.text("state != 'cancelled'"),
@@ -907,6 +907,7 @@ def upgrade() -> None:
         "service_slots",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("team", sa.Text(), nullable=False),
+        sa.Column("feed", sa.Text(), nullable=False),
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
