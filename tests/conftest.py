@@ -3,12 +3,19 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 import sqlalchemy as sa
 import structlog
 from hypothesis import settings
+
+from tests.servers import require
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("gateway", deadline=None)
@@ -49,3 +56,26 @@ def _own_logging() -> Iterator[None]:
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> "AsyncIterator[Browser]":
+    """One Chromium for all tests of this process that look at pages: to start one takes more than most of them do."""
+    # A process that has none of these tests need not read what they take.
+    from playwright.async_api import async_playwright
+
+    from tests.screenshots import FLAGS
+
+    program = require("chromium", "chromium")
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield started
+        await started.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium: "Browser") -> "AsyncIterator[Browser]":
+    """The browser, without a window. It lives in the session's loop, so a test that takes it does as well."""
+    yield chromium
+    for context in chromium.contexts:
+        await context.close()

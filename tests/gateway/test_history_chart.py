@@ -9,9 +9,10 @@ from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import pytest
+import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from device_models.purpose import Severity
 from gateway.history import Series, SeriesKind
@@ -19,7 +20,6 @@ from gateway.history import thinning as th
 from gateway.history.axes import time_ticks, unit_label, value_scale, write_number, write_span
 from gateway.history.chart import Wording, chart
 from gateway.history.label_place import Room, place_of
-from tests.servers import require
 
 BERLIN = ZoneInfo("Europe/Berlin")
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -239,16 +239,13 @@ def _script() -> str:
     return imported + (STATIC / "chart.js").read_text().replace('import { t } from "./words.js";', "")
 
 
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=require("chromium", "chromium"), args=["--no-sandbox"]
-        )
-        yield await browser.new_page(viewport={"width": 760, "height": 400})
-        await browser.close()
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    async with await browser.new_context(viewport={"width": 760, "height": 400}) as context:
+        yield await context.new_page()
 
 
+@pytest.mark.asyncio(loop_scope="session")
 async def test_keys_and_pointer_read_the_samples(page: Page) -> None:
     svg = chart(WARMING, title="Temperature", zone=BERLIN)
     style, script = (STATIC / "chart.css").read_text(), _script()
@@ -267,6 +264,7 @@ async def test_keys_and_pointer_read_the_samples(page: Page) -> None:
     assert await slider.get_attribute("aria-valuemax") == str(len(json.loads(str(parse(svg).get("data-points")))) - 1)
 
 
+@pytest.mark.asyncio(loop_scope="session")
 async def test_a_chart_that_comes_later_gets_its_cursor_too(page: Page) -> None:
     script = _script()
     await page.set_content(f"<body><main></main><script type=module>{script}</script>")

@@ -3,31 +3,30 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
-from tests.servers import require
 from tests.simulator.test_phones_server import World, running
 
+# The browser's loop.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def world() -> AsyncIterator[World]:
     async with running(speed=50) as opened:
         yield opened
 
 
-@pytest.fixture
-async def page(world: World) -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=require("chromium", "chromium"), args=["--no-sandbox"]
-        )
-        opened = await browser.new_page(viewport={"width": 900, "height": 900})
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(world: World, browser: Browser) -> AsyncIterator[Page]:
+    async with await browser.new_context(viewport={"width": 900, "height": 900}) as context:
+        opened = await context.new_page()
         errors: list[str] = []
         opened.on("pageerror", lambda error: errors.append(str(error)))
         await opened.goto(world.at.http_url)
         yield opened
         assert errors == []
-        await browser.close()
 
 
 async def test_a_message_appears_live_and_a_typed_reply_is_posted_to_the_gateway(world: World, page: Page) -> None:
@@ -94,9 +93,9 @@ async def test_reloading_keeps_what_is_on_the_phones(world: World, page: Page) -
     await expect(page.locator("#phone-john")).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", [320, 390, 900, 1600])
-async def test_nothing_sticks_out_at_any_width(world: World, page: Page, width: int) -> None:
+async def test_nothing_sticks_out_at_any_width(world: World, page: Page) -> None:
     await world.send("+12025550143", "A long address https://gateway.example/c/" + "x" * 120)
-    await page.set_viewport_size({"width": width, "height": 800})
     await expect(page.locator("#phone-john .bubble")).to_be_visible()
-    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (320, 390, 900, 1600):
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,13 +1,16 @@
 """Real servers for the system tests."""
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 
 from gateway.ingest.broker import EmbeddedBroker
 from gateway.ingest.stream import Stream
 from tests.mqtt_servers import Mosquitto
+from tests.system.desk import Opening, open_desk
 
 
 @pytest.fixture
@@ -31,3 +34,9 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     folder.mkdir()
     with Mosquitto(folder) as started:
         yield started
+
+
+@pytest.fixture
+def desk(browser: Browser, tmp_path: Path) -> Opening:
+    """A town's desk, to be opened."""
+    return partial(open_desk, browser, tmp_path)

@@ -1,83 +1,27 @@
 """The console in a real browser: by keyboard alone, live in two windows, without a word on the browser's console."""
 
-import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, BrowserContext, FilePayload, Locator, Page, async_playwright, expect
+from playwright.async_api import FilePayload, Locator, expect
 
 from gateway.commands import AddNote, CustomerWrote, Resolve
 from gateway.store import schema
-from tests.gateway.web_fleet import NOW, Town, link
-from tests.gateway.web_visit import visit
-from tests.screenshots import FLAGS, log_in
-from tests.servers import require
+from tests.gateway.web_fleet import NOW, link
+from tests.system.desk import Opening, until
+
+# The browser's loop.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 
 
-@dataclass
-class Desk:
-    """A browser beside a town."""
-
-    town: Town
-    browser: Browser
-    base: str
-    complaints: list[str] = field(default_factory=list)
-    contexts: list[BrowserContext] = field(default_factory=list)
-
-    async def open(self, user: str | None = "Mia", width: int = 1440, **options: object) -> Page:
-        """Open a window of its own, logged in by the form; what its console says is collected."""
-        context = await self.browser.new_context(viewport={"width": width, "height": 900}, **options)  # type: ignore[arg-type]
-        self.contexts.append(context)
-        page = await context.new_page()
-        page.on("console", lambda message: self._heard(message.type, message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        if user is not None:
-            await log_in(page, self.base, user)
-            await expect(page.locator("html[data-live=on]")).to_be_attached()
-        return page
-
-    def _heard(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.complaints.append(text)
-
-
-@asynccontextmanager
-async def desk(folder: Path, **options: Any) -> AsyncIterator[Desk]:
-    """Open a desk; at the end the browsers' consoles must have stayed silent (CSP violations speak there)."""
-    chromium = require("chromium", "chromium")
-    async with visit(folder, None, demo=True, **options) as web, async_playwright() as playwright:
-        server: TestServer = web.client.server  # type: ignore[assignment]
-        browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        opened = Desk(web.town, browser, str(server.make_url("")).rstrip("/"))
-        try:
-            yield opened
-        finally:
-            await browser.close()
-        assert opened.complaints == []
-
-
-async def until(town: Town, table: object, **where: object) -> None:
-    """Wait until the store has such a row."""
-    async with asyncio.timeout(10):
-        # The browser is another process: there is no event of ours to wait for.
-        while not await asyncio.to_thread(town.rows, table, **where):  # type: ignore[arg-type]  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-
-async def test_an_agent_works_the_queue_by_keyboard_alone(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
+async def test_an_agent_works_the_queue_by_keyboard_alone(desk: Opening) -> None:
+    async with desk() as at:
         page = await at.open()
         chosen = page.locator(".case-row[aria-selected=true]")
         first = await chosen.get_attribute("data-id")
@@ -107,13 +51,12 @@ async def test_an_agent_works_the_queue_by_keyboard_alone(tmp_path: Path) -> Non
         await expect(page.locator("h1")).to_contain_text("Needs you")
 
 
-async def test_a_message_is_read_edited_and_approved_by_keyboard(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        page = await at.open()
+async def test_a_message_is_read_edited_and_approved_by_keyboard(desk: Opening) -> None:
+    async with desk() as at:
         waiting = at.town.rows(schema.notifications, state="awaiting_approval")
         case = at.town.case_of("h-meier")["id"]
         message = next(row["id"] for row in waiting if row["case_id"] == case)
-        await page.goto(f"{at.base}/cases/{case}")
+        page = await at.open(path=f"/cases/{case}")
         await page.keyboard.press("e")
         editor = page.locator("textarea[name=text]:focus")
         await expect(editor).to_have_value(re.compile("^Ihr Gerät"))
@@ -126,11 +69,10 @@ async def test_a_message_is_read_edited_and_approved_by_keyboard(tmp_path: Path)
         await expect(page.locator("[data-draft]")).to_have_count(0)
 
 
-async def test_a_discarded_message_can_be_taken_back_before_it_is_gone(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        page = await at.open()
+async def test_a_discarded_message_can_be_taken_back_before_it_is_gone(desk: Opening) -> None:
+    async with desk() as at:
         case = at.town.case_of("h-meier")["id"]
-        await page.goto(f"{at.base}/cases/{case}")
+        page = await at.open(path=f"/cases/{case}")
         await page.get_by_role("button", name="Discard").click()
         await expect(page.locator("[data-draft]")).to_be_hidden()
         await page.get_by_role("button", name="Undo").click()
@@ -142,21 +84,18 @@ async def test_a_discarded_message_can_be_taken_back_before_it_is_gone(tmp_path:
         await until(at.town, schema.notifications, case_id=case, state="discarded")
 
 
-async def test_what_one_agent_does_the_other_sees(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        mia, ben = await at.open("Mia"), await at.open("Ben")
+async def test_what_one_agent_does_the_other_sees(desk: Opening) -> None:
+    async with desk() as at:
         case = at.town.case_of("f-yusuf")["id"]
-        await ben.goto(f"{at.base}/cases/{case}")
-        await expect(ben.locator("html[data-live=on]")).to_be_attached()
-        await mia.goto(f"{at.base}/cases/{case}")
+        ben, mia = await at.open("Ben", f"/cases/{case}"), await at.open("Mia", f"/cases/{case}")
         await mia.keyboard.press("c")
         await expect(ben.locator(".case-head")).to_contain_text("Mia has it")
         await at.town.submit(AddNote(case, "From a third place.", "Lea"))
         await expect(ben.locator("section.thread")).to_contain_text("From a third place.")
 
 
-async def test_new_rows_gather_and_nothing_jumps(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
+async def test_new_rows_gather_and_nothing_jumps(desk: Opening) -> None:
+    async with desk() as at:
         page = await at.open()
         rows = page.locator(".case-row")
         before = await rows.evaluate_all("rows => rows.map(row => row.dataset.id)")
@@ -172,12 +111,10 @@ async def test_new_rows_gather_and_nothing_jumps(tmp_path: Path) -> None:
         assert len(await rows.all()) > len(before)
 
 
-async def test_a_reply_appears_without_a_reload_and_a_draft_is_kept(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        page = await at.open()
+async def test_a_reply_appears_without_a_reload_and_a_draft_is_kept(desk: Opening) -> None:
+    async with desk() as at:
         case = at.town.case_of("f-lumen", "freezer-cools-poorly")["id"]
-        await page.goto(f"{at.base}/cases/{case}")
-        await expect(page.locator("html[data-live=on]")).to_be_attached()
+        page = await at.open(path=f"/cases/{case}")
         await page.keyboard.press("r")
         await page.keyboard.type("Half an answ")
         wrote = CustomerWrote("twilio", "SMx", "whatsapp", "+491512345671", "Tür ist zu!", case_id=case)
@@ -187,11 +124,10 @@ async def test_a_reply_appears_without_a_reload_and_a_draft_is_kept(tmp_path: Pa
         await expect(page.locator("#reply-text")).to_be_focused()
 
 
-async def test_what_the_gateway_refuses_is_said_beside_the_control(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        page = await at.open()
+async def test_what_the_gateway_refuses_is_said_beside_the_control(desk: Opening) -> None:
+    async with desk() as at:
         case = at.town.case_of("f-yusuf")["id"]
-        await page.goto(f"{at.base}/cases/{case}")
+        page = await at.open(path=f"/cases/{case}")
         await page.keyboard.press("m")
         form = page.locator(f"form[action='/cases/{case}/merge']")
         await form.locator("input[name=into]").fill("999")
@@ -202,11 +138,10 @@ async def test_what_the_gateway_refuses_is_said_beside_the_control(tmp_path: Pat
         at.complaints = [text for text in at.complaints if "409" not in text]
 
 
-async def test_a_page_that_is_older_than_what_a_colleague_did_says_so_and_changes_nothing(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        page = await at.open()
+async def test_a_page_that_is_older_than_what_a_colleague_did_says_so_and_changes_nothing(desk: Opening) -> None:
+    async with desk() as at:
         case = at.town.case_of("f-yusuf")["id"]
-        await page.goto(f"{at.base}/cases/{case}")
+        page = await at.open(path=f"/cases/{case}")
         await page.evaluate("() => { document.querySelector('[data-part=head]').removeAttribute('data-part'); }")
         await at.town.submit(Resolve(case, "Ben"))
         await page.keyboard.press("d")
@@ -217,8 +152,8 @@ async def test_a_page_that_is_older_than_what_a_colleague_did_says_so_and_change
         at.complaints = [text for text in at.complaints if "412" not in text]
 
 
-async def test_the_palette_finds_a_case_and_a_page(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
+async def test_the_palette_finds_a_case_and_a_page(desk: Opening) -> None:
+    async with desk() as at:
         page = await at.open()
         await page.keyboard.press("Control+k")
         await page.keyboard.type("souza")
@@ -234,30 +169,17 @@ async def test_the_palette_finds_a_case_and_a_page(tmp_path: Path) -> None:
         await expect(page.locator("dialog[data-keys]")).to_be_visible()
 
 
-async def test_the_map_shows_things_by_shape_without_tiles(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        page = await at.open()
-        await page.goto(f"{at.base}/devices")
+async def test_the_map_shows_things_by_shape_without_tiles(desk: Opening) -> None:
+    async with desk() as at:
+        page = await at.open(path="/devices")
         await expect(page.locator("#map[data-ready]")).to_be_visible()
         assert await page.locator(".dot.major").count() >= 1
         await expect(page.locator(".cluster").first).to_be_visible()
 
 
-@pytest.mark.parametrize("device", ["f-yusuf", "f-lumen", "f-brown"])
-async def test_the_customers_page_fits_a_small_phone(tmp_path: Path, device: str) -> None:
-    async with desk(tmp_path) as at:
-        page = await at.open(None, width=320)
-        await page.goto(at.base + link(at.town, device))
-        overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert await page.evaluate(overflow) == 0
-        heights = await page.locator("button").evaluate_all("all => all.map(b => b.getBoundingClientRect().height)")
-        assert min(heights) >= 44
-
-
-async def test_the_customers_page_works_without_javascript(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        page = await at.open(None, width=390, java_script_enabled=False)
-        await page.goto(at.base + link(at.town, "f-yusuf"))
+async def test_the_customers_page_works_without_javascript(desk: Opening) -> None:
+    async with desk() as at:
+        page = await at.open(None, link(at.town, "f-yusuf"), width=390, java_script_enabled=False)
         await page.fill("textarea", "أغلقت الباب الآن")
         await page.click(".write button")
         await expect(page.locator("article.theirs")).to_contain_text("أغلقت الباب الآن")
@@ -265,20 +187,30 @@ async def test_the_customers_page_works_without_javascript(tmp_path: Path) -> No
         await until(at.town, schema.consent_log, customer_id="c-yusuf", purpose="offer", granted=False)
 
 
-async def test_every_console_page_fits_a_phone_and_names_its_controls(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        page = await at.open("Ada", width=390)
+async def test_every_console_page_fits_a_phone_and_names_its_controls(desk: Opening) -> None:
+    async with desk() as at:
         case = at.town.case_of("f-souza")["id"]
-        paths = ["/", f"/cases/{case}", "/messages", "/devices", "/devices/f-souza", "/offers", "/rejected", "/rules"]
-        paths += [
+        page = await at.open("Ada", width=390)
+        for path in (
+            "/",
+            f"/cases/{case}",
+            "/messages",
+            "/devices",
+            "/devices/f-souza",
+            "/offers",
+            "/rejected",
+            "/rules",
             "/drafts/new?rule=freezer-door-open",
             "/versions",
             "/texts",
             "/texts/messages/fault_opened?language=ar",
-        ]
-        paths += ["/texts/articles/freezer-door-open?language=ja", "/admin", "/arrival", "/demo"]
-        for path in paths:
-            await page.goto(at.base + path)
+            "/texts/articles/freezer-door-open?language=ja",
+            "/admin",
+            "/arrival",
+            "/demo",
+        ):
+            if path != "/":
+                await page.goto(at.base + path)
             wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert await page.evaluate(wide) <= 0, path
             unnamed = await page.evaluate(
@@ -290,27 +222,22 @@ async def test_every_console_page_fits_a_phone_and_names_its_controls(tmp_path: 
             assert unnamed == [], path
 
 
-async def test_what_a_device_says_stands_on_its_open_pages_at_once(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        of_case, of_device = await at.open(), await at.open()
-        await of_case.goto(f"{at.base}/cases/{at.town.case_of('f-yusuf')['id']}")
-        await of_device.goto(f"{at.base}/devices/f-yusuf")
-        for page in (of_case, of_device):
-            await expect(page.locator("html[data-live=on]")).to_be_attached()
+async def test_what_a_device_says_stands_on_its_open_pages_at_once(desk: Opening) -> None:
+    async with desk() as at:
+        of_case = await at.open(path=f"/cases/{at.town.case_of('f-yusuf')['id']}")
+        of_device = await at.open(path="/devices/f-yusuf")
         await at.town.publish("devices/f-yusuf/status", {"temperature": -3.7})
         for page in (of_case, of_device):
             await expect(page.locator("dl.twin")).to_contain_text("3.7", timeout=15_000)
 
 
-async def test_two_leads_on_one_draft_see_each_other_and_lose_nothing(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        lea, ada = await at.open("Lea"), await at.open("Ada")
-        await lea.goto(f"{at.base}/drafts/new?rule=freezer-door-open")
+async def test_two_leads_on_one_draft_see_each_other_and_lose_nothing(desk: Opening) -> None:
+    async with desk() as at:
+        lea = await at.open("Lea", "/drafts/new?rule=freezer-door-open")
         text = await lea.locator("#text").input_value()
         await lea.fill("#text", text + "# from Lea\n")
         await expect(lea.locator("[data-saved]")).to_contain_text("Saved by you")
-        await ada.goto(lea.url)
-        await expect(ada.locator("html[data-live=on]")).to_be_attached()
+        ada = await at.open("Ada", lea.url.removeprefix(at.base))
         await lea.fill("#text", text + "# Lea once more\n")
         await expect(ada.locator("#text")).to_have_value(text + "# Lea once more\n")
         await expect(ada.locator("[data-saved]")).to_contain_text("Saved by Lea")
@@ -328,12 +255,10 @@ async def test_two_leads_on_one_draft_see_each_other_and_lose_nothing(tmp_path: 
         at.complaints = [text for text in at.complaints if "409" not in text]
 
 
-async def test_without_a_connection_it_is_said_and_what_was_missed_is_caught_up(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
-        page = await at.open("Mia")
+async def test_without_a_connection_it_is_said_and_what_was_missed_is_caught_up(desk: Opening) -> None:
+    async with desk() as at:
         case = at.town.case_of("f-yusuf")["id"]
-        await page.goto(f"{at.base}/cases/{case}")
-        await expect(page.locator("html[data-live=on]")).to_be_attached()
+        page = await at.open("Mia", f"/cases/{case}")
         await page.evaluate("() => { window.here = true; }")
         await page.context.set_offline(True)
         await expect(page.locator("[data-offline]")).to_be_visible(timeout=15_000)
@@ -354,13 +279,12 @@ async def _comes(locator: Locator) -> bool:
     return True
 
 
-async def test_a_picture_goes_with_an_answer_and_is_seen_by_both_sides(tmp_path: Path) -> None:
+async def test_a_picture_goes_with_an_answer_and_is_seen_by_both_sides(desk: Opening) -> None:
     photo = FilePayload(name="lid.png", mimeType="image/png", buffer=PIXEL)
     disguised = FilePayload(name="lid.html", mimeType="image/png", buffer=b"<p>")
-    async with desk(tmp_path) as at:
-        page = await at.open()
+    async with desk() as at:
         case = at.town.case_of("f-souza", "freezer-compressor-stopped")["id"]
-        await page.goto(f"{at.base}/cases/{case}")
+        page = await at.open(path=f"/cases/{case}")
         await page.locator("#reply-text").fill("Is it this part?")
         await page.locator("#reply-form [data-attach]").set_input_files(disguised)
         await page.locator("#reply-form .primary").click()
@@ -372,8 +296,7 @@ async def test_a_picture_goes_with_an_answer_and_is_seen_by_both_sides(tmp_path:
         await expect(shown).to_be_visible()
         assert await shown.evaluate("async (one) => (await one.decode(), one.naturalWidth)") == 1
         await expect(page.locator("#reply-form [data-chosen]")).to_be_hidden()
-        theirs = await at.open(None)
-        await theirs.goto(f"{at.base}{link(at.town, 'f-souza', 'freezer-compressor-stopped')}")
+        theirs = await at.open(None, link(at.town, "f-souza", "freezer-compressor-stopped"))
         await theirs.locator("#file").set_input_files(photo)
         await theirs.locator(".write button").click()
         await expect(theirs.locator("article.theirs .attached img")).to_be_visible()

@@ -3,19 +3,22 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from gateway.commands import SaveUser
 from gateway.web.auth import hash_password
 from tests.gateway.web_fleet import PASSWORD
-from tests.screenshots import FLAGS, log_in
+from tests.screenshots import log_in
 from tests.servers import require
 from tests.system.gateway_process import GatewayProcess, MailServer, wait_for
+
+# The browser's loop.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RULES = """
 rules:
@@ -57,14 +60,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GatewayPro
             ],
         )
         yield gateway, mail
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=require("chromium", "chromium"), args=list(FLAGS))
-        yield opened
-        await opened.close()
 
 
 def warm(gateway: GatewayProcess, device: str) -> int:
