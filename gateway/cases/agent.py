@@ -16,13 +16,11 @@ from gateway.commands import (
     CommandRefused,
     Discard,
     Hold,
-    Reopen,
     Reply,
     Resend,
-    Resolve,
 )
 from gateway.outbox.approval import needs_second, note_use
-from gateway.outbox.queue import enqueue, load_notification, set_state, withdraw
+from gateway.outbox.queue import enqueue, load_notification, set_state
 from gateway.outbox.reachability import mend_address
 from gateway.staff.owners import check_owner
 from gateway.store import schema
@@ -62,50 +60,6 @@ def add_note(tx: Transaction, command: AddNote) -> None:
         keep_with_note(tx, command.files, case["id"], case["customer_id"], command.by)
 
 
-def resolve(tx: Transaction, command: Resolve) -> None:
-    """Close a case by a person's word."""
-    case = _case(tx, command.case_id)
-    if case["state"] == "resolved":
-        raise CommandRefused(f"case {case['id']} is resolved already")
-    told = _told(tx, case)
-    touch(
-        tx,
-        case["id"],
-        state="resolved",
-        resolved_at=tx.now,
-        resolved_by=command.by,
-        resolution=command.resolution or None,
-        needs_reply=False,
-        snoozed_until=None,
-        waiting_since=None,
-        cause=command.cause.strip()[:200] or None,
-        fix=command.fix.strip()[:200] or None,
-    )
-    body = {"resolution": command.resolution, "cause": command.cause, "fix": command.fix}
-    add_entry(tx, case["id"], "resolved", command.by, body=body)
-    withdraw(tx, case["id"], "the case was resolved first")
-    tx.audit(command.by, "case.resolve", str(case["id"]))
-    if command.tell_customer and case["customer_id"]:
-        key = f"case:{case['id']}:fault_resolved:{case['reopened']}:{case['version']}"
-        for to in told:
-            enqueue(tx, _notify(tx, case, "fault_resolved", f"{key}:{to}", to))
-
-
-def reopen(tx: Transaction, command: Reopen) -> None:
-    """Open a resolved case again, unless its fault has a newer open one."""
-    case = _case(tx, command.case_id)
-    if case["state"] == "open":
-        raise CommandRefused(f"case {case['id']} is open already")
-    c = schema.cases
-    other = sa.select(c.c.id).where(c.c.dedupe_key == case["dedupe_key"], c.c.state == "open")
-    if (newer := tx.connection.execute(other).scalar()) is not None:
-        raise CommandRefused(f"case {newer} is open for the same fault; work there")
-    back = {"resolved_at": None, "resolved_by": None, "resolution": None, "cause": None, "fix": None}
-    touch(tx, case["id"], state="open", merged_into=None, assignee=command.by, **back)
-    add_entry(tx, case["id"], "reopened", command.by)
-    tx.audit(command.by, "case.reopen", str(case["id"]))
-
-
 def reply(tx: Transaction, command: Reply) -> int | None:
     """Answer the customer where they last wrote; return the message's id."""
     case = _case(tx, command.case_id)
@@ -117,7 +71,8 @@ def reply(tx: Transaction, command: Reply) -> int | None:
     _refuse_second_answer(tx, case, command)
     count = sa.select(sa.func.count()).where(schema.notifications.c.case_id == case["id"])
     number = tx.connection.execute(count).scalar_one()
-    notification_id = enqueue(tx, _notify(tx, case, "agent_reply", f"case:{case['id']}:reply:{number}", to), text, via)
+    answer = notify_of(tx, case, "agent_reply", f"case:{case['id']}:reply:{number}", to)
+    notification_id = enqueue(tx, answer, text, via)
     if notification_id is not None and text != own:
         _keep_original(tx, notification_id, command.by, own)
     if notification_id is not None:
@@ -231,13 +186,6 @@ def _notification(tx: Transaction, notification_id: int) -> sa.RowMapping:
     return row
 
 
-def _told(tx: Transaction, case: sa.RowMapping) -> list[str]:
-    """Who heard of the case, by whatever message."""
-    n = schema.notifications.c
-    handed_over = sa.select(n.customer_id).where(n.case_id == case["id"], n.handed_over_at.is_not(None))
-    return sorted(set(tx.connection.execute(handed_over).scalars()))
-
-
 def _wrote_last(tx: Transaction, case: sa.RowMapping) -> tuple[str | None, str | None]:
     """Whom an answer goes to, and the channel they wrote on last in this case; what was written on their page is
     answered by their channel of choice."""
@@ -249,7 +197,8 @@ def _wrote_last(tx: Transaction, case: sa.RowMapping) -> tuple[str | None, str |
     return row.customer_id, row.channel if row.channel != "page" else None
 
 
-def _notify(tx: Transaction, case: sa.RowMapping, template: str, key: str, to: str) -> Notify:
+def notify_of(tx: Transaction, case: sa.RowMapping, template: str, key: str, to: str) -> Notify:
+    """Say to the outbox what a person has to tell ``to`` of a case; the same ``key`` is told once."""
     return Notify(
         key=key,
         template=template,

@@ -49,6 +49,7 @@ from gateway.commands.cases import (
     TeachPhrase,
     TickStep,
     UnmergeCase,
+    Unresolve,
     WaitForCustomer,
     WakeCases,
 )
@@ -276,6 +277,7 @@ __all__ = [
     "Unchanged",
     "UnmergeCase",
     "UnmuteByCustomer",
+    "Unresolve",
     "Upsert",
     "UseAccountLink",
     "UseSecondFactor",

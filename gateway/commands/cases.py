@@ -58,6 +58,16 @@ class Resolve:
     """What it was: an id of the rule's list of causes, or words."""
     fix: str = ""
     """What mended it, likewise."""
+    tell_from: datetime | None = None
+    """Until then the closing notice waits, so that it can be taken back; None: it goes out at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolve:
+    """Take back that somebody resolved a case: it is again as it was before, in all that resolving changed."""
+
+    case_id: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +267,7 @@ class DropView:
     """Whether they may drop one that is everybody's."""
 
 
-AgentCommand = Acknowledge | Assign | AddNote | Resolve | Reopen | GiveVerdict
+AgentCommand = Acknowledge | Assign | AddNote | Resolve | Unresolve | Reopen | GiveVerdict
 CaseCommand = (
     RouteCase
     | Snooze

@@ -4,7 +4,7 @@ from typing import assert_never
 
 import sqlalchemy as sa
 
-from gateway.cases import agent
+from gateway.cases import agent, closing
 from gateway.cases.record import load_case
 from gateway.commands import AddNote, CommandRefused, Reopen, Reply, Resolve
 from gateway.commands.help_desks import HelpDeskCommand, LinkTicket, TicketRead, TicketStatusSet
@@ -79,6 +79,6 @@ def _read(tx: Transaction, command: TicketRead) -> None:
         return
     by = f"{command.desk}:status"
     if command.status == "solved" and case["state"] == "open":
-        agent.resolve(tx, Resolve(case["id"], by, resolution=f"solved in {command.desk}"))
+        closing.resolve(tx, Resolve(case["id"], by, resolution=f"solved in {command.desk}"))
     elif command.status == "open" and case["state"] == "resolved":
-        agent.reopen(tx, Reopen(case["id"], by))
+        closing.reopen(tx, Reopen(case["id"], by))

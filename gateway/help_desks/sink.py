@@ -12,10 +12,10 @@ from gateway.subscriptions.entries import Entry
 
 TOLD = frozenset(
     {"opened", "reopened", "firing", "recovered", "resolved", "acknowledged", "assigned", "note", "message_out"}
-    | {"message_in"}
+    | {"message_in", "unresolved"}
 )
 """Kinds of entries that a ticket tells; the others are the gateway's own business."""
-_STATUS: dict[str, Status] = {"resolved": "solved", "reopened": "open"}
+_STATUS: dict[str, Status] = {"resolved": "solved", "reopened": "open", "unresolved": "open"}
 
 
 class TicketSink:
@@ -82,6 +82,8 @@ def words(entry: Entry) -> str:
             return f"The fault fires: {entry.case['severity']}."
         case "reopened":
             return "The fault is back; the case is open again."
+        case "unresolved":
+            return f"{who} took the resolving back; the case is open as before."
         case "recovered":
             return "The device says that it is well again."
         case "resolved":

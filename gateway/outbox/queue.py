@@ -37,7 +37,13 @@ _LIFETIME: Mapping[Purpose, timedelta] = {
 """How long a message may wait (for approval, quiet hours or a provider) before it would tell yesterday's news."""
 
 
-def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str | None = None) -> int | None:
+def enqueue(
+    tx: Transaction,
+    notify: Notify,
+    text: str | None = None,
+    via: str | None = None,
+    not_before: datetime | None = None,
+) -> int | None:
     """Write one message to the outbox, or the reason why it is withheld; the same key never makes a second one.
 
     Args:
@@ -45,6 +51,7 @@ def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str |
         notify: What is to be said, to whom.
         text: An agent's own words instead of the template's.
         via: The channel they last wrote on, which an answer goes back to.
+        not_before: When it may go out at the earliest, so that whoever wrote it can take it back.
     Returns:
         The row's id, or None where the key was there already.
     """
@@ -78,7 +85,7 @@ def enqueue(tx: Transaction, notify: Notify, text: str | None = None, via: str |
         "address": choice.address,
         "why": why_of(choice),
         "tried": [],
-        "not_before": choice.not_before,
+        "not_before": max(filter(None, (choice.not_before, not_before)), default=None),
         "expires_at": notify.expires_at or tx.now + _LIFETIME[notify.purpose],
         "attempts": 0,
         "created_at": tx.now,
@@ -104,15 +111,25 @@ def _refresh(tx: Transaction, notify: Notify) -> None:
     tx.connection.execute(sa.update(n).where(waits).values(facts=dict(notify.facts), updated_at=tx.now))
 
 
-def withdraw(tx: Transaction, case_id: int, reason: str, customer_id: str | None = None) -> None:
-    """Cancel what a case has not handed over yet; ``customer_id``: only what is for them."""
+def withdraw(
+    tx: Transaction, case_id: int, reason: str, customer_id: str | None = None
+) -> list[tuple[int, str, str | None]]:
+    """Cancel what a case has not handed over yet; ``customer_id``: only what is for them.
+
+    Returns each message's id with the state and reason it had. One that tells of other cases too goes on without this.
+    """
     n = schema.notifications
-    waiting = sa.select(n.c.id).where(n.c.case_id == case_id, n.c.state.in_(_WAITING), n.c.template != "agent_reply")
+    waiting = sa.select(n.c.id, n.c.state, n.c.reason).where(
+        n.c.case_id == case_id, n.c.state.in_(_WAITING), n.c.template != "agent_reply"
+    )
     if customer_id is not None:
         waiting = waiting.where(n.c.customer_id == customer_id)
-    for notification_id in tx.connection.execute(waiting).scalars().all():
+    withdrawn: list[tuple[int, str, str | None]] = []
+    for notification_id, state, why in tx.connection.execute(waiting).all():
         if not _tells_of_others(tx, notification_id, case_id):
             set_state(tx, notification_id, "cancelled", reason=reason)
+            withdrawn.append((notification_id, state, why))
+    return withdrawn
 
 
 def _tells_of_others(tx: Transaction, notification_id: int, case_id: int) -> bool:

@@ -13,6 +13,7 @@ from device_models.registry import Device
 from gateway import commands as c
 from gateway.cases import (
     agent,
+    closing,
     desk,
     device_commands,
     inbound,
@@ -211,9 +212,11 @@ class Batch:
             case c.AddNote():
                 return agent.add_note(tx, command)
             case c.Resolve():
-                return agent.resolve(tx, command)
+                return closing.resolve(tx, command)
+            case c.Unresolve():
+                return closing.unresolve(tx, command)
             case c.Reopen():
-                return agent.reopen(tx, command)
+                return closing.reopen(tx, command)
             case c.GiveVerdict():
                 return verdicts.give_verdict(tx, command)
             case c.JudgeWouldBe():

@@ -16,6 +16,7 @@ from gateway.commands import (
     Resend,
     Resolve,
     ServiceAnswered,
+    Unresolve,
 )
 from gateway.web.errors import FieldError
 
@@ -116,6 +117,10 @@ def verdict_of(sent: Sent) -> Literal["real", "false_alarm", "duplicate"] | None
     raise FieldError("verdict", "verdict: real, false_alarm or duplicate; nothing takes it back")
 
 
+def _unresolve(case_id: int, by: str, _sent: Sent) -> Command:
+    return Unresolve(case_id, by)
+
+
 def _reopen(case_id: int, by: str, _sent: Sent) -> Command:
     return Reopen(case_id, by)
 
@@ -151,6 +156,7 @@ CASE_COMMANDS: Mapping[str, Builder] = {
     "note": _note,
     "reply": _reply,
     "resolve": _resolve,
+    "unresolve": _unresolve,
     "reopen": _reopen,
     "verdict": _verdict,
     "service": _service,

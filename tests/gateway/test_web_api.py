@@ -231,7 +231,7 @@ async def test_a_new_token_is_shown_once_and_works(tmp_path: Path) -> None:
 
 
 def test_every_command_of_a_person_has_its_form() -> None:
-    answering = {"acknowledge", "assign", "note", "reply", "resolve", "reopen", "service", "verdict"}
+    answering = {"acknowledge", "assign", "note", "reply", "resolve", "unresolve", "reopen", "service", "verdict"}
     working = {"snooze", "merge", "unmerge", "split", "link", "escalate", "field", "step", "wait", "route"}
     assert set(CASE_COMMANDS) == answering | working
     assert set(MESSAGE_COMMANDS) == {"approve", "discard", "resend"}

@@ -221,3 +221,18 @@ def test_links_are_masked_and_the_words_before_them_are_what_one_edits() -> None
     chat = "Too warm.\n\nClose the door.\n\nSee more: https://help.example/p/1.abc.def\n\nAcme"
     assert words_to_edit(chat, "Acme") == "Too warm.\n\nClose the door."
     assert words_to_edit("No link at all.", "Acme") == "No link at all."
+
+
+async def test_what_resolving_tells_the_customer_waits_until_it_cannot_be_undone(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        case = web.town.case_of("f-souza", "freezer-compressor-stopped")
+        path, number = f"/cases/{case['id']}", str(case["id"])
+        await web.script("/bulk", {"action": "resolve", "ids": number, "tell_customer": "1"})
+        [notice] = web.town.rows(schema.notifications, template="fault_resolved", case_id=case["id"])
+        assert notice["not_before"] is not None
+        assert (await web.script(f"{path}/unresolve")).status == 200
+        [notice] = web.town.rows(schema.notifications, template="fault_resolved", case_id=case["id"])
+        again = web.town.case_of("f-souza", "freezer-compressor-stopped")
+        assert (notice["state"], again["state"], again["assignee"]) == ("cancelled", "open", case["assignee"])
+        assert f'data-undo="{path}/unresolve"' in await web.page(path)
+        assert "Mia took the resolving back" in await web.page(path)

@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 
 from gateway.cases.verdicts import verdict_of
-from gateway.commands import AddNote, Reply
+from gateway.commands import AddNote, Command, Reply, Resolve
 from gateway.staff.owners import possible_owners
 from gateway.unchanged import seen_by_staff
 from gateway.web.access import IDENTITY, csrf_of, fields, is_api, read, wants_json
@@ -40,6 +40,8 @@ log = structlog.get_logger()
 MESSAGE_KINDS = frozenset({"message_in", "message_out", "note"})
 """Timeline entries that are shown as speech; the others are one line each."""
 
+TIME_FOR_UNDO = timedelta(seconds=10)
+"""For which what resolving tells the customer waits; the console offers to undo it for six."""
 VERDICTS = (("real", N_("Real"), "y"), ("false_alarm", N_("False alarm"), "f"), ("duplicate", N_("Duplicate"), "t"))
 """(name, words, key)."""
 
@@ -241,7 +243,7 @@ def why_of(message: MessageLine) -> list[str]:
 async def act_on_case(request: web.Request) -> web.StreamResponse:
     """POST /cases/{id}/{command} and its twin under /api."""
     name, case_id = request.path.rpartition("/")[2], id_of(request)
-    command = CASE_COMMANDS[name](case_id, request[IDENTITY].name, await fields(request))
+    command = command_of(request, name, case_id, await fields(request))
     if isinstance(command, Reply | AddNote) and (files := await uploaded(request)):
         command = replace(command, files=files)
     result = await request.app[DEPS].commands.submit(command)
@@ -249,6 +251,16 @@ async def act_on_case(request: web.Request) -> web.StreamResponse:
         # What was split off is what one wants to see now.
         return done(request, f"/cases/{result}", case=result)
     return done(request, f"/cases/{case_id}")
+
+
+def command_of(request: web.Request, name: str, case_id: int, sent: Mapping[str, Any]) -> Command:
+    """Read what is to be done to a case; what resolving tells the customer waits until it can no longer be undone."""
+    command = CASE_COMMANDS[name](case_id, request[IDENTITY].name, sent)
+    if isinstance(command, Resolve):
+        clock = request.app[DEPS].clock
+        # The hand that undoes it is not as fast as a demo's clock.
+        return replace(command, tell_from=clock.now() + TIME_FOR_UNDO * clock.speed)
+    return command
 
 
 def done(request: web.Request, page: str, **told: Any) -> web.StreamResponse:

@@ -12,7 +12,6 @@ from aiohttp import web
 from device_models.localized import in_language
 from gateway.commands import CommandRefused
 from gateway.web.access import IDENTITY, fields, read
-from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.language import N_, _, refusal, voice
@@ -138,14 +137,14 @@ async def show_preview(request: web.Request) -> web.StreamResponse:
 async def bulk(request: web.Request) -> web.StreamResponse:
     """POST /bulk: ``action`` (see ``BULK``) on ``ids``; what was refused is named, the rest is done."""
     sent = await fields(request)
-    action, by = sent.get("action"), request[IDENTITY].name
+    action = sent.get("action")
     if action not in BULK:
         raise FieldError("action", f"Choose one of {', '.join(BULK)}.")
     ids = [int(word) for word in str(sent.get("ids", "")).split(",") if word.isdecimal()][:BULK_AT_MOST]
     refused: dict[str, str] = {}
     for case_id in ids:
         try:
-            await request.app[DEPS].commands.submit(CASE_COMMANDS[action](case_id, by, sent))
+            await request.app[DEPS].commands.submit(case_page.command_of(request, action, case_id, sent))
         except CommandRefused as error:
             refused[str(case_id)] = refusal(str(error))
     done = len(ids) - len(refused)

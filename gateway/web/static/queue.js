@@ -122,7 +122,7 @@ export function startQueue() {
   rows.addEventListener("change", countSelected);
   bulk.querySelector("[data-bulk-clear]").addEventListener("click", () => { rows.querySelectorAll("input").forEach((box) => { box.checked = false; }); countSelected(); });
   const DONE = { acknowledge: t("claimed"), assign: t("handed over"), snooze: t("resting"), verdict: t("marked as false alarms"), resolve: t("resolved") };
-  const BACK = { snooze: "snooze", verdict: "verdict", resolve: "reopen" };
+  const BACK = { snooze: "snooze", verdict: "verdict", resolve: "unresolve" };
   async function actOnAll(action, more) {
     const ids = countSelected();
     const body = new URLSearchParams(more);
