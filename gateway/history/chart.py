@@ -216,11 +216,11 @@ def _tick_label(kind: SeriesKind, tick: float, scale: Scale, say: Say) -> str:
 
 
 def _value_axis(plot: _Plot, scale: Scale, labels: Sequence[str], unit: str) -> list[str]:
-    parts = [el("text", text(unit), x=4, y=14, fill=_HINT)] if unit else []
+    parts = [el("text", text(unit), x=4, y=14, fill=_HINT, class_="axis")] if unit else []
     for tick, label in zip(scale.ticks, labels, strict=True):
         y = plot.y(tick)
         parts.append(el("path", d=f"M{plot.left:.1f} {y:.1f}H{plot.right:.1f}", stroke=_LINE))
-        parts.append(el("text", label, x=plot.left - 8, y=y + 4, text_anchor="end", fill=_HINT))
+        parts.append(el("text", label, x=plot.left - 8, y=y + 4, text_anchor="end", fill=_HINT, class_="axis"))
     return parts
 
 

@@ -69,28 +69,44 @@ _OF_CUSTOMER = "(customer_id IS NULL OR customer_id IN (SELECT id FROM customers
 _OF_DEVICE = "device_id IN (SELECT id FROM devices)"
 _OF_NO_CASE = "(case_id IS NULL AND customer_id IN (SELECT id FROM customers))"
 _OF_EITHER = f"({_OF_CASE} OR {_OF_NO_CASE})"
-_WITHIN = {
+WITHIN = {
+    "address_checks": _OF_CUSTOMER,
     "alerts": _OF_DEVICE,
     "attachments": _OF_EITHER,
     "bookings": _OF_EITHER,
+    "case_links": f"{_OF_CASE} AND other_id IN (SELECT id FROM cases)",
+    "case_steps": _OF_CASE,
+    "claim_codes": f"{_OF_DEVICE} AND {_OF_CUSTOMER}",
     "consent_log": _OF_CUSTOMER,
     "crowd_members": _OF_DEVICE,
+    "customer_settings": _OF_CUSTOMER,
     "device_changes": _OF_DEVICE,
     "device_commands": _OF_DEVICE,
     "device_people": f"{_OF_DEVICE} AND {_OF_CUSTOMER}",
     "device_states": _OF_DEVICE,
+    "history_erasures": _OF_DEVICE,
     "inbound": _OF_EITHER,
+    "link_codes": _OF_CUSTOMER,
     "notifications": _OF_EITHER,
     "offer_decisions": f"{_OF_DEVICE} AND {_OF_CUSTOMER}",
+    "outcomes": _OF_EITHER,
+    "readings": "inbound_id IN (SELECT id FROM inbound)",
+    "redemptions": _OF_CUSTOMER,
+    "refused_events": f"(case_id IS NULL OR {_OF_CASE})",
     "silences": f"(device_id IS NULL OR {_OF_DEVICE}) AND {_OF_CUSTOMER}",
+    "sla_clocks": _OF_CASE,
     "survey_answers": _OF_CASE,
+    "tallies": _OF_CUSTOMER,
     "tasks": _OF_EITHER,
+    "tickets": _OF_CASE,
     "timeline": _OF_CASE,
     "transitions": _OF_DEVICE,
     "tried_steps": _OF_CASE,
     "unjoined": "inbound_id IN (SELECT id FROM inbound)",
-    "readings": "inbound_id IN (SELECT id FROM inbound)",
+    "unreachable": _OF_CUSTOMER,
     "verdicts": f"(case_id IS NULL AND {_OF_DEVICE} OR {_OF_CASE})",
+    "verified_addresses": _OF_CUSTOMER,
+    "watches": _OF_CASE,
 }
 """What of each table is within a scope, as said of ``cases``, ``customers`` and ``devices``."""
 
@@ -166,7 +182,7 @@ def _expressions(scope: Scope, schema: str) -> str:
         "cases": f"{teams} AND {_among('region', scope.regions)}",
         # An alert tells of many cases; those of a team's own rota are all the team's.
         "staff_alerts": f"rota IN (SELECT name FROM rotas WHERE {teams})" if scope.teams else "FALSE",  # noqa: S608
-        **_WITHIN,
+        **WITHIN,
     }
     # NOT MATERIALIZED, so that the tables' indexes are used as if the conditions stood in the statement itself.
     return ", ".join(

@@ -5,13 +5,14 @@ pages, and a page hears only of what it asked for.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 
 import orjson
 import structlog
 from aiohttp import web
 
 from gateway.ending import end
+from gateway.web.access import identify
 from gateway.web.deps import Live
 
 COALESCE_S = 0.25
@@ -130,18 +131,30 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
     Devices change with every message, so a page hears of those alone that it names: ``?device=ID``, repeatable.
     """
-    return await serve(request, {"device": frozenset(request.query.getall("device", ()))}, everything_else=True)
+
+    async def still_logged_in() -> bool:
+        return await identify(request) is not None
+
+    wants = {"device": frozenset(request.query.getall("device", ()))}
+    return await serve(request, wants, everything_else=True, still=still_logged_in)
 
 
 async def serve(
-    request: web.Request, wants: Changes, *, everything_else: bool, retry_ms: int = 2000, named: bool = True
+    request: web.Request,
+    wants: Changes,
+    *,
+    everything_else: bool,
+    still: Callable[[], Awaitable[bool]],
+    retry_ms: int = 2000,
+    named: bool = True,
 ) -> web.StreamResponse:
-    """Stream what a page wants to hear of, until it leaves or the gateway stops.
+    """Stream what a page wants to hear of, until it leaves, may no longer hear it, or the gateway stops.
 
     Args:
         request: The page's.
         wants: See ``Listener``.
         everything_else: Likewise.
+        still: Whether whoever listens may go on; asked each PING_S.
         retry_ms: After how long a browser that lost the stream comes back.
         named: Whether the page is told what changed, or only that something did.
     """
@@ -151,16 +164,20 @@ async def serve(
     listener = hub.join(wants, everything_else=everything_else)
     try:
         await response.write(f"retry: {retry_ms}\n\n".encode())
+        loop = asyncio.get_running_loop()
+        ask_at = loop.time() + PING_S
         while not hub.closing:
             try:
-                async with asyncio.timeout(PING_S):
+                async with asyncio.timeout_at(ask_at):
                     await listener.wake.wait()
             except TimeoutError:
                 await response.write(b": still here\n\n")
-                continue
-            changed = listener.take()
-            if changed:
+            if changed := listener.take():
                 await response.write(b"event: change\ndata: " + (orjson.dumps(changed) if named else b"1") + b"\n\n")
+            if loop.time() >= ask_at:
+                if not await still():
+                    break
+                ask_at = loop.time() + PING_S
     except ConnectionResetError:
         log.debug("live.page_left")
     finally:

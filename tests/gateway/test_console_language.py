@@ -105,6 +105,19 @@ def test_a_catalogue_is_whole_and_holds_nothing_that_nobody_says(language: str) 
     assert [msgid for msgid, string in known.items() if not string] == []
 
 
+def test_scripts_say_nothing_that_is_not_looked_up() -> None:
+    literal = re.compile(r'(?P<looked_up>\bt\(\s*)?(?:"(?P<plain>(?:[^"\\\n]|\\.)*)"|`(?P<filled>(?:[^`\\]|\\.)*)`)')
+    prose = re.compile(r"(?:^|[\s}])[A-Za-z]{2,}[.,;:]? [A-Za-z]{2,}")
+    bare = []
+    for path in sorted(Path(str(files("gateway.web").joinpath("static"))).glob("*.js")):
+        code = re.sub(r"^\s*//.*$|/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for found in literal.finditer(code):
+            words = re.sub(r"\$\{[^{}]*\}", "", found["plain"] or found["filled"] or "")
+            if not found["looked_up"] and prose.search(words):
+                bare.append((path.name, words))
+    assert bare == []
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_refusals_are_said_in_the_viewers_language_with_what_they_are_about(language: str) -> None:
     refusals = all_refusals()

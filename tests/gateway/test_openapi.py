@@ -1,6 +1,8 @@
 """The API's description: nothing is missing in it, and the API keeps to it, whatever is sent."""
 
 import asyncio
+import inspect
+import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -36,6 +38,19 @@ def test_every_address_is_described_once_and_by_a_name_of_its_own() -> None:
 def test_what_is_said_of_fields_and_queries_is_about_addresses_that_there_are() -> None:
     assert {*FIELDS} <= {path for path, methods in DOCUMENT["paths"].items() if "post" in methods}
     assert {*QUERY} <= {path for path, methods in DOCUMENT["paths"].items() if "get" in methods}
+
+
+def test_what_a_handler_reads_of_a_query_or_a_body_is_described() -> None:
+    """As far as the handler reads it itself; what helpers read is theirs to tell."""
+    asks = re.compile(r'request\.query(?:\.get(?:all)?\(|\[)"(\w+)"')
+    takes = re.compile(r'(?:sent(?:\.get\(|\[)|(?:text_of|optional_text|flag_of)\(sent, )"(\w+)"')
+    pages_own = {"began_as", "first"}
+    untold = []
+    for route in API:
+        path, source = re.sub(r":[^}]*}", "}", route.path), inspect.getsource(route.handler)
+        read, told = (asks, QUERY) if route.method == "GET" else (takes, FIELDS)
+        untold += [(path, name) for name in set(read.findall(source)) - set(told.get(path, ())) - pages_own]
+    assert untold == []
 
 
 async def test_a_program_reads_the_description_of_the_gateway_it_talks_to(tmp_path: Path) -> None:

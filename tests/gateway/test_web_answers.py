@@ -44,7 +44,7 @@ async def test_the_api_pages_through_what_waits_and_discards(tmp_path: Path) -> 
         for number in range(52):
             wrote(web, f"number {number}", number)
         first: dict[str, Any] = await (await web.api("GET", "/api/unjoined", "viewer")).json()
-        rest = await (await web.api("GET", f"/api/unjoined?before={first['next']}", "viewer")).json()
+        rest = await (await web.api("GET", f"/api/unjoined?cursor={first['next']}", "viewer")).json()
         assert (len(first["items"]), len(rest["items"]), rest["next"]) == (50, 2, None)
         number = first["items"][0]["id"]
         assert (await web.api("POST", f"/api/unjoined/{number}/discard", "viewer")).status == 403

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from gateway.commands import AddNote
+from gateway.commands.accounts import EndSessions
 from gateway.live import LiveFeed
 from gateway.web.security import content_security_policy
 from gateway.web.sse import LISTED_AT_MOST, TOLD_AT_ONCE, Hub, Listener
@@ -145,6 +146,16 @@ async def test_a_device_that_speaks_is_told_of_once_however_often_it_spoke(tmp_p
             told += (await event_of(stream)).get("device", [])
         assert told.count("f-ruiz") == 1
         stream.close()
+
+
+async def test_whoever_was_logged_out_hears_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.web.sse.PING_S", 0.05)
+    async with visit(tmp_path, empty=True) as web:
+        stream = await listening(web)
+        web.town.do(EndSessions("Mia", "Ada"))
+        async with asyncio.timeout(10):
+            assert (await stream.content.read()).endswith(b"still here\n\n")
+        assert (await web.get("/live")).status == 303
 
 
 async def test_a_shutdown_does_not_wait_for_open_pages(tmp_path: Path) -> None:

@@ -147,6 +147,16 @@ async def test_search_finds_customer_device_serial_rule_and_words(tmp_path: Path
         assert {device for device, _ in needing(web.town, view=View.OPEN, words=words)} == found
 
 
+async def test_what_one_list_does_not_hold_is_found_in_all_of_them(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        assert [device for device, _ in needing(web.town, view=View.RESOLVED, words="meier")] == ["f-meier"]
+        assert "/?view=any&amp;q=meier" in (await web.page("/?view=resting&q=meier")).replace('href="?', 'href="/?')
+        assert "f-meier" in {device for device, _ in needing(web.town, view=View.ANY, words="meier")}
+        ended = web.town.case_of("f-meier")["id"]
+        suggested = (await (await web.get(f"/suggest?q=%23{ended}")).json())["items"]
+        assert [item["href"] for item in suggested] == [f"/cases/{ended}"]
+
+
 async def test_search_by_number_finds_that_case(tmp_path: Path) -> None:
     async with visit(tmp_path) as web:
         case = web.town.case_of("f-souza")

@@ -18,7 +18,7 @@ from gateway.web.queries import cases as case_queries
 from gateway.web.queries import queue
 from gateway.web.queries.queue import QueueFilter, View
 from gateway.web.routes import API, DEEDS, ID, PAGES
-from gateway.web.scope import Scope, narrow
+from gateway.web.scope import WITHIN, Scope, narrow
 from tests.gateway.making import Gateway, gateway
 from tests.gateway.web_fleet import NOW
 from tests.gateway.web_visit import Visit, visit
@@ -129,6 +129,20 @@ async def test_what_a_body_names_must_be_within_too(tmp_path: Path) -> None:
         assert whole_rule.status == 422
         assert (await web.script(f"/cases/{lumen}/acknowledge")).status == 200
         assert (await web.script("/silences", {"reason": "quiet", "device_id": "f-lumen", "for": "1h"})).status == 200
+
+
+async def test_a_phrase_is_heard_from_everybody_and_taught_without_bounds(tmp_path: Path) -> None:
+    async with visit(tmp_path, "Mia") as web:
+        bound(web, regions=("DE",))
+        taught = await web.script("/phrases", {"text": "Alles gut", "intent": "fixed"})
+        assert taught.status == 403
+        assert "for everybody" in (await taught.json())["detail"]
+
+
+def test_every_table_about_somebodys_things_knows_its_bounds() -> None:
+    about = {"case_id", "customer_id", "device_id", "inbound_id"}
+    owned = {table.name for table in schema.metadata.tables.values() if about & {column.name for column in table.columns}}
+    assert owned - set(WITHIN) - {"cases", "devices"} == set()
 
 
 async def test_what_changes_things_for_everybody_needs_a_role_without_bounds(tmp_path: Path) -> None:

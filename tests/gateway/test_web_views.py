@@ -30,11 +30,13 @@ async def test_filters_stand_in_the_address(tmp_path: Path) -> None:
 
 async def test_a_view_is_kept_shown_and_forgotten(tmp_path: Path) -> None:
     async with visit(tmp_path) as web:
-        answer = await web.script("/views", {"name": "My freezers", "view": "open", "q": "freezer", "page": "7"})
+        answer = await web.script("/views", {"name": "My freezers", "view": "open", "q": "freezer", "team": "Berlin", "page": "7"})
         number = (await answer.json())["id"]
         page = await web.page("/")
         assert "My freezers" in page
-        assert 'href="/?q=freezer&amp;view=open"' in page
+        assert 'href="/?q=freezer&amp;team=Berlin&amp;view=open"' in page
+        chosen = await web.page("/?view=open&team=Berlin&q=freezer")
+        assert 'href="/?q=freezer&amp;team=Berlin&amp;view=open" aria-current="true"' in chosen
         ben = log_in(web.town, web.client, "Ben")
         assert "My freezers" not in await web.page("/")
         other = Visit(web.town, web.client, ben)

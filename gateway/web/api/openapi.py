@@ -17,6 +17,7 @@ from gateway.web.api.present import answer
 from gateway.web.auth import Role
 from gateway.web.deps import DEPS
 from gateway.web.preconditions import about
+from gateway.web.queries.fleet import BYS
 
 Schema = Mapping[str, Any]
 
@@ -42,7 +43,12 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/cases/{id}/assign": {"assignee": (_OR_NULL, False)},
     "/api/cases/{id}/note": {"text": (_TEXT, True)},
     "/api/cases/{id}/reply": {"text": (_TEXT, True), "waits": (_FLAG, False)},
-    "/api/cases/{id}/resolve": {"resolution": (_TEXT, False), "tell_customer": ({**_FLAG, "default": True}, False)},
+    "/api/cases/{id}/resolve": {
+        **dict.fromkeys(("resolution", "cause", "fix"), (_TEXT, False)),
+        "tell_customer": ({**_FLAG, "default": True}, False),
+    },
+    "/api/cases/{id}/translate": {"text": (_TEXT, True)},
+    "/api/unjoined/{id}/join": {"case_id": ({"type": "integer"}, True)},
     "/api/cases/{id}/service": {"answer": ({"enum": ["done", "later"]}, True)},
     "/api/cases/{id}/verdict": {
         "verdict": ({"enum": ["real", "false_alarm", "duplicate", None]}, True),
@@ -109,7 +115,7 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/drafts/{id}/backtest": {"span": ({**_TEXT, "default": "30d"}, False), "zone": (_TEXT, False)},
     "/api/views": {
         "name": (_TEXT, True),
-        **dict.fromkeys(("view", "severity", "owner", "rule", "site", "q"), (_TEXT, False)),
+        **dict.fromkeys(("view", "severity", "owner", "team", "rule", "site", "q"), (_TEXT, False)),
         "shared": (_FLAG, False),
     },
     "/api/messages/{id}/approve": {"text": (_OR_NULL, False)},
@@ -141,6 +147,7 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/import/{kind}": {"records": (_OBJECTS, True)},
     "/api/users": {"name": (_TEXT, True), "password": ({**_TEXT, "writeOnly": True}, True), "role": (_ROLE, True)},
     "/api/users/invite": {"name": (_TEXT, True), "role": (_ROLE, True), "email": (_TEXT, False)},
+    "/api/users/email": {"name": (_TEXT, True), "email": (_TEXT, False)},
     "/api/users/reset": {"name": (_TEXT, True), "second_factor": (_FLAG, False)},
     "/api/users/role": {"name": (_TEXT, True), "role": (_ROLE, True)},
     "/api/users/disable": {"name": (_TEXT, True), "disabled": ({**_FLAG, "default": True}, False)},
@@ -187,6 +194,13 @@ QUERY: Mapping[str, Mapping[str, Schema]] = {
     },
     "/api/devices": {**_PAGE, "q": _TEXT, "profile": _TEXT, "open": {"enum": ["0", "1"]}},
     "/api/devices/unknown": _PAGE,
+    "/api/find": {"q": _TEXT},
+    "/api/incidents": {"cursor": _PAGE["cursor"], "state": {"enum": ["open", "resolved"]}},
+    "/api/incidents/{id}/devices": {"cursor": _PAGE["cursor"]},
+    "/api/unjoined": {"cursor": _PAGE["cursor"]},
+    "/api/fleet/health": {"by": {"enum": list(BYS), "default": "firmware"}},
+    "/api/review": {"since": {**_TEXT, "default": "30d"}},
+    "/api/customers/{id}/export": {"format": {"enum": ["json", "zip"], "default": "json"}},
     "/api/devices/{id}/explain": {"at": _TIME, "rule": _TEXT},
     "/api/messages": {**_PAGE, "state": _TEXT, "case_id": {"type": "integer"}, "customer_id": _TEXT},
     "/api/offers/decisions": {**_PAGE, "made": {"enum": ["0", "1"]}},

@@ -51,7 +51,15 @@ async def live(request: web.Request) -> web.StreamResponse:
         "device": {device.id} if device else set(),
         "customer": {opened.customer_id},
     }
-    return await serve(request, mine, everything_else=False, retry_ms=5000, named=False)
+
+    async def still_works() -> bool:
+        try:
+            await open_link(request)
+        except (web.HTTPGone, web.HTTPNotFound):
+            return False
+        return True
+
+    return await serve(request, mine, everything_else=False, still=still_works, retry_ms=5000, named=False)
 
 
 async def subscribe(request: web.Request) -> web.StreamResponse:

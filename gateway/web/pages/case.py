@@ -156,11 +156,11 @@ def rests(now: datetime, zone: str) -> list[tuple[str, datetime]]:
     morning = (here + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
     monday = morning + timedelta(days=(7 - morning.weekday()) % 7)
     return [
-        ("1 hour", now + timedelta(hours=1)),
-        ("4 hours", now + timedelta(hours=4)),
-        (f"Tomorrow {morning:%H:%M}", morning.astimezone(UTC)),
-        (f"Monday {monday:%H:%M}", monday.astimezone(UTC)),
-        ("A week", now + timedelta(days=7)),
+        (_("1 hour"), now + timedelta(hours=1)),
+        (_("4 hours"), now + timedelta(hours=4)),
+        (say("Tomorrow {1}", f"{morning:%H:%M}"), morning.astimezone(UTC)),
+        (say("Monday {1}", f"{monday:%H:%M}"), monday.astimezone(UTC)),
+        (_("A week"), now + timedelta(days=7)),
     ]
 
 

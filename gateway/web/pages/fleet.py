@@ -134,9 +134,9 @@ async def list_incidents(request: web.Request) -> web.StreamResponse:
     """GET /api/incidents?state=open|resolved&cursor=: the newest first, each with its explanation."""
     is_open = request.query.get("state", "open") == "open"
     cursor = request.query.get("cursor", "")
-    if cursor and not cursor.isdecimal():
+    if cursor and (not cursor.isdecimal() or len(cursor) > 18):
         raise FieldError("cursor", "cursor: is no number of an incident")
-    found = await read(request, _listed, is_open, int(cursor) if cursor else None)
+    found = await read(request, _listed, is_open, int(cursor) if cursor else None, fleet.INCIDENTS + 1)
     items = [
         {**case(line), "explanation": dict(line.explanation), "devices": counted[0], "failing": counted[1]}
         for line, counted in found
@@ -196,9 +196,9 @@ def _health(connection: sa.Connection, by: fleet.By) -> tuple[list[fleet.Health]
 
 
 def _listed(
-    connection: sa.Connection, is_open: bool, before_id: int | None = None
+    connection: sa.Connection, is_open: bool, before_id: int | None = None, limit: int = fleet.INCIDENTS
 ) -> list[tuple[cases.CaseLine, tuple[int, int]]]:
-    found = fleet.incidents(connection, is_open=is_open, before_id=before_id)
+    found = fleet.incidents(connection, is_open=is_open, before_id=before_id, limit=limit)
     counted = fleet.count_children(connection, [line.id for line in found])
     return [(line, counted[line.id]) for line in found]
 

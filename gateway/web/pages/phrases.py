@@ -33,6 +33,7 @@ async def list_phrases(request: web.Request) -> web.StreamResponse:
 
 async def teach(request: web.Request) -> web.StreamResponse:
     """POST /phrases and /api/phrases: ``text`` means ``intent``, also in the message ``inbound_id``."""
+    _for_everybody(request)
     sent = await fields(request)
     text, meant = forms.text_of(sent, "text", what="the words"), str(sent.get("intent") or "")
     if meant not in MEANINGS:
@@ -55,8 +56,16 @@ async def teach(request: web.Request) -> web.StreamResponse:
 
 async def drop(request: web.Request) -> web.StreamResponse:
     """POST /phrases/{id}/drop and /api/phrases/{id}/drop."""
+    _for_everybody(request)
     await request.app[DEPS].commands.submit(DropPhrase(id_of(request), request[IDENTITY].name))
     return done(request, "/phrases")
+
+
+def _for_everybody(request: web.Request) -> None:
+    """Refuse a bounded role: a phrase is heard from every customer. Raises HTTPForbidden."""
+    scope = request[IDENTITY].scope
+    if scope.bounded:
+        raise web.HTTPForbidden(text=f"This changes things for everybody; you see {scope.words()}.")
 
 
 def _is_there(connection: sa.Connection, inbound_id: int) -> bool:

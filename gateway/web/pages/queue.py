@@ -37,6 +37,7 @@ _TITLES = {
     View.OPEN: N_("All open"),
     View.RESTING: N_("Resting"),
     View.RESOLVED: N_("Resolved"),
+    View.ANY: N_("All, ended ones too"),
     View.ARRIVAL: N_("Found on arrival"),
 }
 
@@ -79,7 +80,7 @@ async def show_queue(request: web.Request) -> web.StreamResponse:
         teams=teams,
         rules=sorted(rule.id for rule in detector().ruleset.rules) if detector is not None else [],
         asked=kept,
-        query=urlencode(kept),
+        query=urlencode(sorted(kept.items())),
         rest_until=request.app[DEPS].clock.now() + timedelta(hours=4),
         **context,
     )
@@ -140,7 +141,8 @@ async def bulk(request: web.Request) -> web.StreamResponse:
     action = sent.get("action")
     if action not in BULK:
         raise FieldError("action", f"Choose one of {', '.join(BULK)}.")
-    ids = [int(word) for word in str(sent.get("ids", "")).split(",") if word.isdecimal()][:BULK_AT_MOST]
+    named = (word for word in str(sent.get("ids", "")).split(",") if word.isdecimal() and len(word) < 18)
+    ids = [int(word) for word in named][:BULK_AT_MOST]
     refused: dict[str, str] = {}
     for case_id in ids:
         try:
@@ -154,14 +156,14 @@ async def bulk(request: web.Request) -> web.StreamResponse:
 async def suggest(request: web.Request) -> web.StreamResponse:
     """GET /suggest?q=: for the command palette up to eight cases, then devices and rules."""
     words = request.query.get("q", "").replace("\0", "")[:200]
-    page = await read(request, queue.load, QueueFilter(View.OPEN, words=words), request.app[DEPS].clock.now())
+    page = await read(request, queue.load, QueueFilter(View.ANY, words=words), request.app[DEPS].clock.now())
     found = [_suggestion(row.case) for row in page.rows[:8]]
     of_devices = [one for one in await read(request, find, words) if one.device_id is not None] if words.strip() else []
     found += [
         {
             "href": f"/devices/{quote(one.device_id or '', safe='')}",
-            "label": f"{one.device_label} · {one.customer_name or 'no owner'}",
-            "hint": "device",
+            "label": f"{one.device_label} · {one.customer_name or _('no owner')}",
+            "hint": _("device"),
         }
         for one in of_devices[:4]
     ]
@@ -173,14 +175,14 @@ def _rules_named(request: web.Request, words: str) -> list[dict[str, str]]:
     rules = detector().ruleset.rules if detector is not None and wanted else ()
     named = [(rule.id, in_language(rule.title, voice().language) or rule.id) for rule in rules]
     return [
-        {"href": f"/rules/{rule_id}", "label": title, "hint": "rule"}
+        {"href": f"/rules/{rule_id}", "label": title, "hint": _("rule")}
         for rule_id, title in named
         if all(word in f"{rule_id} {title}".lower() for word in wanted)
     ]
 
 
 def _suggestion(case: cases.CaseLine) -> dict[str, str]:
-    who = case.customer_name or "no customer"
+    who = case.customer_name or _("no customer")
     label = f"{staff_title(case.explanation, case.rule)} · {case.device_label} · {who}"
     return {"href": f"/cases/{case.id}", "label": label, "hint": f"#{case.id}"}
 

@@ -25,7 +25,7 @@ async def list_unjoined(request: web.Request) -> web.StreamResponse:
     """GET /api/unjoined: ``items``, the newest first; ``next`` goes into ``before``."""
     lines, more = await _page(request)
     items: list[dict[str, Any]] = [asdict(line) for line in lines]
-    return present.answer({"items": items, "next": more})
+    return present.answer({"items": items, "next": str(more) if more is not None else None})
 
 
 async def join(request: web.Request) -> web.StreamResponse:
@@ -44,7 +44,7 @@ async def discard(request: web.Request) -> web.StreamResponse:
 
 
 async def _page(request: web.Request) -> tuple[list[unjoined.UnjoinedLine], int | None]:
-    before = request.query.get("before", "")
+    before = request.query.get("cursor", "")
     before_id = int(before) if before.isascii() and before.isdecimal() and len(before) < 18 else None
     found = await read(request, unjoined.waiting, before_id, unjoined.PAGE + 1)
     shown = found[: unjoined.PAGE]

@@ -14,7 +14,7 @@ from gateway.web.preconditions import with_etags
 from gateway.web.presence import PRESENCE
 from gateway.web.queries.views import views_of
 
-FILTERS = ("view", "severity", "owner", "rule", "site", "q")
+FILTERS = ("view", "severity", "owner", "team", "rule", "site", "q")
 """What of the queue's address a view keeps."""
 
 

@@ -107,13 +107,15 @@ def total(connection: sa.Connection) -> Health:
     return Health(None, count, connection.execute(query).scalar_one())
 
 
-def incidents(connection: sa.Connection, *, is_open: bool, before_id: int | None = None) -> list[CaseLine]:
+def incidents(
+    connection: sa.Connection, *, is_open: bool, before_id: int | None = None, limit: int = INCIDENTS
+) -> list[CaseLine]:
     """Load incidents, the newest first."""
     state = cases.c.state == _OPEN if is_open else cases.c.state != _OPEN
     query = sa.select(cases.c.id).where(cases.c.kind == sa.literal_column("'incident'"), state)
     if before_id is not None:
         query = query.where(cases.c.id < before_id)
-    ids = connection.execute(query.order_by(cases.c.id.desc()).limit(INCIDENTS)).scalars().all()
+    ids = connection.execute(query.order_by(cases.c.id.desc()).limit(limit)).scalars().all()
     return sorted(load(connection, ids), key=lambda case: -case.id)
 
 

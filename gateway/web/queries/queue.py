@@ -33,6 +33,7 @@ class View(StrEnum):
     OPEN = "open"
     RESTING = "resting"
     RESOLVED = "resolved"
+    ANY = "any"
     ARRIVAL = "arrival"
 
 
@@ -217,12 +218,12 @@ def _listed(connection: sa.Connection, wanted: QueueFilter, enough: int) -> list
         View.OPEN: (_OPEN, _NOT_ARRIVAL),
         View.RESTING: (cases.c.snoozed_until.is_not(None), _OPEN),
         View.RESOLVED: (cases.c.state == sa.literal_column("'resolved'"),),
+        View.ANY: (),
         View.ARRIVAL: _ARRIVAL,
     }[wanted.view]
-    query = sa.select(cases.c.id).where(*conditions, *_narrow(connection, wanted))
-    return list(
-        connection.execute(query.order_by(cases.c.updated_at.desc(), cases.c.id.desc()).limit(enough)).scalars()
-    )
+    query = sa.select(cases.c.id).where(*conditions, *_narrow(connection, wanted)).limit(enough)
+    newest = (cases.c.id.desc(),) if wanted.view is View.ANY else (cases.c.updated_at.desc(), cases.c.id.desc())
+    return list(connection.execute(query.order_by(*newest)).scalars())
 
 
 def _narrow(connection: sa.Connection, wanted: QueueFilter) -> list[sa.ColumnElement[bool]]:

@@ -2,6 +2,7 @@
 import { post } from "./forms.js";
 import { concerns, paced } from "./live.js";
 import { startMacros } from "./macros.js";
+import { ours } from "./ours.js";
 import { startPresence } from "./presence.js";
 
 export function startCase() {
@@ -12,8 +13,8 @@ export function startCase() {
   const refresh = paced(async () => {
     const url = new URL(location.href);
     url.searchParams.set("fragment", "live");
-    const answer = await fetch(url).catch(() => null);
-    if (!answer?.ok) return;
+    const answer = await ours(url);
+    if (!answer) return;
     const fresh = document.createElement("template");
     fresh.innerHTML = await answer.text();
     for (const part of fresh.content.querySelectorAll("[data-part]")) {

@@ -147,7 +147,7 @@ function settle(given) {
 function collide(words) {
   clearTimeout(saveTimer);
   conflict.hidden = false;
-  conflict.querySelector("[data-conflict-text]").textContent = `${words.replace(/[.;].*$/, "")}. What you wrote is not kept until you choose.`;
+  conflict.querySelector("[data-conflict-text]").textContent = `${words.replace(/[.;].*$/, "")}. ${t("What you wrote is not kept until you choose.")}`;
   saved.textContent = t("Not kept");
 }
 const latest = async () => { const answer = await fetch(`/api/drafts/${id}`).catch(() => null); return answer?.ok ? answer.json() : null; };
@@ -231,7 +231,7 @@ trial?.addEventListener("submit", async (event) => {
   const error = trial.querySelector(".error");
   const file = trial.elements.span.value ? null : trial.elements.file.files[0];
   error.textContent = "";
-  if (!trial.elements.span.value && !file) { error.textContent = "Choose a file first."; trial.querySelector("[data-file]").open = true; trial.elements.file.focus(); return; }
+  if (!trial.elements.span.value && !file) { error.textContent = t("Choose a file first."); trial.querySelector("[data-file]").open = true; trial.elements.file.focus(); return; }
   if (!(await save())) { error.textContent = t("The draft is not kept yet."); return; }
   const result = await sent(file);
   if (!result.ok) error.textContent = result.detail;

@@ -1,5 +1,5 @@
 // Forms that are sent without leaving the page; what is refused is said beside the control.
-import { toast } from "./toast.js";
+import { keepToast, keptToast, toast } from "./toast.js";
 import { t } from "./words.js";
 
 const csrf = () => document.querySelector('meta[name="csrf"]').content;
@@ -39,6 +39,10 @@ function showChosen(input) {
   list.hidden = !input.files.length;
 }
 
+function tell({ text, undo, body }) {
+  toast(text, undo ? async () => { const undone = await post(undo, new URLSearchParams(body)); if (!undone.ok) toast(undone.detail); changed(); } : null);
+}
+
 async function send(form, submitter) {
   const body = bodyOf(form, submitter);
   // A second button of a form may do another deed with the same field under another name.
@@ -74,7 +78,9 @@ async function send(form, submitter) {
   if (card) edit(card, false);
   else if (!form.hasAttribute("data-clear") && form.contains(document.activeElement)) document.activeElement.blur();
   const back = submitter?.hasAttribute("formaction") ? null : form.dataset.undo;
-  if (form.dataset.done) toast(form.dataset.done, back ? async () => { const undone = await post(back, new URLSearchParams(form.dataset.undoBody)); if (!undone.ok) toast(undone.detail); changed(); } : null);
+  const said = { text: form.dataset.done, undo: back, body: form.dataset.undoBody };
+  if (said.text && (form.dataset.goto || form.hasAttribute("data-reload"))) keepToast(said);
+  else if (said.text) tell(said);
   if (form.dataset.goto) location.href = form.dataset.goto;
   else if (form.hasAttribute("data-reload")) location.reload(); else changed();
 }
@@ -126,6 +132,8 @@ function edit(card, open) {
 }
 
 export function startForms() {
+  const kept = keptToast();
+  if (kept) tell(kept);
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!form.matches("[data-async]")) return;

@@ -1,4 +1,6 @@
 // Live updates: one event stream a page, told on as `live` events whose detail is {kind: [id, …]}.
+import { ours } from "./ours.js";
+
 const AGAIN_MS = 3000;
 
 export function startLive() {
@@ -27,8 +29,11 @@ export function startLive() {
     });
     source.addEventListener("error", () => {
       lose();
-      // A browser gives up where the answer is no stream, as from a proxy whose gateway restarts.
-      if (source.readyState === EventSource.CLOSED) again = setTimeout(listen, AGAIN_MS);
+      // A browser gives up where the answer is no stream: from a proxy whose gateway restarts, or where one must log in.
+      if (source.readyState !== EventSource.CLOSED) return;
+      again = setTimeout(listen, AGAIN_MS);
+      const asking = new AbortController();
+      ours(address, { signal: asking.signal }).then(() => asking.abort());
     });
   }
   function lose() {

@@ -2,6 +2,7 @@
 import { t } from "./words.js";
 /* global L */
 const RANK = { critical: 3, major: 2, minor: 1, info: 1, ok: 0 };
+const NAMED = { critical: t("critical"), major: t("major"), minor: t("minor"), info: t("info"), ok: t("well") };
 const SHAPES = {
   critical: "M6 .8 11.6 11H.4z", major: "M6 .3 11.7 6 6 11.7.3 6z",
   minor: "M6 1.4a4.6 4.6 0 1 0 0 9.2 4.6 4.6 0 0 0 0-9.2z", info: "M6 1.4a4.6 4.6 0 1 0 0 9.2 4.6 4.6 0 0 0 0-9.2z", ok: "M6 1a5 5 0 1 0 0 10A5 5 0 0 0 6 1z",
@@ -73,7 +74,7 @@ function clusters(map, devices, layer) {
       const lat = group.reduce((sum, device) => sum + device.lat, 0) / group.length;
       const lon = group.reduce((sum, device) => sum + device.lon, 0) / group.length;
       const icon = L.divIcon({ className: `sev-${worst.severity}`, html: `<span class="cluster">${group.length}</span>`, iconSize: [30, 30] });
-      L.marker([lat, lon], { icon, title: t("{1} devices, the worst is {2}", group.length, worst.severity), keyboard: true })
+      L.marker([lat, lon], { icon, title: t("{1} devices, the worst is {2}", group.length, NAMED[worst.severity]), keyboard: true })
         .on("click", () => map.fitBounds(L.latLngBounds(group.map((device) => [device.lat, device.lon])).pad(0.4), { maxZoom: 18 })).addTo(layer);
     }
   }
@@ -84,8 +85,8 @@ function mark(device, layer) {
   const about = document.createElement("div");
   const name = document.createElement("b");
   name.append(text(device.label));
-  about.append(name, document.createElement("br"), text([device.customer, device.site, device.severity === "ok" ? "well" : device.severity].filter(Boolean).join(" · ")));
-  L.marker([device.lat, device.lon], { icon: dot(device.severity), title: device.label, alt: `${device.label}, ${device.severity}`, zIndexOffset: RANK[device.severity] * 1000 })
+  about.append(name, document.createElement("br"), text([device.customer, device.site, NAMED[device.severity]].filter(Boolean).join(" · ")));
+  L.marker([device.lat, device.lon], { icon: dot(device.severity), title: device.label, alt: `${device.label}, ${NAMED[device.severity]}`, zIndexOffset: RANK[device.severity] * 1000 })
     .bindTooltip(about, { direction: "top", offset: [0, -8] })
     .on("click", () => { location.href = `/devices/${encodeURIComponent(device.id)}`; }).addTo(layer);
   if (RANK[device.severity] >= 2) {

@@ -1,12 +1,14 @@
 // ⌘K: go to a page, do what this page offers by a key, or find a case, a device or a rule.
 import { pressKey } from "./keys.js";
+import { ours } from "./ours.js";
+import { t } from "./words.js";
 
 export function startPalette() {
   const dialog = document.querySelector("[data-palette]");
   if (!dialog) return;
   const input = dialog.querySelector("input");
   const list = dialog.querySelector("ul");
-  const pages = [...document.querySelectorAll(".nav a.item")].map((link) => ({ href: link.getAttribute("href"), label: link.firstChild.textContent.trim(), hint: "page" }));
+  const pages = [...document.querySelectorAll(".nav a.item")].map((link) => ({ href: link.getAttribute("href"), label: link.firstChild.textContent.trim(), hint: t("page") }));
   // What a key does here can be found by its name; the queue's keys are meant for the chosen case.
   const deeds = () => [...document.querySelectorAll("main [data-key]")].filter((control) => control.checkVisibility() && !control.disabled && /^[a-z]$/.test(control.dataset.key)).map((control) => {
     const named = control.cloneNode(true);
@@ -45,8 +47,8 @@ export function startPalette() {
     chosen = 0;
     draw();
     if (!words) return;
-    const answer = await fetch(`/suggest?q=${encodeURIComponent(words)}`).catch(() => null);
-    if (!answer?.ok || mine !== asked) return;
+    const answer = await ours(`/suggest?q=${encodeURIComponent(words)}`);
+    if (!answer || mine !== asked) return;
     items = [...fitting, ...(await answer.json()).items];
     draw();
   };

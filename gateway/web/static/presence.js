@@ -13,8 +13,8 @@ export function startPresence(page) {
     if (document.hidden) return;
     const answer = await post(url, new URLSearchParams({ writing: writing() ? "1" : "" }));
     if (!answer.ok) return;
-    const others = answer.data.others.map((one) => (one.writing ? t("{1} is writing an answer", one.name) : t("{1} is reading this", one.name)));
-    const words = others.length ? `${others.join(", ")} too.` : "";
+    const others = answer.data.others.map((one) => (one.writing ? t("{1} is writing an answer", one.name) : t("{1} is reading this too", one.name)));
+    const words = others.length ? `${others.join(", ")}.` : "";
     if (line.textContent !== words) line.textContent = words;
     line.hidden = !words;
     line.classList.toggle("soon", answer.data.others.some((one) => one.writing));

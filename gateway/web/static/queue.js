@@ -2,6 +2,7 @@
 import { changed, post } from "./forms.js";
 import { pressKey } from "./keys.js";
 import { concerns, paced } from "./live.js";
+import { ours } from "./ours.js";
 import { toast } from "./toast.js";
 import { t } from "./words.js";
 
@@ -23,9 +24,9 @@ export function startQueue() {
     if (!previewing()) return;
     const mine = (wanted += 1);
     const skeleton = setTimeout(() => { if (mine === wanted && !quietly) preview.innerHTML = '<div class="in loading"><div class="skeleton"></div><div class="skeleton"></div><div class="skeleton"></div></div>'; }, 200);
-    const answer = await fetch(`/preview/${id}`).catch(() => null);
+    const answer = await ours(`/preview/${id}`);
     clearTimeout(skeleton);
-    if (mine !== wanted || !answer?.ok) return;
+    if (mine !== wanted || !answer) return;
     // Somebody who is writing in the preview keeps what they wrote.
     if (quietly && (preview.querySelector("[data-editor]:not([hidden])") || preview.contains(document.activeElement))) return;
     preview.innerHTML = await answer.text();
@@ -52,7 +53,7 @@ export function startQueue() {
     const ids = [...rows.querySelectorAll("input:checked")].map((box) => box.value);
     bulk.hidden = ids.length === 0;
     queue.classList.toggle("selecting", ids.length > 0);
-    bulk.querySelector("[data-bulk-count]").textContent = `${ids.length} selected`;
+    bulk.querySelector("[data-bulk-count]").textContent = t("{1} selected", ids.length);
     return ids;
   }
 
@@ -73,8 +74,8 @@ export function startQueue() {
   async function fetchRows() {
     const url = new URL(queue.dataset.url, location.href);
     url.searchParams.set("fragment", "rows");
-    const answer = await fetch(url).catch(() => null);
-    if (!answer?.ok) return null;
+    const answer = await ours(url);
+    if (!answer) return null;
     const box = document.createElement("template");
     box.innerHTML = await answer.text();
     return box.content;

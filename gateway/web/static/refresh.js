@@ -1,12 +1,13 @@
 // Lists that follow what happens, as long as nobody has something open in them.
 import { concerns, paced } from "./live.js";
+import { ours } from "./ours.js";
 
 export function startRefresh() {
   const lists = [...document.querySelectorAll("[data-refresh]")];
   const stories = [...document.querySelectorAll("[data-story]")];
   const renew = paced(async () => {
-    const answer = await fetch(location.href).catch(() => null);
-    if (!answer?.ok) return;
+    const answer = await ours(location.href);
+    if (!answer) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     lists.forEach((list, index) => {
       if (list.querySelector("details[open], [data-editor]:not([hidden]), [data-draft][hidden]") || (list.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"))) return;
@@ -16,12 +17,12 @@ export function startRefresh() {
   }, 2000);
   const retell = paced(async () => {
     for (const story of stories) {
-      const answer = await fetch(story.dataset.story).catch(() => null);
-      if (answer?.ok) story.innerHTML = await answer.text();
+      const answer = await ours(story.dataset.story);
+      if (answer) story.innerHTML = await answer.text();
     }
   }, 1000);
   document.addEventListener("live", (event) => {
-    if (lists.some((list) => event.detail.own || concerns(event.detail, [list.dataset.refresh, "hold"]))) renew();
+    if (lists.some((list) => event.detail.own || concerns(event.detail, [...list.dataset.refresh.split(" "), "hold"]))) renew();
     if (stories.length) retell();
     if (event.detail.hold) holdChanged();
     else if (event.detail.reload) bannersMissed();
@@ -31,8 +32,8 @@ export function startRefresh() {
 
 // After a while without a connection nobody knows whether a banner came or went.
 async function bannersMissed() {
-  const answer = await fetch(location.href).catch(() => null);
-  if (!answer?.ok) return;
+  const answer = await ours(location.href);
+  if (!answer) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const words = (root) => [...root.querySelectorAll(".main > .banner:not([data-offline])")].map((banner) => banner.textContent.trim()).join();
   if (words(page) !== words(document)) holdChanged();

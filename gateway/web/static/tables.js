@@ -30,5 +30,23 @@ export function startTables() {
   all();
   // The live feed replaces parts of the page.
   new MutationObserver(all).observe(document.getElementById("main"), { childList: true, subtree: true });
-  document.querySelectorAll(".chart-box.wide").forEach((box) => { box.scrollLeft = box.scrollWidth; });
+  document.querySelectorAll(".chart-box.wide").forEach(showNow);
+}
+
+// A chart wider than the phone begins at its newest end; what its lines stand for stays in sight.
+function showNow(box) {
+  const svg = box.querySelector("svg");
+  const labels = svg?.querySelectorAll("text.axis");
+  if (!labels?.length) return;
+  const { width, height } = svg.viewBox.baseVal;
+  const room = Math.max(...[...labels].map((label) => label.getBBox().x + label.getBBox().width)) + 4;
+  const axis = document.createElementNS(svg.namespaceURI, "svg");
+  axis.setAttribute("class", "chart axis-kept");
+  axis.setAttribute("viewBox", `0 0 ${room} ${height}`);
+  axis.setAttribute("aria-hidden", "true");
+  axis.style.setProperty("--room", `${(room * svg.clientWidth) / width}px`);
+  for (const name of ["font-family", "font-size"]) if (svg.hasAttribute(name)) axis.setAttribute(name, svg.getAttribute(name));
+  axis.append(...[...labels].map((label) => label.cloneNode(true)));
+  box.prepend(axis);
+  box.scrollLeft = box.scrollWidth;
 }

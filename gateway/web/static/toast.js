@@ -1,5 +1,19 @@
 // A short word at the lower edge, with a way back where there is one.
 import { t } from "./words.js";
+const KEPT = "toast";
+
+/** Keep what is to be said on the page that is loaded next: this one is about to go, and its words with it. */
+export function keepToast(said) {
+  sessionStorage.setItem(KEPT, JSON.stringify(said));
+}
+
+/** Take what the page before kept: {text, undo, body}, or null. */
+export function keptToast() {
+  const said = sessionStorage.getItem(KEPT);
+  sessionStorage.removeItem(KEPT);
+  return JSON.parse(said);
+}
+
 export function toast(text, undo = null, life = 6000) {
   const box = document.createElement("div");
   box.className = "toast";
