@@ -15,7 +15,7 @@ from gateway.web.language import _, day_text, decimal_point, say
 from gateway.web.queries.cases import CaseLine
 from gateway.web.wording import field_spec, text_in, zone_of
 
-RANGES = {"1h": 1, "24h": 24, "7d": 24 * 7, "30d": 24 * 30}
+RANGES = {"1h": 1, "24h": 24, "7d": 24 * 7, "30d": 24 * 30, "90d": 24 * 90, "365d": 24 * 365}
 """Hours by the word in the URL."""
 POINTS = 400
 WIDTH, HEIGHT = 432, 216
