@@ -14,15 +14,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from device_models.event import Message
-from gateway.ingest.topics import RETAINED_HEADER, logged_topic
+from gateway.ingest.connection import LogClient, read_headers
+from gateway.ingest.topics import OWN_HEADERS, RETAINED_HEADER, logged_topic
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +39,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class OrderedReader:
     """Messages after ``after``, in order, none twice and none left out."""
 
-    def __init__(self, client: Client, stream: str, after: int, max_messages: int) -> None:
+    def __init__(self, client: LogClient, stream: str, after: int, max_messages: int) -> None:
         self._client = client
+        self._clock = asyncio.get_running_loop().time
         self._stream = stream
         self._request_size = max(1, max_messages)
         self._buffer: deque[Message] = deque()
@@ -63,7 +63,7 @@ class OrderedReader:
 
         The end is what the server said with the last message taken; False when nothing was taken.
         """
-        clock = asyncio.get_running_loop().time
+        clock = self._clock
         deadline = clock() + wait_s
         while not self._buffer:
             if not await self._keep_alive():
@@ -118,7 +118,7 @@ class OrderedReader:
         return self._heard_s_ago() > 2.5 * _HEARTBEAT_S
 
     def _heard_s_ago(self) -> float:
-        return asyncio.get_running_loop().time() - self._heard_at
+        return self._clock() - self._heard_at
 
     async def _reset(self) -> None:
         await self._drop_consumer()
@@ -136,11 +136,8 @@ class OrderedReader:
         self._request_subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{info.name}"
         self._delivery, self._asked, self._pending = 0, 0, -1
         self._inbox = self._client.new_inbox()
-        # No pending limits: nats-py would drop beyond them, and what can arrive is bounded by what was asked for.
-        self._subscription = await self._client.subscribe(
-            self._inbox, cb=self._receive, pending_msgs_limit=0, pending_bytes_limit=0
-        )
-        self._heard_at = asyncio.get_running_loop().time()
+        self._subscription = await self._client.subscribe_directly(self._inbox, self._receive)
+        self._heard_at = self._clock()
         self._broken = False
 
     async def _drop_consumer(self) -> None:
@@ -159,7 +156,7 @@ class OrderedReader:
     async def _ask(self) -> None:
         if not self._asked:
             # While the caller was busy with what it had, there was nothing that the server should have said.
-            self._heard_at = asyncio.get_running_loop().time()
+            self._heard_at = self._clock()
         self._asked += self._request_size
         request = {
             "batch": self._request_size,
@@ -169,14 +166,14 @@ class OrderedReader:
         }
         await self._client.publish(self._request_subject, json.dumps(request).encode(), reply=self._inbox)
 
-    async def _receive(self, msg: Msg) -> None:
+    def _receive(self, subject: bytes, reply: bytes, payload: bytes, raw_headers: bytes | None) -> None:
         if self._subscription is None or self._broken:
             return
-        self._heard_at = asyncio.get_running_loop().time()
-        if not msg.reply.startswith("$JS.ACK."):
-            self._read_status(msg.headers or {})
+        self._heard_at = self._clock()
+        if not reply.startswith(b"$JS.ACK."):
+            self._read_status(read_headers(raw_headers or b""))
             return
-        sequence, delivery, stored_at, pending = _read_metadata(msg.reply)
+        sequence, delivery, stored_at, pending = _read_metadata(reply)
         self._asked -= 1
         if delivery != self._delivery + 1 or sequence <= self._received:
             log.warning("stream.delivery_lost", stream=self._stream, expected=self._delivery + 1, got=delivery)
@@ -185,16 +182,10 @@ class OrderedReader:
         if sequence > self._received + 1:
             self._read_gap(sequence)
         self._delivery, self._received, self._pending = delivery, sequence, pending
-        headers = msg.headers
-        self._buffer.append(
-            Message(
-                logged_topic(msg.subject, headers),
-                msg.data,
-                stored_at,
-                sequence,
-                headers is not None and RETAINED_HEADER in headers,
-            )
-        )
+        # Nearly all have but those that nats-server puts on what comes by MQTT, which say nothing that is needed.
+        headers = read_headers(raw_headers) if raw_headers is not None and OWN_HEADERS in raw_headers else {}
+        topic = logged_topic(subject.decode(errors="replace"), headers)
+        self._buffer.append(Message(topic, payload, stored_at, sequence, RETAINED_HEADER in headers))
         self._arrived.set()
 
     def _read_status(self, headers: Mapping[str, str]) -> None:
@@ -214,14 +205,14 @@ class OrderedReader:
         log.warning("stream.gap", stream=self._stream, missing=missing, after=self._received, next=sequence)
 
 
-def _read_metadata(reply: str) -> tuple[int, int, datetime, int]:
+def _read_metadata(reply: bytes) -> tuple[int, int, datetime, int]:
     """Read what JetStream says of a delivery in its reply subject (NATS ADR-15).
 
     Sequence in the log; the consumer's own count from 1, in which a jump means that one was lost on the way; when it
     was stored; how many messages of the log followed when it was delivered.
     """
     # $JS.ACK.stream.consumer.delivered.sequence.count.time_ns.pending, newer: two more in front, one behind.
-    tokens = reply.split(".")
+    tokens = reply.split(b".")
     at = 5 if len(tokens) == 9 else 7
     sequence, count, nanoseconds, pending = tokens[at : at + 4]
     return int(sequence), int(count), _EPOCH + timedelta(microseconds=int(nanoseconds) // 1_000), int(pending)

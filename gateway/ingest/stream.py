@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import structlog
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import StreamState
 from nats.js.errors import NotFoundError
 
 from device_models.event import Message
 from gateway.errors import StartRefused
-from gateway.ingest.connection import NotPublished, Unreachable, connect
+from gateway.ingest.connection import LogClient, NotPublished, Unreachable, connect
 from gateway.ingest.log_stream import EMBEDDED, LogSettings, ensure
 from gateway.ingest.reader import OrderedReader
 from gateway.ingest.topics import RELAY_PREFIX, RETAINED_HEADER, log_address, subject_of
@@ -70,7 +69,7 @@ class Stream:
     Scale); a position is then one of a partition, and nothing here but the subject filter of the reader changes.
     """
 
-    def __init__(self, client: Client, settings: LogSettings) -> None:
+    def __init__(self, client: LogClient, settings: LogSettings) -> None:
         """Use ``open``."""
         self._client = client
         self._jetstream = client.jetstream(timeout=_ANSWER_S)

@@ -22,6 +22,8 @@ GATEWAY_SUBJECTS = "$GW.>"
 
 TOPIC_HEADER = "Gateway-Topic"
 RETAINED_HEADER = "Gateway-Retained"
+OWN_HEADERS = b"Gateway-"
+"""What both begin with."""
 
 _PREFIXES = (DEVICE_PREFIX, QOS0_PREFIX, RELAY_PREFIX)
 _REFUSED = frozenset(" \t\n\r\f\0")
@@ -72,9 +74,9 @@ def log_address(prefix: str, topic: str) -> tuple[str, dict[str, str]]:
     return ENCODED_SUBJECT, {TOPIC_HEADER: quote(topic, safe="/")}
 
 
-def logged_topic(subject: str, headers: Mapping[str, str] | None) -> str:
+def logged_topic(subject: str, headers: Mapping[str, str]) -> str:
     """Return the MQTT topic of a message of the log."""
-    if subject == ENCODED_SUBJECT and headers and TOPIC_HEADER in headers:
+    if subject == ENCODED_SUBJECT and TOPIC_HEADER in headers:
         return unquote(headers[TOPIC_HEADER])
     return _plain_topic(subject)
 
