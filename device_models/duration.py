@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
+from device_models.sentences import sentence
+
 LONGEST = timedelta(days=36_500)
 """A hundred years: beyond, no calendar has the day on which it would be over."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -23,10 +25,10 @@ def parse_duration(text: object) -> timedelta:
     if text == 0 or text == "0":
         return timedelta(0)
     if not isinstance(text, str) or not text or _PART.sub("", text.replace(" ", "")):
-        raise ValueError(f"'{text}' is no duration; write it like 90s, 10m, 1h30m or 14d")
+        raise ValueError(sentence("'{1}' is no duration; write it like 90s, 10m, 1h30m or 14d", text))
     seconds = sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text))
     if seconds > LONGEST.total_seconds():
-        raise ValueError(f"'{text}' is longer than {LONGEST.days}d, which is the most")
+        raise ValueError(sentence("'{1}' is longer than {2}d, which is the most", text, LONGEST.days))
     return timedelta(seconds=seconds)
 
 

@@ -15,6 +15,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.composer import Composer
 
+from device_models.schema_words import said_by_schema, said_by_yaml
+from device_models.sentences import sentence
+
 MAX_DEPTH = 64
 """Deeper nesting is refused: no rule or profile needs it, and unbounded recursion would end the process."""
 
@@ -122,7 +125,8 @@ class Document:
 
     def errors_of(self, error: ValidationError, prefix: Location = ()) -> list[FileError]:
         """Translate pydantic's errors about the part of the data at ``prefix``."""
-        return [self.error(prefix + detail["loc"], _sentence(detail)) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        return [self.error(prefix + detail["loc"], said_by_schema({**detail})) for detail in details]
 
     def validate(self, model: type[_Model]) -> _Model:
         """Read the whole document as ``model``; raises InvalidFileError with every error."""
@@ -143,13 +147,16 @@ def load_yaml(text: str, filename: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise InvalidFileError([FileError(filename, line, column, "", error.problem or str(error))]) from error
+        message = said_by_yaml(error.problem or str(error))
+        raise InvalidFileError([FileError(filename, line, column, "", message)]) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
+        message = sentence("the character U+{1} is not allowed in YAML", f"{ord(text[error.position]):04X}")
         raise InvalidFileError([FileError(filename, line, 1, "", message)]) from error
     except RecursionError as error:
-        raise InvalidFileError([FileError(filename, 1, 1, "", f"is nested deeper than {MAX_DEPTH} levels")]) from error
+        raise InvalidFileError(
+            [FileError(filename, 1, 1, "", sentence("is nested deeper than {1} levels", MAX_DEPTH))]
+        ) from error
     if root is None:
         return Document(filename, text, None, None)
     reader = _Reader(filename)
@@ -238,9 +245,9 @@ class _Reader:
         if id(node) in self._read:
             return self._read[id(node)]
         if id(node) in self._open:
-            return self._wrong(node, path, "an alias must not contain itself")
+            return self._wrong(node, path, sentence("an alias must not contain itself"))
         if len(path) > MAX_DEPTH:
-            return self._wrong(node, path[:3], f"is nested deeper than {MAX_DEPTH} levels")
+            return self._wrong(node, path[:3], sentence("is nested deeper than {1} levels", MAX_DEPTH))
         self._open.add(id(node))
         value = self._value(node, path)
         self._open.discard(id(node))
@@ -257,18 +264,18 @@ class _Reader:
             try:
                 return _SCALARS[kind](node.value)
             except ValueError:
-                return self._wrong(node, path, f"'{node.value[:40]}' is no {kind}")
-        return self._wrong(node, path, f"the tag {node.tag} is not supported")
+                return self._wrong(node, path, sentence("'{1}' is no {2}", node.value[:40], kind))
+        return self._wrong(node, path, sentence("the tag {1} is not supported", node.tag))
 
     def _mapping(self, node: yaml.MappingNode, path: Location) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self._wrong(key, path, "a key must be plain text")
+                self._wrong(key, path, sentence("a key must be plain text"))
             elif key.value == "<<":
-                self._wrong(key, (*path, "<<"), "merge keys are not supported; write the settings out")
+                self._wrong(key, (*path, "<<"), sentence("merge keys are not supported; write the settings out"))
             elif key.value in mapping:
-                self._wrong(key, (*path, key.value), "stands here a second time")
+                self._wrong(key, (*path, key.value), sentence("stands here a second time"))
             else:
                 mapping[key.value] = self.read(value, (*path, key.value))
         return mapping
@@ -293,14 +300,3 @@ def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Mark] | No
 def _pairs(node: yaml.Node) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
     if isinstance(node, yaml.MappingNode):
         yield from ((key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode))
-
-
-def _sentence(detail: Any) -> str:
-    """Say pydantic's error in this project's words where they are clearer."""
-    if detail["type"] == "missing":
-        return "is missing"
-    if detail["type"] == "extra_forbidden":
-        return "is no field known here"
-    # pydantic prefixes what a validator raised; the sentence itself is enough.
-    message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return message[:1].lower() + message[1:] if message.startswith(("Input ", "String ")) else message

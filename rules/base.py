@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from device_models.duration import Duration
 from device_models.localized import Localized
 from device_models.purpose import Purpose, Severity
+from device_models.sentences import sentence
 from rules.runbook import Cause, Step, wrong_in
 
 
@@ -65,12 +66,12 @@ class Override(BaseModel):
     @model_validator(mode="after")
     def _says_for_whom_and_what(self) -> Self:
         if not any(self.names(selector) for selector in SELECTORS):
-            raise ValueError(f"says for whom by one of {', '.join(SELECTORS)}")
+            raise ValueError(sentence("says for whom by one of {1}", ", ".join(SELECTORS)))
         if self.off == bool(self.settings):
-            raise ValueError("is either off or has other settings")
+            raise ValueError(sentence("is either off or has other settings"))
         wrong = next((name for name in self.settings if name in NOT_OVERRIDDEN), None)
         if wrong is not None:
-            raise ValueError(f"{wrong} is the same for every device; make a rule of its own")
+            raise ValueError(sentence("{1} is the same for every device; make a rule of its own", wrong))
         return self
 
 
@@ -121,7 +122,7 @@ class BaseRule(BaseModel):
     @classmethod
     def _no_profile_twice(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(names)) < len(names):
-            raise ValueError("names a profile twice")
+            raise ValueError(sentence("names a profile twice"))
         return names
 
     @model_validator(mode="after")

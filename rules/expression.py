@@ -17,6 +17,7 @@ import cel
 
 from device_models.event import Value
 from device_models.profile import DeviceProfile
+from device_models.sentences import sentence, words_of
 from rules.conditions.called import Around, turns_at, values_of
 from rules.conditions.cel_syntax import (
     Comparison,
@@ -186,7 +187,7 @@ def compile_expression(source: str, profile: DeviceProfile | None = None) -> Exp
     With ``profile`` its nominal values stand where the condition calls for them; without they are unknown.
     """
     if len(source) > MAX_LENGTH:
-        raise ExpressionError(f"is {len(source)} characters long; {MAX_LENGTH} are the most", MAX_LENGTH)
+        raise ExpressionError(sentence("is {1} characters long; {2} are the most", len(source), MAX_LENGTH), MAX_LENGTH)
     _compile(source, source)
     try:
         text = source if profile is None else _with_nominals(source, profile)
@@ -195,12 +196,12 @@ def compile_expression(source: str, profile: DeviceProfile | None = None) -> Exp
         tokens = _with_seconds(without_calls(tokens, called), text)
         references = _called_too(references_of(tokens), called)
     except MisplacedError as error:
-        raise ExpressionError(str(error), error.offset) from error
+        raise ExpressionError(words_of(error), error.offset) from error
     fields = dict.fromkeys(r.field for r in references if r.called is None or _reads(r, called))
     if not fields and not any(call.name in CLOCK for call in called):
-        raise ExpressionError("reads no field, so no event could ever change it")
+        raise ExpressionError(sentence("reads no field, so no event could ever change it"))
     if not fields:
-        raise ExpressionError("reads no field, so it is about no device: the hour alone is no fault")
+        raise ExpressionError(sentence("reads no field, so it is about no device: the hour alone is no fault"))
     program = _compile(_in_doubles(text, tokens, references), source)
     comparisons = tuple(comparisons_of(tokens, references))
     calls = tuple({call.variable: call for call in called}.values())
@@ -283,9 +284,13 @@ def problems(expression: Expression, types: Mapping[str, FieldType | None]) -> l
         expected = "number" if called else types.get(comparison.reference.field)
         given = _type_of(comparison.literal)
         if expected is not None and given is not None and expected != given:
-            article = {"number": "a number", "text": "a text", "bool": "true or false"}
+            article = {
+                "number": sentence("a number"),
+                "text": sentence("a text"),
+                "bool": sentence("true or false"),
+            }
             name = _call_at(expression, comparison.reference).text if called else comparison.reference.field
-            message = f"{name} is {article[expected]} and is compared with {article[given]}"
+            message = sentence("{1} is {2} and is compared with {3}", name, article[expected], article[given])
             found.append(Problem(message, comparison.reference.start))
     if not found and all(field in types for field in expression.fields):
         found.extend(_rehearse(expression, types))
@@ -321,7 +326,7 @@ def _rehearse(expression: Expression, types: Mapping[str, FieldType | None]) -> 
         if not isinstance(result, NoSample):
             return []
         reason = result.reason
-    return [Problem(f"can never be true or false: {reason}", 0)]
+    return [Problem(sentence("can never be true or false: {1}", reason), 0)]
 
 
 def _compile(rewritten: str, source: str) -> cel.Program:
@@ -335,7 +340,7 @@ def _compile(rewritten: str, source: str) -> cel.Program:
         # The library lists every token it could have gone on with; the first part says what is wrong.
         message = message.split(" expecting ")[0]
         offset = sum(len(part) + 1 for part in source.split("\n")[: line - 1]) + column - 1
-        raise ExpressionError(f"is no CEL expression: {message}", min(offset, len(source))) from error
+        raise ExpressionError(sentence("is no CEL expression: {1}", message), min(offset, len(source))) from error
 
 
 def _in_doubles(source: str, tokens: list[Token], references: list[Reference]) -> str:

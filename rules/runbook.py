@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from device_models.sentences import sentence
+
 
 class Cause(BaseModel):
     """One thing the fault may turn out to be. Staff choose it with one key as they resolve."""
@@ -34,12 +36,12 @@ def wrong_in(causes: Sequence[Cause], steps: Sequence[Step]) -> str | None:
     """Say what does not fit together: an id twice, a step for a cause that is not listed; None: nothing."""
     ids = [cause.id for cause in causes]
     if twice := next((name for name in ids if ids.count(name) > 1), None):
-        return f"names the cause '{twice}' twice"
+        return sentence("names the cause '{1}' twice", twice)
     named = [step.id for step in steps]
     if twice := next((name for name in named if named.count(name) > 1), None):
-        return f"names the step '{twice}' twice"
+        return sentence("names the step '{1}' twice", twice)
     unknown = next((step.cause for step in steps if step.cause is not None and step.cause not in ids), None)
-    return f"there is no cause '{unknown}' in the rule's list" if unknown is not None else None
+    return sentence("there is no cause '{1}' in the rule's list", unknown) if unknown is not None else None
 
 
 def by_share(causes: Sequence[Cause], found: Mapping[str, int]) -> list[Cause]:

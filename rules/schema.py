@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from device_models.sentences import sentence
 from device_models.yaml_lines import Document, FileError, InvalidFileError, Location, load_yaml
 from rules.base import BaseRule
 from rules.kinds.absent import AbsentRule
@@ -76,7 +77,7 @@ class RuleSet:
         ids = [rule.id for rule in rules]
         twice = next((rule_id for rule_id in ids if ids.count(rule_id) > 1), None)
         if twice is not None:
-            raise ValueError(f"two rules have the id '{twice}'")
+            raise ValueError(sentence("two rules have the id '{1}'", twice))
         digest = hashlib.blake2b(digest_size=8)
         for rule in rules:
             digest.update(rule.model_dump_json(by_alias=True).encode() + b"\n")
@@ -128,7 +129,9 @@ def merge_rules(files: Iterable[tuple[str, str]]) -> RuleSet:
             if rule.id in places:
                 other, at = places[rule.id]
                 line, column = other.mark(("rules", at, "id"))
-                message = f"'{rule.id}' is already the id of the rule at {other.filename}:{line}:{column}"
+                message = sentence(
+                    "'{1}' is already the id of the rule at {2}:{3}:{4}", rule.id, other.filename, line, column
+                )
                 errors.append(document.error(("rules", index, "id"), message))
                 continue
             places[rule.id] = (document, index)
@@ -143,21 +146,25 @@ def _items(document: Document, errors: list[FileError]) -> list[Any]:
     if data is None:
         return []
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list):
-        errors.append(document.error(("rules",), "a rule file is a mapping with the list 'rules'"))
+        errors.append(document.error(("rules",), sentence("a rule file is a mapping with the list 'rules'")))
         return []
-    errors.extend(document.error((key,), "is no field known here") for key in data if key not in ("rules", "tests"))
+    errors.extend(
+        document.error((key,), sentence("is no field known here")) for key in data if key not in ("rules", "tests")
+    )
     return list(data["rules"])
 
 
 def _rule(document: Document, index: int, item: Any, errors: list[FileError]) -> BaseRule | None:
     loc: Location = ("rules", index)
     if not isinstance(item, dict):
-        errors.append(document.error(loc, "a rule is a mapping with id and kind"))
+        errors.append(document.error(loc, sentence("a rule is a mapping with id and kind")))
         return None
     kind = item.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        said = "is missing" if kind is None else f"'{kind}' is no kind of rule"
-        errors.append(document.error((*loc, "kind"), f"{said}; there are {', '.join(KINDS)}"))
+        kinds = ", ".join(KINDS)
+        absent = sentence("is missing; there are {1}", kinds)
+        wrong_kind = absent if kind is None else sentence("'{1}' is no kind of rule; there are {2}", kind, kinds)
+        errors.append(document.error((*loc, "kind"), wrong_kind))
         return None
     try:
         rule = KINDS[kind].model_validate(item)
@@ -165,7 +172,9 @@ def _rule(document: Document, index: int, item: Any, errors: list[FileError]) ->
         errors.extend(_errors_of(document, loc, error))
         return None
     if rule.overrides and isinstance(rule, FleetRule | ProximityRule):
-        errors.append(document.error((*loc, "overrides"), f"a rule of the kind {kind} is the same for every device"))
+        errors.append(
+            document.error((*loc, "overrides"), sentence("a rule of the kind {1} is the same for every device", kind))
+        )
         return None
     wrong = [found for i in range(len(rule.overrides)) for found in _wrong_override(document, loc, rule, i)]
     errors.extend(wrong)

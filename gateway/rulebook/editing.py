@@ -7,6 +7,7 @@ from difflib import unified_diff
 from typing import Any
 
 from device_models.profile import DeviceProfile
+from device_models.sentences import Sentence, sentence
 from device_models.yaml_lines import Document, FileError, InvalidFileError, load_yaml
 from rules.authoring.check import check_rules
 from rules.authoring.migration import Difference, differences
@@ -47,13 +48,13 @@ class Look:
         """Cases that did not pass."""
         return sum(bool(case.failures) for case in self.cases)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it JSON-ready."""
+    def as_dict(self, say: Callable[[str], str] = str) -> dict[str, Any]:
+        """Return it JSON-ready, its sentences as ``say`` says them: in English, where nothing else is asked."""
         return {
             "right": self.right,
-            "errors": [problem(error) for error in self.errors],
-            "warnings": [problem(warning) for warning in self.warnings],
-            "tests": [{"name": c.name, "line": c.line, "failures": list(c.failures)} for c in self.cases],
+            "errors": [problem(error, say) for error in self.errors],
+            "warnings": [problem(warning, say) for warning in self.warnings],
+            "tests": [{"name": c.name, "line": c.line, "failures": [say(f) for f in c.failures]} for c in self.cases],
             "untried_tests": self.untried,
             "changes": [
                 {"rule": c.rule, "change": c.change, "fields": {name: list(pair) for name, pair in c.fields.items()}}
@@ -106,9 +107,14 @@ def with_text(rules: RuleSet, replaces: Collection[str], live: RuleSet) -> RuleS
     return RuleSet.of([*(rule for rule in kept if rule is not None), *new.values()], rules.places)
 
 
-def problem(error: FileError) -> dict[str, Any]:
-    """Present an error, with what was probably meant as ``instead_of`` and ``suggestion``."""
-    said = {"line": error.line, "column": error.column, "field": error.field, "message": error.message}
+def problem(error: FileError, say: Callable[[str], str] = str) -> dict[str, Any]:
+    """Present an error, with what was probably meant as ``instead_of`` and ``suggestion``.
+
+    ``type`` is the same whatever the language and the ``values`` are; ``other`` where a library said it.
+    """
+    said = {"line": error.line, "column": error.column, "field": error.field, "message": say(error.message)}
+    known = error.message if isinstance(error.message, Sentence) else None
+    said |= {"type": known.code if known else "other", "values": list(map(str, known.values)) if known else []}
     if found := _MEANT.search(error.message):
         wrong, meant = (found[1], found[2]) if found[1] else (found[3], found[4])
         return {**said, "instead_of": wrong, "suggestion": meant}
@@ -125,7 +131,7 @@ def _taken(rules: RuleSet, replaces: Collection[str], live: RuleSet) -> Iterator
     for rule in rules.rules:
         if rule.id in others:
             yield rules.error(
-                rule, "id", f"another rule in force is '{rule.id}'; edit that one, or name this otherwise"
+                rule, "id", sentence("another rule in force is '{1}'; edit that one, or name this otherwise", rule.id)
             )
 
 

@@ -14,6 +14,7 @@ from device_models.localized import in_language
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.profile_files import parse_profile
 from device_models.registry import Shop
+from device_models.sentences import sentence
 from device_models.yaml_lines import FileError, InvalidFileError
 from gateway.clock import Clock
 from gateway.commands import Commands, PutRulesLive
@@ -106,13 +107,15 @@ def file_text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InvalidFileError([FileError(str(path), 1, 1, "", f"cannot be read: {error.strerror}")]) from error
+        raise InvalidFileError(
+            [FileError(str(path), 1, 1, "", sentence("cannot be read: {1}", error.strerror))]
+        ) from error
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        message = "is no UTF-8; save the file in that encoding"
+        message = sentence("is no UTF-8; save the file in that encoding")
         raise InvalidFileError([FileError(str(path), line, column, "", message)]) from error
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from device_models.event import rfc3339
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.registry import Device
+from device_models.sentences import Sentence, sentence
 from gateway.cases.verdicts import count_by_rule
 from gateway.rulebook.shadow import Trial, trials
 from gateway.store import schema
@@ -58,20 +59,22 @@ class RuleReview:
     """In shadow: the cases there would have been."""
 
     @property
-    def findings(self) -> list[str]:
-        """Sentences about what to think over; empty: nothing."""
-        found = []
+    def findings(self) -> list[Sentence]:
+        """About what to think over; empty: nothing."""
+        found: list[Sentence] = []
         if self.unsent:
-            verb = "is" if len(self.unsent) == 1 else "are"
-            found.append(f"reads {', '.join(self.unsent)}, which {verb} sent by no device (any more)")
+            one = len(self.unsent) == 1
+            names = ", ".join(self.unsent)
+            is_not_sent = sentence("reads {1}, which is sent by no device (any more)", names)
+            found.append(is_not_sent if one else sentence("reads {1}, which are sent by no device (any more)", names))
         if not self.devices:
-            found.append("applies to no device that was heard")
+            found.append(sentence("applies to no device that was heard"))
         elif not self.firings:
-            found.append("never fired in this time")
+            found.append(sentence("never fired in this time"))
         if self.cases >= LEAST_CASES and self.dismissed / self.cases > DISMISSED_SHARE:
-            found.append(f"{self.dismissed} of {self.cases} cases were dismissed as nothing")
+            found.append(sentence("{1} of {2} cases were dismissed as nothing", self.dismissed, self.cases))
         if self.firings >= LEAST_CASES and self.silenced / self.firings > DISMISSED_SHARE:
-            found.append(f"{self.silenced} of {self.firings} firings were silenced")
+            found.append(sentence("{1} of {2} firings were silenced", self.silenced, self.firings))
         return found
 
     def as_dict(self) -> dict[str, Any]:

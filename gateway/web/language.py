@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -21,6 +21,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
+from device_models.sentences import Sentence
 from gateway.web.spoken import filled
 from notifiers.wording.catalogue import SOURCE_LANGUAGE, Catalogue
 
@@ -28,6 +29,7 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch", "ar": "الع�
 """Those of the console, by their own names."""
 _RIGHT_TO_LEFT = frozenset({"ar"})
 REFUSAL = "refusal"
+MISTAKE = "mistake"
 _SAID_BY_SCRIPT = re.compile(r'\bt\("([^"]+)"')
 _FIGURE = re.compile(r"[+-]?\d(?:[\d.,]*\d)?%?")
 _LATIN = re.compile("[A-Za-zÀ-ɏ]")
@@ -43,6 +45,8 @@ class Voice:
     locale: Locale
     refusals: tuple[tuple[re.Pattern[str], str], ...] = ()
     """English sentences with which something is refused, as patterns, and how they are said; the longest first."""
+    mistakes: Mapping[str, str] = field(default_factory=dict)
+    """How what is wrong with a rule is said, by the template of its ``Sentence``."""
 
     @property
     def direction(self) -> str:
@@ -60,7 +64,8 @@ def voice_of(language: str) -> Voice:
     refusing = sorted((m for m in catalog if m.context == REFUSAL), key=lambda m: -len(m.id))
     refusals = tuple((_pattern(str(m.id)), str(m.string)) for m in refusing)
     # Digits as they are on displays of devices everywhere, also in Arabic: "ar" alone has them in CLDR.
-    return Voice(language, Catalogue(language, [catalog]), Locale(language), refusals)
+    mistakes = {str(m.id): str(m.string) for m in catalog if m.context == MISTAKE}
+    return Voice(language, Catalogue(language, [catalog]), Locale(language), refusals, mistakes)
 
 
 _voice: ContextVar[Voice | None] = ContextVar("voice", default=None)
@@ -129,6 +134,18 @@ def refusal(sentence: str) -> str:
         if found := pattern.fullmatch(sentence):
             return filled(said, tuple(map(_isolated, found.groups())))
     return sentence
+
+
+def mistake(said: str) -> str:
+    """Say what is wrong with a rule, or what to think over of it: English everywhere until it is shown.
+
+    The catalogue knows a ``Sentence`` by its template (``msgctxt "mistake"``); what a library said stays as it is.
+    """
+    template = voice().mistakes.get(said.template) if isinstance(said, Sentence) else None
+    if template is None or not isinstance(said, Sentence):
+        return str(said)
+    values = (mistake(value) if isinstance(value, Sentence) else _isolated(value) for value in said.values)
+    return filled(template, tuple(values))
 
 
 def numbered(sentence: str) -> str:

@@ -23,6 +23,7 @@ from gateway.web.language import (
     day_text,
     for_scripts,
     markup,
+    mistake,
     money_text,
     numbered,
     say,
@@ -71,6 +72,7 @@ def create_environment(deps: WebDeps) -> Environment:
         return wording.staff_sentence(case.explanation, case.rule, profile_of(case.profile), now, latest)
 
     environment.filters |= {
+        "mistake": mistake,
         "since": lambda at, now: _since(now - at),
         "ago": lambda at, now: wording.span_text(now - at),
         "short_ago": lambda at, now: wording.short_span(now - at),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from device_models.message_count import MISSED, RESTARTS
 from device_models.profile import DeviceProfile, FieldSpec
+from device_models.sentences import sentence
 from device_models.yaml_lines import FileError, Location
 from rules.base import BaseRule, Override
 from rules.conditions.functions import FUNCTIONS, Call
@@ -25,7 +26,7 @@ from rules.schema import RuleSet
 
 ALWAYS_THERE: Mapping[str, FieldType] = {"online": "bool"}
 """Fields that no profile declares: presence events carry them for every device."""
-_ARTICLES: Mapping[str, str] = {"text": "a text", "bool": "true or false"}
+_ARTICLES: Mapping[str, str] = {"text": sentence("a text"), "bool": sentence("true or false")}
 SIMILAR = 0.6
 """How alike two names must be for one to be suggested for the other (``difflib``'s ratio)."""
 
@@ -38,20 +39,23 @@ def check_rules(ruleset: RuleSet, profiles: Mapping[str, DeviceProfile]) -> list
     ids = set(by_id)
     for rule in ruleset.rules:
         errors.extend(
-            ruleset.error(rule, "inhibited_by", f"there is no rule '{name}' here{_hint(name, ids)}")
+            ruleset.error(rule, "inhibited_by", sentence("there is no rule '{1}' here{2}", name, _hint(name, ids)))
             for name in rule.inhibited_by
             if name not in ids
         )
         if rule.id in rule.inhibited_by:
-            errors.append(ruleset.error(rule, "inhibited_by", "a rule cannot explain itself"))
+            errors.append(ruleset.error(rule, "inhibited_by", sentence("a rule cannot explain itself")))
         errors.extend(
-            ruleset.error(rule, "inhibited_by", f"'{name}' counts devices; name what it counts the faults of")
+            ruleset.error(
+                rule, "inhibited_by", sentence("'{1}' counts devices; name what it counts the faults of", name)
+            )
             for name in rule.inhibited_by
             if isinstance(by_id.get(name), FleetRule)
         )
         unknown = [name for name in rule.profile if name not in profiles]
         errors.extend(
-            ruleset.error(rule, "profile", f"there is no profile '{name}'{_hint(name, profiles)}") for name in unknown
+            ruleset.error(rule, "profile", sentence("there is no profile '{1}'{2}", name, _hint(name, profiles)))
+            for name in unknown
         )
         watched = [profile for profile in profiles.values() if rule.applies_to(profile.name)]
         if watched and not unknown:
@@ -101,10 +105,12 @@ def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> It
             catalogue = {code for profile in watched for code in profile.errors}
             for code in rule.codes:
                 if code not in catalogue:
-                    message = f"no profile's catalogue has the code '{code}'{_hint(code, catalogue)}"
+                    message = sentence("no profile's catalogue has the code '{1}'{2}", code, _hint(code, catalogue))
                     yield ruleset.error(rule, "codes", message)
             if rule.profile and not catalogue:
-                yield ruleset.error(rule, "profile", f"{_named(watched)} no error codes, so this never fires")
+                yield ruleset.error(
+                    rule, "profile", sentence("{1} no error codes, so this never fires", _named(watched))
+                )
         case AnomalyRule():
             for name in rule.watched:
                 yield from _number(ruleset, rule, "field" if rule.field else "fields", name, watched)
@@ -119,9 +125,13 @@ def _check(ruleset: RuleSet, rule: BaseRule, watched: list[DeviceProfile]) -> It
             plans = {name for profile in watched for name in profile.maintenance}
             for name in rule.plans:
                 if name not in plans:
-                    yield ruleset.error(rule, "plans", f"no profile has the service plan '{name}'{_hint(name, plans)}")
+                    yield ruleset.error(
+                        rule, "plans", sentence("no profile has the service plan '{1}'{2}", name, _hint(name, plans))
+                    )
             if rule.profile and not plans:
-                yield ruleset.error(rule, "profile", f"{_named(watched)} no service plans, so this never fires")
+                yield ruleset.error(
+                    rule, "profile", sentence("{1} no service plans, so this never fires", _named(watched))
+                )
         case SequenceRule():
             names = ("first", "then", "then_not", "without", "clear_when")
             yield from _expressions(ruleset, rule, {name: getattr(rule, name) for name in names}, watched)
@@ -145,7 +155,9 @@ def _condition(
         lacking = [p for p, known in zip(watched, types, strict=True) if _lacks(p, known, reference.field)]
         if lacking and (everywhere or len(lacking) == len(watched)):
             known = {name for profile in lacking for name in types_of(profile)}
-            message = f"{_named(lacking)} no field '{reference.field}'{_field_hint(reference.field, known, watched)}"
+            message = sentence(
+                "{1} no field '{2}'{3}", _named(lacking), reference.field, _field_hint(reference.field, known, watched)
+            )
             yield ruleset.error(rule, field, message, offset)
         elif call is not None and (misuse := _misused(call, watched, everywhere=everywhere)):
             yield ruleset.error(rule, field, misuse, offset)
@@ -164,12 +176,14 @@ def _misused(call: Call, watched: list[DeviceProfile], *, everywhere: bool) -> s
     takes = FUNCTIONS[call.name].field
     wrong = next((t for p in watched if (t := types_of(p).get(call.field or "")) in ("text", "bool")), None)
     if takes == "number" and wrong is not None:
-        hint = "; 'count' and 'age' take any field" if call.name != "nominal" else ""
-        return f"{call.name} needs a number, and '{call.field}' is {_ARTICLES[wrong]}{hint}"
+        hint = sentence("; 'count' and 'age' take any field") if call.name != "nominal" else ""
+        return sentence("{1} needs a number, and '{2}' is {3}{4}", call.name, call.field, _ARTICLES[wrong], hint)
     if call.name == "nominal":
         without = [p for p in watched if (s := p.fields.get(call.field or "")) is None or s.nominal is None]
         if without and (everywhere or len(without) == len(watched)):
-            return f"{_named(without)} no nominal value for '{call.field}'; give the field one: nominal: 5"
+            return sentence(
+                "{1} no nominal value for '{2}'; give the field one: nominal: 5", _named(without), call.field
+            )
     return None
 
 
@@ -188,10 +202,10 @@ def _number(
     lacking = [profile for profile in watched if _lacks(profile, types_of(profile), name)]
     if lacking and (rule.profile or len(lacking) == len(watched)):
         known = {field for profile in lacking for field in types_of(profile)}
-        message = f"{_named(lacking)} no field '{name}'{_field_hint(name, known, watched)}"
+        message = sentence("{1} no field '{2}'{3}", _named(lacking), name, _field_hint(name, known, watched))
         yield ruleset.error(rule, setting, message)
     elif any(types_of(profile).get(name) in ("text", "bool") for profile in watched):
-        yield ruleset.error(rule, setting, f"'{name}' is no number")
+        yield ruleset.error(rule, setting, sentence("'{1}' is no number", name))
 
 
 def _counted(ruleset: RuleSet, rule: FleetRule, watched: list[DeviceProfile]) -> Iterator[FileError]:
@@ -200,14 +214,18 @@ def _counted(ruleset: RuleSet, rule: FleetRule, watched: list[DeviceProfile]) ->
     for name in rule.of:
         of = by_id.get(name)
         if of is None:
-            yield ruleset.error(rule, "of", f"there is no rule '{name}' here{_hint(name, by_id)}")
+            yield ruleset.error(rule, "of", sentence("there is no rule '{1}' here{2}", name, _hint(name, by_id)))
         elif isinstance(of, FleetRule | ProximityRule):
-            yield ruleset.error(rule, "of", f"'{name}' is of the kind {of.kind}, which is no fault of a device")
+            yield ruleset.error(
+                rule, "of", sentence("'{1}' is of the kind {2}, which is no fault of a device", name, of.kind)
+            )
         elif not any(of.applies_to(profile.name) for profile in watched):
-            yield ruleset.error(rule, "of", f"'{name}' is for other profiles, so none of its faults is counted")
+            yield ruleset.error(
+                rule, "of", sentence("'{1}' is for other profiles, so none of its faults is counted", name)
+            )
     if rule.inhibited_by:
         yield ruleset.error(
-            rule, "inhibited_by", "a fleet rule is explained by nothing; say it of the rules that it counts"
+            rule, "inhibited_by", sentence("a fleet rule is explained by nothing; say it of the rules that it counts")
         )
 
 
@@ -230,19 +248,19 @@ def _type_of(spec: FieldSpec) -> FieldType | None:
 def _field_hint(name: str, known: Iterable[str], watched: list[DeviceProfile]) -> str:
     """An alias is no field: conditions are written in the profile's own names. A function without brackets is none."""
     if name in FUNCTIONS:
-        return f"; '{name}' is a function: {FUNCTIONS[name].example}"
+        return sentence("; '{1}' is a function: {2}", name, FUNCTIONS[name].example)
     for profile in watched:
         for field, spec in profile.fields.items():
             if name in spec.aliases:
-                return f"; it arrives as '{field}'"
+                return sentence("; it arrives as '{1}'", field)
     return _hint(name, known)
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=SIMILAR)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    return sentence("; did you mean '{1}'?", close[0]) if close else ""
 
 
 def _named(profiles: list[DeviceProfile]) -> str:
     names = ", ".join(f"'{profile.name}'" for profile in profiles)
-    return f"the profile {names} has" if len(profiles) == 1 else f"the profiles {names} have"
+    return sentence("the profile {1} has", names) if len(profiles) == 1 else sentence("the profiles {1} have", names)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from device_models.duration import format_duration
 from device_models.event import Value
 from device_models.profile import DeviceProfile
+from device_models.sentences import sentence
 from device_models.yaml_lines import FileError
 from rules.authoring.check import SIMILAR
 from rules.base import SELECTORS, BaseRule
@@ -62,7 +63,9 @@ def warnings_of(
             continue
         held += 1
         if held > MOST_PAIRS:
-            message = f"more than {MOST_PAIRS} pairs of rules read the same fields; the rest was not compared"
+            message = sentence(
+                "more than {1} pairs of rules read the same fields; the rest was not compared", MOST_PAIRS
+            )
             return [*found, ruleset.error(one, "when", message)]
         if warning := _overlap(ruleset, one, other, profiles):
             found.append(warning)
@@ -86,24 +89,24 @@ def overrides_for_nobody(
                 names = known.get(selector)
                 for name in override.names(selector) if names is not None else ():
                     if names is not None and name not in names:
-                        message = f"{_NOBODY[selector].format(name)}{_hint(name, names)}"
+                        message = sentence(NOBODY[selector], name, _hint(name, names))
                         found.append(ruleset.error(rule, ("overrides", index, selector), message))
     return found
 
 
-_NOBODY = {
-    "device": "there is no device '{}' so far",
-    "customer": "there is no customer '{}' so far",
-    "site": "no device stands at a site '{}' so far",
-    "model": "no device is of the model '{}' so far",
-    "firmware": "no device has the firmware '{}' so far",
+NOBODY = {
+    "device": "there is no device '{1}' so far{2}",
+    "customer": "there is no customer '{1}' so far{2}",
+    "site": "no device stands at a site '{1}' so far{2}",
+    "model": "no device is of the model '{1}' so far{2}",
+    "firmware": "no device has the firmware '{1}' so far{2}",
 }
 
 
 def _hint(name: str, known: Collection[str]) -> str:
     # Among very many names one that is alike is found by chance, and slowly.
     close = difflib.get_close_matches(name, known, n=1, cutoff=SIMILAR) if len(known) <= MOST_NAMES else []
-    return f"; did you mean '{close[0]}'?" if close else ""
+    return sentence("; did you mean '{1}'?", close[0]) if close else ""
 
 
 def _about(ruleset: RuleSet, rule: ConditionRule, profile: DeviceProfile) -> FileError | None:
@@ -113,18 +116,24 @@ def _about(ruleset: RuleSet, rule: ConditionRule, profile: DeviceProfile) -> Fil
         return None
     answers = {_holds(when, values) for values in tried}
     if answers == {False}:
-        return ruleset.error(rule, "when", f"can never hold within the bounds of the profile '{profile.name}'")
+        return ruleset.error(
+            rule, "when", sentence("can never hold within the bounds of the profile '{1}'", profile.name)
+        )
     if answers == {True}:
-        return ruleset.error(rule, "when", f"always holds within the bounds of the profile '{profile.name}'")
+        return ruleset.error(
+            rule, "when", sentence("always holds within the bounds of the profile '{1}'", profile.name)
+        )
     tried = _tried([when, clear], profile) if clear is not None else None
     if clear is None or tried is None:
         return None
     both = next((values for values in tried if _holds(when, values) and _holds(clear, values)), None)
     if both is not None:
-        message = f"holds while 'when' does ({_said(both)}), so the alert would resolve and fire again in turn"
+        message = sentence(
+            "holds while 'when' does ({1}), so the alert would resolve and fire again in turn", _said(both)
+        )
         return ruleset.error(rule, "clear_when", message)
     if not any(_holds(clear, values) for values in tried):
-        return ruleset.error(rule, "clear_when", "can never hold, so what fires would never resolve")
+        return ruleset.error(rule, "clear_when", sentence("can never hold, so what fires would never resolve"))
     return None
 
 
@@ -135,9 +144,12 @@ def _worse_at_once(ruleset: RuleSet, rule: AbsentRule, profile: DeviceProfile) -
         return None
     for severity, longer in rule.severities.items():
         if longer.hold <= first:
-            message = (
-                f"{format_duration(longer.hold)} is no longer than the {format_duration(first)} after which a device "
-                f"of the profile '{profile.name}' is missed at all; give the rule a shorter 'for', or name its profile"
+            message = sentence(
+                "{1} is no longer than the {2} after which a device of the profile '{3}' is missed at all; "
+                "give the rule a shorter 'for', or name its profile",
+                format_duration(longer.hold),
+                format_duration(first),
+                profile.name,
             )
             return ruleset.error(rule, ("severities", severity.value, "for"), message)
     return None
@@ -169,12 +181,15 @@ def _overlap(
     ones_in_other = all(second for first, second in answers if first)
     others_in_one = all(first for first, second in answers if second)
     if ones_in_other and others_in_one and one.hold == other.hold:
-        return ruleset.error(other, "when", f"says the same as rule '{one.id}': one fault would open two cases")
+        return ruleset.error(
+            other, "when", sentence("says the same as rule '{1}': one fault would open two cases", one.id)
+        )
     narrow, wide = (one, other) if ones_in_other else (other, one)
     if (ones_in_other or others_in_one) and narrow.hold >= wide.hold and narrow.severity.rank <= wide.severity.rank:
-        message = (
-            f"whenever this fires, '{wide.id}' has fired, and no milder: one fault would open two cases; "
-            f"raise its severity, or name '{wide.id}' in its inhibited_by"
+        message = sentence(
+            "whenever this fires, '{1}' has fired, and no milder: one fault would open two cases; "
+            "raise its severity, or name '{1}' in its inhibited_by",
+            wide.id,
         )
         return ruleset.error(narrow, "when", message)
     return None

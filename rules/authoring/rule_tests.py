@@ -12,6 +12,7 @@ from device_models.duration import Duration, format_duration
 from device_models.event import Event, EventKind, Position, TimeSource, Value
 from device_models.profile import DeviceProfile
 from device_models.registry import Device, Latitude, Longitude, Shop, ZoneName
+from device_models.sentences import sentence
 from device_models.yaml_lines import Document, FileError, InvalidFileError
 from rules.detect import Detector
 from rules.evaluator import Fact
@@ -71,13 +72,13 @@ class Given(BaseModel):
     @model_validator(mode="after")
     def _repeats_completely(self) -> Self:
         if (self.until is None) != (self.every is None):
-            raise ValueError("until and every belong together")
+            raise ValueError(sentence("until and every belong together"))
         if self.every is not None and self.every <= timedelta(0):
-            raise ValueError("every must be longer than 0")
+            raise ValueError(sentence("every must be longer than 0"))
         if self.until is not None and self.until < self.at:
-            raise ValueError("until is before at")
+            raise ValueError(sentence("until is before at"))
         if self.fix is not None and (self.online is not None or self.error is not None):
-            raise ValueError("fix goes with values, not with online or error")
+            raise ValueError(sentence("fix goes with values, not with online or error"))
         return self
 
 
@@ -123,7 +124,7 @@ def read_cases(document: Document) -> list[tuple[Case, int]]:
     errors: list[FileError] = []
     cases: list[tuple[Case, int]] = []
     if not isinstance(items, list):
-        raise InvalidFileError([document.error(("tests",), "must be a list of cases")])
+        raise InvalidFileError([document.error(("tests",), sentence("must be a list of cases"))])
     for index, item in enumerate(items):
         try:
             cases.append((Case.model_validate(item), document.mark(("tests", index))[0]))
@@ -139,16 +140,17 @@ def run_case(case: Case, line: int, ruleset: RuleSet, profiles: Mapping[str, Dev
     try:
         rule = ruleset[case.rule]
     except KeyError:
-        return Outcome(case.name, line, (f"there is no rule '{case.rule}'",))
+        return Outcome(case.name, line, (sentence("there is no rule '{1}'", case.rule),))
     if isinstance(rule, FleetRule):
-        return Outcome(case.name, line, ("a fleet rule counts many devices; try it with gateway rules backtest",))
+        many = sentence("a fleet rule counts many devices; try it with gateway rules backtest")
+        return Outcome(case.name, line, (many,))
     names = (case.profile,) if case.profile else rule.profile
     if len(names) != 1 or names[0] not in profiles:
-        return Outcome(case.name, line, (f"profile: name one of {', '.join(sorted(profiles))}",))
+        return Outcome(case.name, line, (sentence("profile: name one of {1}", ", ".join(sorted(profiles))),))
     profile = profiles[names[0]]
     items = sorted(_inputs(case), key=lambda pair: pair[0])
     if len(items) > MAX_SAMPLES:
-        return Outcome(case.name, line, (f"given: makes more than {MAX_SAMPLES} messages",))
+        return Outcome(case.name, line, (sentence("given: makes more than {1} messages", MAX_SAMPLES),))
     named = [at for times in case.expect.values() for at in times] + [at for at, _ in items]
     until = case.until or max(named, default=timedelta(0)) + timedelta(minutes=1)
     # Whether an owner agreed is not what a case asks; without it no fix would be looked at.
@@ -165,7 +167,7 @@ def run_case(case: Case, line: int, ruleset: RuleSet, profiles: Mapping[str, Dev
     for state, expected in case.expect.items():
         found = tuple(at for reached, at in entered if reached is state)
         if found != expected:
-            failures.append(f"{state.value}: expected {_times(expected)}, was {_times(found)}")
+            failures.append(sentence("{1}: expected {2}, was {3}", state.value, _times(expected), _times(found)))
     return Outcome(case.name, line, tuple(failures))
 
 
@@ -210,4 +212,4 @@ def _entered(fact: Fact, fault: str) -> AlertState | None:
 
 
 def _times(times: tuple[Any, ...]) -> str:
-    return ", ".join(format_duration(at) for at in times) or "never"
+    return ", ".join(format_duration(at) for at in times) or sentence("never")

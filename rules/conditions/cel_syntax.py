@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from device_models.sentences import sentence
+
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
     |(?P<text>[rR]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
@@ -102,7 +104,9 @@ def references_of(tokens: Sequence[Token]) -> list[Reference]:
             continue
         if token.text == VALUES and VALUES not in bound and _text(tokens, index + 1) == "[":
             if index + 3 >= len(tokens) or tokens[index + 2].kind != "text" or tokens[index + 3].text != "]":
-                raise UnnamedFieldError("values[…] needs a name in quotes, such as values['door.open']", token.start)
+                raise UnnamedFieldError(
+                    sentence("values[…] needs a name in quotes, such as values['door.open']"), token.start
+                )
             found.append(Reference(text_of(tokens[index + 2]), token.start, tokens[index + 3].end))
             index += 4
             continue

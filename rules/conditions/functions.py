@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from device_models.duration import parse_duration
+from device_models.sentences import sentence, words_of
 from rules.conditions.cel_syntax import MisplacedError, Token, constant_of, text_of
 
 Family = Literal["since", "totals", "count", "lowest", "highest", "ends", "steady"]
@@ -127,8 +128,9 @@ def calls_of(tokens: Sequence[Token]) -> list[Call]:
             _duration(tokens, index)
         elif token.text not in CELS_OWN and token.text != "in":
             close = difflib.get_close_matches(token.text, [*FUNCTIONS, *CELS_OWN, DURATION], n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(FUNCTIONS)}"
-            raise CallError(f"there is no function '{token.text}'{hint}", token.start)
+            there_are = sentence("; there are {1}", ", ".join(FUNCTIONS))
+            hint = sentence("; did you mean '{1}'?", close[0]) if close else there_are
+            raise CallError(sentence("there is no function '{1}'{2}", token.text, hint), token.start)
     return found
 
 
@@ -155,10 +157,14 @@ def _call(tokens: Sequence[Token], index: int) -> Call:
     least = (signature.field is not None) + signature.span
     most = least + (signature.more is not None)
     if arguments and signature.field is not None and [token.kind for token in arguments[0]] != ["text"]:
-        raise CallError(f"{name.text} takes the name of a field in quotes: {signature.example}", arguments[0][0].start)
+        raise CallError(
+            sentence("{1} takes the name of a field in quotes: {2}", name.text, signature.example),
+            arguments[0][0].start,
+        )
     if not least <= len(arguments) <= most:
-        takes = "a field and a duration" if signature.span else "a field" if least else "nothing"
-        raise CallError(f"{name.text} takes {takes}: {signature.example}", name.start)
+        one = sentence("a field") if least else sentence("nothing")
+        takes = sentence("a field and a duration") if signature.span else one
+        raise CallError(sentence("{1} takes {2}: {3}", name.text, takes, signature.example), name.start)
     text = f"{name.text}({', '.join(_said(argument) for argument in arguments)})"
     variable = "called_" + "".join(f"{byte:02x}" for byte in text.encode())
     start, end_at = name.start, tokens[end].end
@@ -197,36 +203,36 @@ def _arguments(tokens: Sequence[Token], opens: int) -> tuple[list[list[Token]], 
             arguments.append([])
             continue
         arguments[-1].append(token)
-    raise CallError("has no closing parenthesis", tokens[opens].start)
+    raise CallError(sentence("has no closing parenthesis"), tokens[opens].start)
 
 
 def _span_s(argument: Sequence[Token], signature: Signature) -> float:
     at = argument[0].start
     if len(argument) != 1 or argument[0].kind != "text":
-        raise CallError(f"a duration is written in quotes: {signature.example}", at)
+        raise CallError(sentence("a duration is written in quotes: {1}", signature.example), at)
     try:
         length_s = parse_duration(text_of(argument[0])).total_seconds()
     except (ValueError, OverflowError) as error:
-        raise CallError(str(error), at) from error
+        raise CallError(words_of(error), at) from error
     if length_s <= 0:
-        raise CallError("a duration must be longer than 0", at)
+        raise CallError(sentence("a duration must be longer than 0"), at)
     return length_s
 
 
 def _duration(tokens: Sequence[Token], index: int) -> None:
     arguments, _ = _arguments(tokens, index + 1)
     if len(arguments) != 1 or [token.kind for token in arguments[0]] != ["text"]:
-        raise CallError('duration takes a duration in quotes: duration("10m")', tokens[index].start)
+        raise CallError(sentence('duration takes a duration in quotes: duration("10m")'), tokens[index].start)
     try:
         parse_duration(text_of(arguments[0][0]))
     except (ValueError, OverflowError) as error:
-        raise CallError(str(error), arguments[0][0].start) from error
+        raise CallError(words_of(error), arguments[0][0].start) from error
 
 
 def _tolerance(argument: Sequence[Token]) -> float:
     tolerance = constant_of(argument)
     if tolerance is None or tolerance < 0:
-        raise CallError('a tolerance is a number from 0 on: stuck_for("temperature", 0.1)', argument[0].start)
+        raise CallError(sentence('a tolerance is a number from 0 on: stuck_for("temperature", 0.1)'), argument[0].start)
     return tolerance
 
 

@@ -18,6 +18,7 @@ from device_models.event import rfc3339
 from device_models.presence import Presence
 from device_models.profile import DeviceProfile
 from device_models.purpose import Severity
+from device_models.sentences import sentence
 from rules.alert import Alert
 from rules.base import BaseRule
 from rules.evaluator import Clock, Evaluator, Fact, Fingerprint, Moment, RuleState, Wake
@@ -58,12 +59,22 @@ class AbsentRule(BaseRule):
         before: tuple[Severity, timedelta | None, timedelta | None] = (self.severity, self.hold, self.offline_for)
         for severity, longer in sorted(self.severities.items(), key=lambda item: item[0].rank):
             if severity.rank <= self.severity.rank:
-                raise ValueError(f"severities: {severity} is no worse than the rule's own severity, {self.severity}")
+                raise ValueError(
+                    sentence("severities: {1} is no worse than the rule's own severity, {2}", severity, self.severity)
+                )
             milder, hold, offline_for = before
             for name, here, there in (("for", longer.hold, hold), ("offline_for", longer.offline_for, offline_for)):
                 if here is not None and there is not None and here <= there:
-                    said = f"{name} {format_duration(here)} is no longer than that of {milder}"
-                    raise ValueError(f"severities: {severity}: {said}, {format_duration(there)}")
+                    raise ValueError(
+                        sentence(
+                            "severities: {1}: {2} {3} is no longer than that of {4}, {5}",
+                            severity,
+                            name,
+                            format_duration(here),
+                            milder,
+                            format_duration(there),
+                        )
+                    )
             before = (severity, longer.hold, offline_for if longer.offline_for is None else longer.offline_for)
         return self
 

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from device_models.duration import Duration
 from device_models.event import Value, rfc3339
 from device_models.profile import DeviceProfile
+from device_models.sentences import sentence
 from rules import alert as alerts
 from rules.alert import Alert, Timing
 from rules.anomaly.band import describe, plain, usual_band
@@ -62,17 +63,19 @@ class AnomalyRule(BaseRule):
     @classmethod
     def _few_and_different(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(names)) < len(names):
-            raise ValueError("names a field twice")
+            raise ValueError(sentence("names a field twice"))
         if len(names) > MAX_FIELDS:
-            raise ValueError(f"names {len(names)} fields; {MAX_FIELDS} are the most")
+            raise ValueError(sentence("names {1} fields; {2} are the most", len(names), MAX_FIELDS))
         return names
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Self:
         if (self.field is None) == (not self.fields):
-            raise ValueError("needs either 'field' or 'fields'")
+            raise ValueError(sentence("needs either 'field' or 'fields'"))
         if self.season == "hour_of_week" and len(self.watched) > 1:
-            raise ValueError("season: hour_of_week is for a single field; several are watched by the hour of day")
+            raise ValueError(
+                sentence("season: hour_of_week is for a single field; several are watched by the hour of day")
+            )
         return self
 
     @property

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from device_models.duration import Duration
 from device_models.event import rfc3339
 from device_models.profile import DeviceProfile
+from device_models.sentences import sentence
 from rules import alert as alerts
 from rules.alert import Alert, Timing
 from rules.base import BaseRule
@@ -78,19 +79,20 @@ class ChangeRule(BaseRule):
     def _is_one_form(self) -> Self:
         given = [form for form in _FORMS if getattr(self, form) is not None]
         if len(given) != 1:
-            said = f"has {' and '.join(given)}" if given else "says no change"
-            raise ValueError(f"{said}; it takes one of {', '.join(_FORMS)}")
+            forms = ", ".join(_FORMS)
+            none = sentence("says no change; it takes one of {1}", forms)
+            raise ValueError(sentence("has {1}; it takes one of {2}", " and ".join(given), forms) if given else none)
         takes = _TAKES[given[0]]
         for name in sorted(takes - _OPTIONAL):
             if getattr(self, name) is None:
-                raise ValueError(f"{given[0]} needs {name}")
+                raise ValueError(sentence("{1} needs {2}", given[0], name))
         for name in sorted(frozenset[str]().union(*_TAKES.values()) - takes):
             if self.has_set(name):
-                raise ValueError(f"{name} is no setting of {given[0]}")
+                raise ValueError(sentence("{1} is no setting of {2}", name, given[0]))
         for name in ("within", "per", "stuck_for", "settled_after"):
             duration = getattr(self, name)
             if duration is not None and duration <= timedelta(0):
-                raise ValueError(f"{name} must be longer than 0")
+                raise ValueError(sentence("{1} must be longer than 0", name))
         return self
 
 

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from device_models.duration import Duration
 from device_models.profile import DeviceProfile
 from device_models.purpose import Severity
+from device_models.sentences import sentence, words_of
 from rules import alert as alerts
 from rules.alert import Alert, Timing
 from rules.base import BaseRule
@@ -33,7 +34,7 @@ def _cel(source: str, info: ValidationInfo) -> str:
         compile_expression(source)
     except ExpressionError as error:
         # The offset lets the file's error point into the expression.
-        raise PydanticCustomError("cel", "{reason}", {"reason": str(error), "offset": error.offset}) from error
+        raise PydanticCustomError("cel", "{reason}", {"reason": words_of(error), "offset": error.offset}) from error
     return source
 
 
@@ -87,11 +88,13 @@ class ConditionRule(BaseRule):
     def _is_consistent(self) -> Self:
         for severity in self.severities:
             if severity.rank <= self.severity.rank:
-                raise ValueError(f"severities: {severity} is no worse than the rule's own severity, {self.severity}")
+                raise ValueError(
+                    sentence("severities: {1} is no worse than the rule's own severity, {2}", severity, self.severity)
+                )
         if (self.times is None) != (self.within is None):
-            raise ValueError("times and within belong together")
+            raise ValueError(sentence("times and within belong together"))
         if self.times is not None and self.within is not None and self.within <= self.times * self.hold:
-            raise ValueError("within must be longer than so many times 'for'")
+            raise ValueError(sentence("within must be longer than so many times 'for'"))
         return self
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from device_models.duration import Duration
+from device_models.sentences import sentence
 from rules.base import BaseRule
 from rules.response.alike import Likeness
 
@@ -25,7 +26,7 @@ def _share(value: Any) -> Any:
         try:
             return float(value.strip().removesuffix("%")) / 100
         except ValueError as error:
-            raise ValueError(f"'{value}' is no share; write it like 5% or 0.05") from error
+            raise ValueError(sentence("'{1}' is no share; write it like 5% or 0.05", value)) from error
     return value
 
 
@@ -55,12 +56,12 @@ class FleetRule(BaseRule):
     @classmethod
     def _nothing_twice(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(names)) < len(names):
-            raise ValueError("names something twice")
+            raise ValueError(sentence("names something twice"))
         return names
 
     @field_validator("within")
     @classmethod
     def _lasts(cls, within: timedelta) -> timedelta:
         if within <= timedelta(0):
-            raise ValueError("must be longer than 0")
+            raise ValueError(sentence("must be longer than 0"))
         return within

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from device_models.duration import Duration
 from device_models.event import rfc3339
 from device_models.profile import DeviceProfile
+from device_models.sentences import sentence
 from rules import alert as alerts
 from rules.alert import Alert, Timing
 from rules.base import BaseRule
@@ -65,7 +66,7 @@ class ForecastRule(BaseRule):
     def _looks_back_and_ahead(self) -> Self:
         for name in ("within", "over"):
             if getattr(self, name) <= timedelta(0):
-                raise ValueError(f"{name} must be longer than 0")
+                raise ValueError(sentence("{1} must be longer than 0", name))
         return self
 
 

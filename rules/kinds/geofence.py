@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from device_models.duration import Duration
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Latitude, Longitude
+from device_models.sentences import sentence
 from rules.base import BaseRule
 from rules.kinds.condition import Cel
 from rules.places.polygon import read_geojson
@@ -53,7 +54,7 @@ class ZoneSpec(BaseModel):
     @model_validator(mode="after")
     def _has_one_form(self) -> Self:
         if (self.circle is None) is (self.geojson is None):
-            raise ValueError("takes either circle or geojson")
+            raise ValueError(sentence("takes either circle or geojson"))
         return self
 
 
@@ -63,20 +64,20 @@ def _zones(data: Any) -> Any:
         return data
     features = data.get("features")
     if data.get("type") != "FeatureCollection" or not isinstance(features, list):
-        raise ValueError("takes a list of zones or a GeoJSON FeatureCollection")
+        raise ValueError(sentence("takes a list of zones or a GeoJSON FeatureCollection"))
     return [_zone_of(feature, number) for number, feature in enumerate(features)]
 
 
 def _zone_of(feature: Any, number: int) -> Any:
     if not isinstance(feature, dict) or not isinstance(geometry := feature.get("geometry"), dict):
-        raise ValueError(f"feature {number} has no geometry")
+        raise ValueError(sentence("feature {1} has no geometry", number))
     said = feature.get("properties") or {}
     zone = {"id": str(feature.get("id", said.get("id", ""))), "name": said.get("name")}
     if geometry.get("type") != "Point":
         return zone | {"geojson": geometry}
     position = geometry.get("coordinates")
     if not isinstance(position, list) or len(position) < 2:
-        raise ValueError(f"feature {number}: a point has the coordinates [longitude, latitude]")
+        raise ValueError(sentence("feature {1}: a point has the coordinates [longitude, latitude]", number))
     longitude, latitude = position[:2]
     return zone | {"circle": {"latitude": latitude, "longitude": longitude, "radius_m": said.get("radius_m")}}
 
@@ -125,20 +126,20 @@ class GeofenceRule(BaseRule):
     def _is_one_fence(self) -> Self:
         fences = (self.circle, self.geojson, self.zones or None, self.site_radius_m, self.moved_while)
         if sum(fence is not None for fence in fences) != 1:
-            raise ValueError("takes one of circle, geojson, zones, site_radius_m and moved_while")
+            raise ValueError(sentence("takes one of circle, geojson, zones, site_radius_m and moved_while"))
         ids = [zone.id for zone in self.zones]
         if len(set(ids)) < len(ids):
-            raise ValueError(f"zones: two have the id '{max(ids, key=ids.count)}'")
+            raise ValueError(sentence("zones: two have the id '{1}'", max(ids, key=ids.count)))
         if (self.on is None) is (self.moved_while is None):
-            raise ValueError("needs on: enter, exit or dwell; moved_while says so itself")
+            raise ValueError(sentence("needs on: enter, exit or dwell; moved_while says so itself"))
         if self.has_set("radius_m") and self.moved_while is None:
-            raise ValueError("radius_m is for moved_while")
+            raise ValueError(sentence("radius_m is for moved_while"))
         if self.on == "dwell" and not self.hold:
-            raise ValueError("dwell needs for: how long")
+            raise ValueError(sentence("dwell needs for: how long"))
         if self.on == "enter" and self.hold:
-            raise ValueError("enter happens at once; on: dwell has for")
+            raise ValueError(sentence("enter happens at once; on: dwell has for"))
         if self.passes and self.on != "enter":
-            raise ValueError("passes is for enter")
+            raise ValueError(sentence("passes is for enter"))
         if self.purpose.needs_opt_in:
-            raise ValueError("purpose: where a thing is makes no offer; kind proximity does")
+            raise ValueError(sentence("purpose: where a thing is makes no offer; kind proximity does"))
         return self

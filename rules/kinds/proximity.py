@@ -16,6 +16,7 @@ from device_models.event import Event, Position, Tick, Value
 from device_models.profile import GENERIC, DeviceProfile, PositionOf
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Shop
+from device_models.sentences import sentence
 from rules.base import BaseRule
 from rules.kinds.approach import (
     KM_H,
@@ -58,7 +59,7 @@ class Cap(BaseModel):
     @classmethod
     def _longer_than_nothing(cls, within: timedelta) -> timedelta:
         if within <= timedelta(0):
-            raise ValueError("must be longer than 0; write it like 1d")
+            raise ValueError(sentence("must be longer than 0; write it like 1d"))
         return within
 
 
@@ -115,13 +116,13 @@ class ProximityRule(BaseRule):
     @classmethod
     def _is_opt_in(cls, purpose: Purpose) -> Purpose:
         if not purpose.needs_opt_in:
-            raise ValueError("must be offer or news: meeting a person near a shop needs their consent")
+            raise ValueError(sentence("must be offer or news: meeting a person near a shop needs their consent"))
         return purpose
 
     @model_validator(mode="after")
     def _dwells_while_fixes_are_fresh(self) -> Self:
         if self.dwell >= self.stale_after:
-            raise ValueError("dwell must be shorter than stale_after, or no visit ever completes")
+            raise ValueError(sentence("dwell must be shorter than stale_after, or no visit ever completes"))
         return self
 
     def wants(self, shop: Shop) -> bool:

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from device_models.duration import Duration, format_duration
 from device_models.event import rfc3339
 from device_models.profile import DeviceProfile
+from device_models.sentences import sentence
 from rules.alert import Alert
 from rules.base import BaseRule
 from rules.evaluator import Evaluator, Fact, Fingerprint, Moment, RuleState, Wake
@@ -48,13 +49,13 @@ class SequenceRule(BaseRule):
     @model_validator(mode="after")
     def _says_what_follows(self) -> Self:
         if (self.then is None) == (self.then_not is None):
-            raise ValueError("takes either then or then_not")
+            raise ValueError(sentence("takes either then or then_not"))
         for name in ("within", "clear_for"):
             duration = getattr(self, name)
             if duration is not None and duration <= timedelta(0):
-                raise ValueError(f"{name} must be longer than 0")
+                raise ValueError(sentence("{1} must be longer than 0", name))
         if self.clear_when is not None and self.clear_for is not None:
-            raise ValueError("clear_when and clear_for do not go together")
+            raise ValueError(sentence("clear_when and clear_for do not go together"))
         return self
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from device_models.sentences import sentence
 from rules.places.distance import EDGE_SHARE, M_PER_DEGREE, Point
 
 MOST_POSITIONS = 10_000
@@ -154,7 +155,11 @@ class Area:
                 for other in slab[i + 1 :]:
                     if one.polygon == other.polygon and _cross(one, other):
                         raise GeoJsonError(
-                            f"its border crosses itself near longitude {one.lon1:g}, latitude {one.lat1:g}"
+                            sentence(
+                                "its border crosses itself near longitude {1}, latitude {2}",
+                                f"{one.lon1:g}",
+                                f"{one.lat1:g}",
+                            )
                         )
 
 
@@ -172,15 +177,15 @@ def read_geojson(data: Any) -> Area:
     """
     polygons = list(_polygons(data))
     if not polygons:
-        raise GeoJsonError("has no polygon")
+        raise GeoJsonError(sentence("has no polygon"))
     if sum(len(ring) for rings in polygons for ring in rings) > MOST_POSITIONS:
-        raise GeoJsonError(f"has more than {MOST_POSITIONS} positions; simplify it")
+        raise GeoJsonError(sentence("has more than {1} positions; simplify it", MOST_POSITIONS))
     return Area(polygons)
 
 
 def _polygons(data: Any) -> Iterator[list[list[Point]]]:
     if not isinstance(data, Mapping):
-        raise GeoJsonError("is no GeoJSON object")
+        raise GeoJsonError(sentence("is no GeoJSON object"))
     match data.get("type"):
         case "Polygon":
             yield _rings(data.get("coordinates"))
@@ -196,36 +201,38 @@ def _polygons(data: Any) -> Iterator[list[list[Point]]]:
             for geometry in _list(data.get("geometries"), "geometries"):
                 yield from _polygons(geometry)
         case other:
-            raise GeoJsonError(f"'{other}' is no area; there are Polygon, MultiPolygon and features of them")
+            raise GeoJsonError(
+                sentence("'{1}' is no area; there are Polygon, MultiPolygon and features of them", other)
+            )
 
 
 def _rings(data: Any) -> list[list[Point]]:
     rings = [_ring(ring) for ring in _list(data, "coordinates")]
     if not rings:
-        raise GeoJsonError("a polygon has no ring")
+        raise GeoJsonError(sentence("a polygon has no ring"))
     return rings
 
 
 def _ring(data: Any) -> list[Point]:
     positions = [_position(position) for position in _list(data, "a ring")]
     if len(positions) < 4 or positions[0] != positions[-1]:
-        raise GeoJsonError("a ring has at least four positions, and its last is its first (RFC 7946, 3.1.6)")
+        raise GeoJsonError(sentence("a ring has at least four positions, and its last is its first (RFC 7946, 3.1.6)"))
     return positions
 
 
 def _position(data: Any) -> Point:
     position = _list(data, "a position")
     if len(position) < 2 or not all(isinstance(n, int | float) and math.isfinite(n) for n in position[:2]):
-        raise GeoJsonError(f"{position!r} is no position, such as [13.4, 52.5]")
+        raise GeoJsonError(sentence("{1} is no position, such as [13.4, 52.5]", repr(position)))
     longitude, latitude = float(position[0]), float(position[1])
     if abs(latitude) > 90 or abs(longitude) > 360:
-        raise GeoJsonError(f"{position[:2]} is no [longitude, latitude] in degrees")
+        raise GeoJsonError(sentence("{1} is no [longitude, latitude] in degrees", position[:2]))
     return (longitude, latitude)
 
 
 def _list(data: Any, what: str) -> Sequence[Any]:
     if not isinstance(data, list | tuple):
-        raise GeoJsonError(f"{what} is no list")
+        raise GeoJsonError(sentence("{1} is no list", what))
     return data
 
 
@@ -237,7 +244,7 @@ def _edges(polygons: Sequence[Sequence[Sequence[Point]]]) -> Iterator[Edge]:
             continuous = _continuous(ring, origin)
             area = sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(_about(continuous)))
             if area == 0:
-                raise GeoJsonError("a ring encloses nothing")
+                raise GeoJsonError(sentence("a ring encloses nothing"))
             if (area > 0) is bool(hole):
                 continuous.reverse()
             for (lon1, lat1), (lon2, lat2) in pairwise(continuous):
@@ -257,9 +264,9 @@ def _continuous(ring: Sequence[Point], origin: float) -> list[Point]:
         last = longitude + 360 * round((last - longitude) / 360)
         made.append((last, latitude))
     if made[0] != made[-1]:
-        raise GeoJsonError("a ring goes around a pole; cut it into parts that do not")
+        raise GeoJsonError(sentence("a ring goes around a pole; cut it into parts that do not"))
     if max(lon for lon, _ in made) - min(lon for lon, _ in made) > WIDEST_DEG:
-        raise GeoJsonError(f"a ring is wider than {WIDEST_DEG:g}°; cut it into parts")
+        raise GeoJsonError(sentence("a ring is wider than {1}°; cut it into parts", f"{WIDEST_DEG:g}"))
     return made
 
 

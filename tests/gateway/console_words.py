@@ -7,9 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from device_models.purpose import Purpose
+from device_models.schema_words import SCHEMA, YAML
 from gateway.web.language import script_words, without_numbers
 from gateway.web.spoken import messages_in
 from notifiers.reasons import CHANNEL_NAMES, SENTENCES
+from rules.authoring.overlap import NOBODY
 
 WEB = Path(str(files("gateway.web")))
 MADE = frozenset({"Figure", "Column", "Report"})
@@ -84,6 +86,21 @@ def all_refusals() -> dict[str, str]:
                     for msgid in _refused_by(node):
                         if not re.match(r"[a-z_]+: |\{1\}: ", msgid):
                             found.setdefault(msgid, path.name)
+    return found
+
+
+def all_mistakes() -> dict[str, str]:
+    """Return the template of each ``Sentence`` about rules, with where it is made."""
+    found = {template: "schema_words.py" for template, _ in SCHEMA.values()}
+    found |= dict.fromkeys(YAML, "schema_words.py") | dict.fromkeys(NOBODY.values(), "overlap.py")
+    root = WEB.parent.parent
+    for folder in ("device_models", "rules", "gateway/rulebook"):
+        for path in sorted((root / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                given = node.args[:1] if isinstance(node, ast.Call) and _called(node) == "sentence" else []
+                for first in given:
+                    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                        found.setdefault(first.value, path.name)
     return found
 
 

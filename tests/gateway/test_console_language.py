@@ -15,14 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Environment
 
+from device_models.yaml_lines import InvalidFileError
 from gateway.commands.accounts import SetLanguage
 from gateway.store import schema
 from gateway.web.language import (
     LANGUAGES,
+    MISTAKE,
+    REFUSAL,
     best_language,
     count_text,
     day_text,
     markup,
+    mistake,
     number_text,
     numbered,
     refusal,
@@ -32,8 +36,11 @@ from gateway.web.language import (
     voice_of,
 )
 from gateway.web.spoken import messages_in, rewrite
-from tests.gateway.console_words import all_messages, all_refusals
+from rules.authoring.check import check_rules
+from rules.schema import parse_rules
+from tests.gateway.console_words import all_messages, all_mistakes, all_refusals
 from tests.gateway.web_visit import Visit, visit
+from tests.rules.making import FREEZER
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
 PAGES = (
@@ -125,8 +132,39 @@ def test_refusals_are_said_in_the_viewers_language_with_what_they_are_about(lang
     unsaid = [msgid for msgid in refusals if refusal(msgid) == msgid]
     # One that a catalogue does not know yet is said in English; a handful of new ones may be.
     assert len(unsaid) <= len(refusals) // 10, unsaid
-    said = {str(message.id) for message in console_catalog(language) if message.context}
+    said = {str(message.id) for message in console_catalog(language) if message.context == REFUSAL}
     assert sorted(said - set(refusals)) == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_all_that_can_be_wrong_with_a_rule_is_said_in_the_viewers_language(language: str) -> None:
+    said = {str(m.id): str(m.string) for m in console_catalog(language) if m.context == MISTAKE}
+    assert sorted(said) == sorted(all_mistakes())
+    assert [msgid for msgid, string in said.items() if not string] == []
+
+
+def test_a_mistake_keeps_its_values_and_its_hint_and_a_librarys_words_stay() -> None:
+    text = "rules:\n  - {id: warm, kind: condition, profile: freezer, when: temperatur > 1, title: Warm}\n"
+    (wrong,) = check_rules(parse_rules(text, "x.yaml"), {"freezer": FREEZER})
+    assert str(wrong) == (
+        "x.yaml:2:57: rules.0.when: the profile 'freezer' has no field 'temperatur'; did you mean 'temperature'?"
+    )
+    speak("de")
+    assert mistake(wrong.message) == "das Profil 'freezer' hat kein Feld 'temperatur'; meinten Sie 'temperature'?"
+    assert mistake("a sentence of a library") == "a sentence of a library"
+    for text, said in (
+        (
+            "rules:\n  - {id: a, kind: condition, when: foo(1) > 2, title: A}",
+            "es gibt keine Funktion 'foo'; es gibt age",
+        ),
+        ("rules:\n  - {id: a, kind: absent, for: 10, title: A}", "'10' ist keine Dauer"),
+        ("rules:\n  - {id: a, kind: geofence, moved_while: locked, radius_m: -1, title: A}", "muss größer als 0 sein"),
+        ("rules:\n  - {id: a, kind: fleet}", "fehlt"),
+        ("rules: {a: b: c}", "hier steht ',' oder '}', gefunden wurde ':'"),
+    ):
+        with pytest.raises(InvalidFileError) as found:
+            parse_rules(text, "x.yaml")
+        assert any(mistake(error.message).startswith(said) for error in found.value.errors), text
 
 
 def test_a_refusal_keeps_what_was_put_in_and_an_unknown_one_stays() -> None:

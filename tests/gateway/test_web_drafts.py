@@ -57,10 +57,24 @@ async def test_a_mistake_is_told_with_its_place_and_what_was_meant(tmp_path: Pat
                 "column": 11,
                 "field": "rules.0.when",
                 "message": "the profile 'freezer' has no field 'temprature'; did you mean 'temperature'?",
+                "type": "no-field",
+                "values": ["the profile 'freezer' has", "temprature", "; did you mean 'temperature'?"],
                 "instead_of": "temprature",
                 "suggestion": "temperature",
             }
         ]
+
+
+async def test_who_writes_is_told_of_a_mistake_in_their_language(tmp_path: Path) -> None:
+    async with visit(tmp_path, "Lea") as web:
+        await put_live(web)
+        headers = {"X-CSRF-Token": web.csrf, "Accept": "application/json", "Accept-Language": "de"}
+        sent = {"text": RULE.replace("temperature", "temprature"), "replaces": "warmish"}
+        answer = await web.client.post("/drafts/look", data=sent, headers=headers)
+        (wrong,) = (told := await answer.json())["errors"]
+        assert wrong["message"] == "das Profil 'freezer' hat kein Feld 'temprature'; meinten Sie 'temperature'?"
+        assert "hat kein Feld" in told["html"]
+        assert wrong["suggestion"] == "temperature"
 
 
 async def test_what_would_change_is_told_setting_by_setting(tmp_path: Path) -> None:

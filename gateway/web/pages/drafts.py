@@ -17,7 +17,7 @@ from gateway.web.api import present
 from gateway.web.case_forms import number_of
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
-from gateway.web.language import _, say, voice
+from gateway.web.language import _, mistake, say, voice
 from gateway.web.pages.case import done, id_of
 from gateway.web.pages.shell import show
 from gateway.web.render import ENVIRONMENT, html
@@ -72,7 +72,7 @@ async def look(request: web.Request) -> web.StreamResponse:
     sent = await fields(request)
     text, replaces = rule_text_of(sent), _ids_of(sent, "replaces")
     found, live = await desk_of(request).look(text, replaces)
-    told = found.as_dict() | {"in_force": live.version}
+    told = found.as_dict(str if is_api(request) else mistake) | {"in_force": live.version}
     if not is_api(request):
         told["html"] = _look_html(request, found, text, str(sent.get("began_as") or ""))
     return present.answer(told)
