@@ -39,9 +39,7 @@ class Answered:
     """It asked how the help was."""
 
 
-def message_answered(
-    tx: Transaction, customer: Customer | None, provider: str, channel: str, chosen: str | None
-) -> Answered:
+def message_answered(tx: Transaction, customer: Customer | None, channel: str, chosen: str | None) -> Answered:
     """Find the message of ours that an answer is about: the one they chose, else the last that went out there.
 
     A number means what that message said, whatever was offered before: an agent's "1 or 2?" offers nothing known here.
@@ -51,7 +49,7 @@ def message_answered(
     n = schema.notifications
     query = sa.select(n.c.case_id, n.c.template, n.c.text).where(n.c.customer_id == customer.id)
     if chosen is not None:
-        query = query.where(n.c.provider == provider, n.c.provider_id == chosen)
+        query = query.where(n.c.channel == channel, n.c.provider_id == chosen)
     else:
         query = query.where(n.c.channel == channel, n.c.handed_over_at.is_not(None))
     row = tx.connection.execute(query.order_by(n.c.handed_over_at.desc(), n.c.id.desc()).limit(1)).mappings().first()

@@ -1,23 +1,24 @@
 """What customers say: each message finds its customer and case; STOP is obeyed at once; an answer moves the case."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import sqlalchemy as sa
 
-from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.answers import Answered, message_answered, move, needs_a_person
 from gateway.cases.attachments import keep_from_customer
 from gateway.cases.rating import rate, rating_in, tags_of
 from gateway.cases.reading import keep_reading, own_phrases, shown_tags
 from gateway.cases.record import load_case
+from gateway.cases.stopping import obey
 from gateway.cases.timeline import add_entry, touch
 from gateway.cases.unjoined import keep_apart
 from gateway.commands import ChannelBlocked, CustomerWrote, SetConsent
 from gateway.outbox.outcomes import note_answer
-from gateway.outbox.queue import enqueue
 from gateway.outbox.reachability import heard_from, shut
+from gateway.people.at_address import customers_at
 from gateway.people.consent import set_consent
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
@@ -25,18 +26,9 @@ from notifiers.replies import Intent
 from notifiers.understanding.plain import keepable
 from notifiers.understanding.rating import Rated
 from notifiers.understanding.understand import Tags, understand
-from rules.respond import Notify
-
-_ALL_BUT_SAFETY = frozenset(Purpose) - {Purpose.SAFETY}
 
 _OF_ONE_THING = frozenset({Intent.DONE, Intent.LATER, Intent.FIXED, Intent.YES, Intent.NO})
 """Answers that move one case: after a message about several a person reads which."""
-_CARRIER_KEYWORDS = frozenset(
-    {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "start", "unstop", "yes"}
-    | {"help", "info"}
-)
-"""What Twilio answers by itself (its "Advanced Opt-Out" and default keywords); any other STOP is confirmed by us."""
-
 ServiceAnswer = Literal["done", "later"]
 
 
@@ -55,9 +47,10 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     """Take in one message; None where the provider sent it before."""
     # A provider may hand on what somebody's program wrote, and it would come again for ever.
     command = replace(command, text=keepable(command.text))
-    customer = _customer_of(tx, command)
-    answered = message_answered(tx, customer, command.provider, command.channel, command.answers)
-    tags = _understood(tx, command, customer, answered)
+    people = _everybody(tx, command)
+    customer = _customer_of(tx, command, people)
+    answered = message_answered(tx, customer, command.channel, command.answers)
+    tags = _understood(tx, command, [customer] if customer else people, answered)
     if answered.several and tags.intent in _OF_ONE_THING:
         tags = replace(tags, confidence=min(tags.confidence, 0.5))
     rated = rating_in(command, customer, answered, tags)
@@ -80,21 +73,24 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     keep_reading(tx, inbound_id, customer.id if customer else None, case["id"] if case else None, tags, command.text)
     keep_from_customer(tx, command.files, inbound_id, case["id"] if case else None, customer.id if customer else None)
     tx.changed("inbound", command.provider_id)
-    if customer is not None:
-        heard_from(tx, customer, command.channel, let_in=tags.intent is Intent.START)
-        _obey(tx, customer, command, tags)
+    for person in people:
+        heard_from(tx, person, command.channel, let_in=tags.intent is Intent.START)
+    obey(tx, people, command, tags)
     if case is None:
-        if customer is None or needs_a_person(tags):
-            keep_apart(tx, inbound_id, customer, command)
+        if not people or needs_a_person(tags):
+            keep_apart(tx, inbound_id, customer, command, known=bool(people))
         return Understood(tags.intent, customer.id if customer else None, None)
     if customer is None:
         raise AssertionError("a message joins a case only for a customer")
     return _join(tx, case, customer, command, tags, inbound_id, rated)
 
 
-def _understood(tx: Transaction, command: CustomerWrote, customer: Customer | None, answered: Answered) -> Tags:
+def _understood(tx: Transaction, command: CustomerWrote, people: Sequence[Customer], answered: Answered) -> Tags:
     said = command.text if command.keyword is None else command.keyword
-    tags = understand(said, customer.locale if customer else "en", answered.options, own_phrases(tx, said))
+    locales = dict.fromkeys(person.locale for person in people) or {"en": None}
+    read = [understand(said, locale, answered.options, own_phrases(tx, said)) for locale in locales]
+    # Of several at one address nobody knows who wrote: a STOP in the language of any is one.
+    tags = next((tags for tags in read if tags.intent is Intent.STOP and tags.sure), read[0])
     # A provider's button is told by its id, which is a keyword and no word of theirs.
     pressed = command.keyword is not None and command.keyword != command.text and tags.by == "keyword"
     return replace(tags, by="button") if pressed and command.channel != "email" else tags
@@ -111,17 +107,6 @@ def _case_meant(
     if case is not None and case["merged_into"] is not None:
         case = load_case(tx, case["merged_into"])
     return case if case is not None and customer is not None and _is_part_of(tx, case, customer) else None
-
-
-def _obey(tx: Transaction, customer: Customer, command: CustomerWrote, tags: Tags) -> None:
-    """STOP, START and HELP take effect at once."""
-    if not tags.sure:
-        return
-    if tags.intent in (Intent.STOP, Intent.START):
-        purposes = _stop_or_start(tx, customer, command, tags)
-        _answer(tx, customer, command, f"{tags.intent.value}_confirmed", purposes)
-    elif tags.intent is Intent.HELP:
-        _answer(tx, customer, command, "help", frozenset())
 
 
 def _join(
@@ -172,10 +157,12 @@ def understood_later(tx: Transaction, message: sa.RowMapping, tags: Tags) -> Und
     customer = tx.registry.customers.get(message["customer_id"]) if message["customer_id"] else None
     if customer is None or not tags.sure or tags.intent is Intent.START:
         return None
+    channel = message["channel"]
+    address = customer.address(channel) or ""
     command = CustomerWrote(
-        message["provider"], message["provider_id"], message["channel"], "", message["text"], customer_id=customer.id
+        message["provider"], message["provider_id"], channel, address, message["text"], customer_id=customer.id
     )
-    _obey(tx, customer, command, tags)
+    obey(tx, _everybody(tx, command), command, tags)
     case = load_case(tx, message["case_id"]) if message["case_id"] is not None else None
     if case is None:
         return Understood(tags.intent, customer.id, None)
@@ -187,7 +174,7 @@ def understood_later(tx: Transaction, message: sa.RowMapping, tags: Tags) -> Und
 
 def channel_blocked(tx: Transaction, command: ChannelBlocked) -> int:
     """Heed what a person told the provider; return how many customers have that address."""
-    customers = [c for c in tx.registry.customers.values() if c.address(command.channel) == command.address]
+    customers = customers_at(tx, command.channel, command.address)
     for customer in customers:
         if command.purposes:
             source = f"{'stop' if command.blocked else 'start'} by {command.provider}"
@@ -199,54 +186,6 @@ def channel_blocked(tx: Transaction, command: ChannelBlocked) -> int:
     return len(customers)
 
 
-def _answer(
-    tx: Transaction, customer: Customer, command: CustomerWrote, template: str, purposes: frozenset[Purpose]
-) -> None:
-    """Say on the same channel that it was heeded, and how to undo it. The page says so itself."""
-    by_carrier = command.channel == "sms" and command.text.strip().casefold() in _CARRIER_KEYWORDS
-    if by_carrier or command.channel == "page":
-        return
-    said = {"purpose": next(iter(purposes)).value} if len(purposes) == 1 else {}
-    enqueue(
-        tx,
-        Notify(
-            key=f"inbound:{command.provider}:{command.provider_id}:{template}",
-            template=template,
-            customer_id=customer.id,
-            device_id="",
-            case_id=None,
-            # An answer to what they just wrote belongs to no purpose that they could have stopped.
-            purpose=Purpose.SAFETY,
-            severity=Severity.INFO,
-            facts=said,
-            mode="auto",
-        ),
-        via=command.channel,
-    )
-
-
-def _stop_or_start(tx: Transaction, customer: Customer, command: CustomerWrote, tags: Tags) -> frozenset[Purpose]:
-    purposes = tags.purposes or (_ALL_BUT_SAFETY if tags.everything else _last_purpose(tx, customer, command.channel))
-    source = f"{tags.intent.value} by {command.channel}"
-    set_consent(tx, SetConsent(customer.id, tuple(sorted(purposes)), tags.intent is Intent.START, source))
-    return purposes
-
-
-def _last_purpose(tx: Transaction, customer: Customer, channel: str) -> frozenset[Purpose]:
-    """A bare STOP means what it answers: the purpose of the last message there; offers and news go together."""
-    n = schema.notifications
-    query = (
-        sa.select(n.c.purpose)
-        .where(n.c.customer_id == customer.id, n.c.channel == channel, n.c.handed_over_at.is_not(None))
-        .order_by(n.c.handed_over_at.desc())
-        .limit(1)
-    )
-    last = tx.connection.execute(query).scalar()
-    if last is None:
-        return _ALL_BUT_SAFETY
-    return frozenset({Purpose.OFFER, Purpose.NEWS}) if Purpose(last).needs_opt_in else frozenset({Purpose(last)})
-
-
 def _service_answer(case: sa.RowMapping, tags: Tags) -> ServiceAnswer | None:
     if case["kind"] != "maintenance" or case["state"] != "open" or not tags.sure:
         return None
@@ -255,12 +194,21 @@ def _service_answer(case: sa.RowMapping, tags: Tags) -> ServiceAnswer | None:
     return "later" if tags.intent is Intent.LATER else None
 
 
-def _customer_of(tx: Transaction, command: CustomerWrote) -> Customer | None:
-    if command.customer_id is not None:
-        return tx.registry.customers.get(command.customer_id)
-    # Not an index, since an address may be written in ``addresses``; a few thousand comparisons cost a millisecond.
-    found = [c for c in tx.registry.customers.values() if c.address(command.channel) == command.address]
-    return found[0] if len(found) == 1 else None
+def _everybody(tx: Transaction, command: CustomerWrote) -> list[Customer]:
+    """Who may have written: the customer who is known, and whoever else is reached at the address."""
+    known = tx.registry.customers.get(command.customer_id) if command.customer_id is not None else None
+    others = [c for c in customers_at(tx, command.channel, command.address) if known is None or c.id != known.id]
+    return [known, *others] if known is not None else others
+
+
+def _customer_of(tx: Transaction, command: CustomerWrote, people: Sequence[Customer]) -> Customer | None:
+    """Whose words these are; of several at one address, whose message they chose to answer."""
+    if len(people) == 1 or command.customer_id is not None:
+        return people[0] if people else None
+    n = schema.notifications.c
+    told = sa.select(n.customer_id).where(n.channel == command.channel, n.provider_id == command.answers)
+    answered = set(tx.connection.execute(told).scalars()) if command.answers is not None else set()
+    return next((person for person in people if person.id in answered), None)
 
 
 def _case_of(tx: Transaction, customer: Customer | None) -> sa.RowMapping | None:

@@ -6,13 +6,12 @@ Message-ID proves nothing: whoever was forwarded the mail has it.
 
 import sqlalchemy as sa
 
-from device_models.registry import Customer
 from gateway.cases.timeline import add_entry
 from gateway.commands import CustomerWrote, MailArrived, MailBounced, ReceiptArrived
 from gateway.outbox.hand_over import INBOUND_MAIL, record_receipt
+from gateway.people.at_address import customers_at, plain_mail
 from gateway.store import schema
 from gateway.transaction import Transaction
-from notifiers.mail.compose import parse_mailbox
 
 _UNVERIFIED = "mail.unverified"
 """``inbound.provider`` of a mail that joins nothing, so that a forged one cannot use up a customer's Message-ID."""
@@ -21,7 +20,7 @@ _UNVERIFIED = "mail.unverified"
 def customer_wrote(tx: Transaction, command: MailArrived) -> CustomerWrote:
     """Say what a mail is, as a message of its customer; of nobody, where the sender is not proven or not known."""
     answered = _cases_answered(tx, command.references)
-    owners = _customers_at(tx, command.address) if command.verified else []
+    owners = customers_at(tx, "email", command.address) if command.verified else []
     ids = {customer.id for customer in owners}
     case_id = next((case_id for case_id, customer_id in answered if customer_id in ids), None)
     customer_id: str | None
@@ -31,14 +30,15 @@ def customer_wrote(tx: Transaction, command: MailArrived) -> CustomerWrote:
         customer_id = owners[0].id if len(owners) == 1 else None
         _tell_staff(tx, command, answered)
     return CustomerWrote(
-        provider=INBOUND_MAIL if customer_id is not None else _UNVERIFIED,
+        provider=INBOUND_MAIL if owners else _UNVERIFIED,
         provider_id=command.message_id,
         channel="email",
-        address=command.address if customer_id is not None else "",
+        address=command.address if owners else "",
         text=command.text,
         case_id=case_id,
         customer_id=customer_id,
         keyword=command.keyword,
+        answers=_ours(tx, command.references),
         claims=command.address,
         claims_case_id=answered[0][0] if answered and case_id is None else None,
         files=command.files,
@@ -51,11 +51,19 @@ def bounced(tx: Transaction, command: MailBounced) -> bool:
     query = sa.select(n.c.provider, n.c.provider_id, n.c.address).where(
         n.c.channel == "email", n.c.provider_id.in_(command.message_ids)
     )
-    recipients = {_plain(address) for address in command.recipients}
+    recipients = {plain_mail(address) for address in command.recipients}
     for row in tx.connection.execute(query).mappings().all():
-        if _plain(row["address"]) in recipients:
+        if plain_mail(row["address"]) in recipients:
             return record_receipt(tx, ReceiptArrived(row["provider"], row["provider_id"], "failed", command.status))
     return False
+
+
+def _ours(tx: Transaction, references: tuple[str, ...]) -> str | None:
+    """The Message-ID of the mail of ours that it answers, the nearest first."""
+    n = schema.notifications.c
+    sent = sa.select(n.provider_id).where(n.channel == "email", n.provider_id.in_(references))
+    ours = set(tx.connection.execute(sent).scalars())
+    return next((reference for reference in references if reference in ours), None)
 
 
 def _cases_answered(tx: Transaction, references: tuple[str, ...]) -> list[tuple[int, str]]:
@@ -73,20 +81,6 @@ def _cases_answered(tx: Transaction, references: tuple[str, ...]) -> list[tuple[
     return [found[reference] for reference in references if reference in found]
 
 
-def _customers_at(tx: Transaction, address: str) -> list[Customer]:
-    return [c for c in tx.registry.customers.values() if (own := c.address("email")) and _plain(own) == address]
-
-
-def _plain(address: str) -> str:
-    """As ``MailArrived.address`` is: lower case, an internationalised domain in ASCII."""
-    if address.isascii():
-        return address.casefold()
-    try:
-        return parse_mailbox(address).spec.casefold()
-    except ValueError:
-        return address.casefold()
-
-
 def _tell_staff(tx: Transaction, command: MailArrived, answered: list[tuple[int, str]]) -> None:
     """Leave a note, once a case, that a mail which answers it was kept apart; never its text."""
     if not answered:
@@ -96,7 +90,7 @@ def _tell_staff(tx: Transaction, command: MailArrived, answered: list[tuple[int,
     notes = sa.select(t.c.body).where(t.c.case_id == case_id, t.c.kind == "note", t.c.author == "gateway")
     if any(body.get("not_joined") for body in tx.connection.execute(notes).scalars()):
         return
-    claims = customer_id in {customer.id for customer in _customers_at(tx, command.address)}
+    claims = customer_id in {customer.id for customer in customers_at(tx, "email", command.address)}
     text = (
         "A mail in the customer's name answers this case, but the mail server could not verify that it is theirs. "
         "It was not added; look into the mailbox before you act on it."

@@ -22,13 +22,15 @@ KEPT = timedelta(days=90)
 _FORGOTTEN_AT_ONCE = 500
 
 
-def keep_apart(tx: Transaction, inbound_id: int, customer: Customer | None, command: CustomerWrote) -> None:
-    """List a message for a person to decide on."""
+def keep_apart(
+    tx: Transaction, inbound_id: int, customer: Customer | None, command: CustomerWrote, *, known: bool
+) -> None:
+    """List a message for a person to decide on; ``known``: its sender is proven to be at a customer's address."""
     row = {
         "inbound_id": inbound_id,
         "customer_id": customer.id if customer else None,
         "address": command.claims or command.address,
-        "verified": customer is not None,
+        "verified": known,
         "claims_case_id": command.claims_case_id,
         "state": "open",
         "at": tx.now,

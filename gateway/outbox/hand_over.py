@@ -36,6 +36,7 @@ from notifiers.errors import Because
 from notifiers.message import Brand, Links, Outgoing, Rendered, Thread
 from notifiers.receipts import SendState, advance
 from notifiers.wording.bidi import direction_of
+from notifiers.wording.render import OF_NO_PURPOSE
 
 INBOUND_MAIL = "mail"
 """``inbound.provider`` of a customer's mail; its ``provider_id`` is the Message-ID."""
@@ -181,18 +182,18 @@ def render_row(
     tx: Transaction, row: Mapping[str, Any], customer: Customer, channel: str, links: LinkSigner
 ) -> tuple[Rendered, Links]:
     """Put a row of the outbox into words as they would go out now on ``channel``."""
-    purpose = Purpose(row["purpose"])
     brand = Brand(tx.config.brand.name, tx.config.brand.support_name, tx.config.public_url)
     if row["template"] == DIGEST and not row["text"]:
         template, facts, case_id = said(tx, row, customer, brand)
         repeats = {"may_repeat": True} if row["facts"].get("may_repeat") else {}
         row = {**row, "template": template, "facts": {**facts, **repeats}, "case_id": case_id}
-    stop_url = links.stop_url(customer.id, row["case_id"], purpose)
-    page_url = links.page_url(customer.id, row["case_id"], purpose)
+    about = None if row["template"] in OF_NO_PURPOSE else Purpose(row["purpose"])
+    stop_url = links.stop_url(customer.id, row["case_id"], about)
+    page_url = links.page_url(customer.id, row["case_id"], about)
     if row["template"] == SURVEY:
         page_url += "#rate"
     # No mail program ends safety warnings in one click: its button leads to the page, which says what they will miss.
-    one_click = None if purpose is Purpose.SAFETY else stop_url
+    one_click = None if about is Purpose.SAFETY else stop_url
     message_links = Links() if has_one_address(row) else Links(page_url, stop_url, one_click)
     facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {}), **_steps(tx, row, customer)}
     template = "agent_reply" if row["text"] else row["template"]

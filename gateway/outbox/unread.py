@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from device_models.purpose import Purpose
 from device_models.registry import Customer
+from gateway.people.objections import addresses_of
 from gateway.store import schema
 from gateway.store.readings import readings, unjoined
 from gateway.transaction import Transaction
@@ -23,7 +24,7 @@ _LOOK_AGAIN = timedelta(minutes=10)
 
 def after_unread(tx: Transaction, customer: Customer, purpose: Purpose, choice: Choice) -> Choice:
     """Let a chosen message wait while what may be a STOP is unread; it is looked at again every ten minutes."""
-    if purpose not in _CAN_WAIT or not _has_unread(tx, customer.id):
+    if purpose not in _CAN_WAIT or not (_has_unread(tx, customer.id) or _shares_unread(tx, customer)):
         return choice
     until = max(filter(None, (choice.not_before, tx.now + _LOOK_AGAIN)))
     return replace(choice, not_before=until, why=(*choice.why, Reason("reply.unread")))
@@ -37,5 +38,17 @@ def _has_unread(tx: Transaction, customer_id: str) -> bool:
         r.customer_id == customer_id,
         r.may_stop,
         sa.or_(waits_in_case, stands_apart),
+    )
+    return tx.connection.execute(query.limit(1)).first() is not None
+
+
+def _shares_unread(tx: Transaction, customer: Customer) -> bool:
+    """Whether such words came from an address that they share with another customer, so that they may be theirs."""
+    r, u = readings.c, unjoined.c
+    query = (
+        sa.select(r.inbound_id)
+        .join(unjoined, u.inbound_id == r.inbound_id)
+        .where(u.state == "open", u.verified, u.customer_id.is_(None), r.may_stop)
+        .where(sa.func.lower(u.address).in_(addresses_of(customer)))
     )
     return tx.connection.execute(query.limit(1)).first() is not None

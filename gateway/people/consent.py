@@ -33,6 +33,7 @@ def set_consent(tx: Transaction, command: SetConsent) -> Customer:
             "granted": command.granted,
             "source": command.source,
             "at": tx.now,
+            "allowed_before": customer.allows(p),
         }
         for p in sorted(purposes)
     ]
@@ -44,6 +45,25 @@ def set_consent(tx: Transaction, command: SetConsent) -> Customer:
         _withhold_waiting(tx, customer.id, purposes)
     tx.changed("customer", customer.id)
     return changed
+
+
+def last_stopped(tx: Transaction, customer: Customer) -> frozenset[Purpose]:
+    """What a START without a word of what brings back: what this person's last STOP ended and nothing has restored.
+
+    Where no STOP of theirs is on record (an import brought the objection), all that needs no consent: who wants
+    offers again says so.
+    """
+    log = schema.consent_log.c
+    query = (
+        sa.select(log.purpose, log.source, log.at)
+        .where(log.customer_id == customer.id, ~log.granted, log.allowed_before)
+        .where(log.purpose.in_([purpose.value for purpose in customer.objections]))
+        .order_by(log.id.desc())
+    )
+    ended = tx.connection.execute(query).all()
+    if not ended:
+        return frozenset(purpose for purpose in customer.objections if not purpose.needs_opt_in)
+    return frozenset(Purpose(row.purpose) for row in ended if (row.source, row.at) == (ended[0].source, ended[0].at))
 
 
 def _replace_customer(tx: Transaction, customer: Customer) -> None:

@@ -28,7 +28,7 @@ def remember_objections(tx: "Transaction", customer: Customer) -> None:
         tx.set_meta(_KEY, key)
     rows = [
         {"address_hash": _hash(key, address), "purpose": purpose.value, "at": tx.now}
-        for address in sorted(_addresses(customer))
+        for address in sorted(addresses_of(customer))
         for purpose in sorted(customer.objections)
     ]
     dialect.upsert(tx.connection, erased_objections, rows)
@@ -37,7 +37,7 @@ def remember_objections(tx: "Transaction", customer: Customer) -> None:
 def objected_before(tx: "Transaction", customer: Customer) -> frozenset[Purpose]:
     """Return what the owner of one of these addresses objected to before they were erased."""
     key = tx.get_meta(_KEY)
-    hashes = [_hash(key, address) for address in _addresses(customer)] if key else []
+    hashes = [_hash(key, address) for address in addresses_of(customer)] if key else []
     if not hashes:
         return frozenset()
     e = erased_objections.c
@@ -45,7 +45,8 @@ def objected_before(tx: "Transaction", customer: Customer) -> frozenset[Purpose]
     return frozenset(Purpose(purpose) for purpose in found)
 
 
-def _addresses(customer: Customer) -> set[str]:
+def addresses_of(customer: Customer) -> set[str]:
+    """All that this person is reached at, in lower case."""
     given = (customer.email, customer.phone, *customer.addresses.values())
     return {address.strip().casefold() for address in given if address}
 

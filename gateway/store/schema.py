@@ -468,7 +468,9 @@ consent_log = Table(
     Column("granted", sa.Boolean, nullable=False),
     Column("source", sa.Text, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("allowed_before", sa.Boolean, nullable=False),
 )
+"""What each person agreed and objected to. ``allowed_before``: whether messages of the purpose came until then."""
 
 users = Table(
     "users",

@@ -52,6 +52,9 @@ TEMPLATES: dict[str, Purpose | None] = {
 }
 """Every message there is, with its purpose where the facts name none."""
 
+OF_NO_PURPOSE = frozenset({"address_added", "check", "help", "start_confirmed", "stop_confirmed", "test", "welcome"})
+"""What answers somebody or proves an address: nobody can stop it, and a STOP that follows it means another."""
+
 _LAYOUTS = {"email": "layouts/mail.txt.j2", "sms": "layouts/sms.txt.j2"}
 """By channel; chat serves the rest."""
 _GAP = re.compile(r"\n{3,}")

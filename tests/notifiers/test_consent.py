@@ -1,8 +1,7 @@
 import pytest
 
 from device_models.purpose import Purpose
-from notifiers.consent import consent, purposes_of
-from notifiers.replies import read_reply
+from notifiers.consent import consent
 from tests.notifiers.making import ANA, NOW
 
 
@@ -38,19 +37,3 @@ def test_an_objection_wins_over_everything(purpose: Purpose) -> None:
     allowed, reason = consent(objecting, purpose)
 
     assert (allowed, reason.code) == (False, "consent.objected")
-
-
-def test_a_bare_stop_is_about_what_it_answers() -> None:
-    assert purposes_of(read_reply("STOP"), Purpose.OFFER) == {Purpose.OFFER}
-
-
-def test_a_bare_stop_to_nobody_knows_what_leaves_safety() -> None:
-    assert purposes_of(read_reply("STOP"), None) == frozenset(Purpose) - {Purpose.SAFETY}
-
-
-def test_a_purpose_named_decides_whatever_was_answered() -> None:
-    assert purposes_of(read_reply("STOP OFFERS"), Purpose.FAULT) == {Purpose.OFFER}
-
-
-def test_stop_all_is_all() -> None:
-    assert purposes_of(read_reply("STOP ALL"), Purpose.OFFER) == frozenset(Purpose)
