@@ -41,7 +41,7 @@ _ROWS: Mapping[str, tuple[sa.Table, str]] = {
 """Where the row of a thing stands, and by which column it is found."""
 _SECRET = frozenset({"password_hash", "totp_secret", "totp_step", "backtest", "trying"})
 """What nobody sees, or what changes without anybody's editing."""
-_BESIDE_THE_WORK = ("note", "message_out", "message_in", "reported", "step")
+_BESIDE_THE_WORK = ("note", "message_out", "told_together", "message_in", "reported", "step")
 """Lines of a timeline that overwrite nothing."""
 
 

@@ -70,7 +70,7 @@ def read_reply(text: str, options: Sequence[Intent] = ()) -> Reply:
         options: what the numbers of the message it answers stood for: 1 is the first.
     """
     text = text.strip()
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     if not tokens or len(tokens) > _LONGEST:
         return Reply(Intent.TEXT, text)
     number = _number(tokens)
@@ -86,12 +86,12 @@ def read_reply(text: str, options: Sequence[Intent] = ()) -> Reply:
 
 def _number(tokens: Phrase) -> int | None:
     """The number where there is nothing else but courtesies: "2", "Nr. 2 bitte", "２番でお願いします"."""
-    left = tokens if len(tokens) == 1 else _without(tokens, _POLITE | _NUMBERED)
+    left = tokens if len(tokens) == 1 else without(tokens, POLITE | _NUMBERED)
     return int(left[0][:6]) if len(left) == 1 and left[0].isdecimal() else None
 
 
 def _with_courtesies(tokens: Phrase, text: str) -> Reply:
-    core = _without(tokens, _POLITE)
+    core = without(tokens, POLITE)
     for intent, phrases in _ALONE.items():
         if core in phrases:
             return Reply(intent, text)
@@ -101,13 +101,13 @@ def _with_courtesies(tokens: Phrase, text: str) -> Reply:
             held = _runs(left)
             purposes = frozenset(p for p, names in _PURPOSES.items() if not held.isdisjoint(names))
             everything = not held.isdisjoint(_EVERYTHING)
-            rest = _without(left, _NAMED)
+            rest = without(left, _NAMED)
             if (purposes or everything) and rest in phrases:
                 return Reply(intent, text, purposes, everything and not purposes)
     return Reply(Intent.TEXT, text)
 
 
-def _tokens(text: str) -> Phrase:
+def tokens_of(text: str) -> Phrase:
     """Split into words as people mean them: no case, accents, Arabic vowel signs or punctuation."""
     runs = (run for word in words_of(text) for run in (_RUN.findall(word) if UNSPACED.search(word) else (word,)))
     return tuple(part for run in runs for part in (_parts(run) if UNSPACED.search(run) else (run,)))
@@ -133,8 +133,9 @@ _RUN = re.compile(r"\d+|\D+")
 """Digits beside kana and Han stand on their own: 2番."""
 
 
-def _phrases(text: str) -> frozenset[Phrase]:
-    return frozenset(_tokens(phrase) for line in text.splitlines() for phrase in line.split("|") if phrase.strip())
+def phrases_of(text: str) -> frozenset[Phrase]:
+    """Read a table of words: phrases apart by ``|`` and lines."""
+    return frozenset(tokens_of(phrase) for line in text.splitlines() for phrase in line.split("|") if phrase.strip())
 
 
 def _runs(tokens: Phrase) -> set[Phrase]:
@@ -142,7 +143,7 @@ def _runs(tokens: Phrase) -> set[Phrase]:
     return {tokens[i:end] for i in range(len(tokens)) for end in range(i + 1, len(tokens) + 1)}
 
 
-def _without(tokens: Phrase, phrases: frozenset[Phrase]) -> Phrase:
+def without(tokens: Phrase, phrases: frozenset[Phrase]) -> Phrase:
     """Drop each occurrence of any of ``phrases``, the longer first."""
     kept: list[str] = []
     i = 0
@@ -156,27 +157,28 @@ def _without(tokens: Phrase, phrases: frozenset[Phrase]) -> Phrase:
 
 _UNSPACED_WORDS: set[str] = set()
 """Empty while the tables below are read, so that each of their words stays whole; then every word they hold."""
-_POLITE = _phrases(words.POLITE)
-_NUMBERED = _phrases(words.NUMBERED)
-_EVERYTHING = _phrases(words.EVERYTHING)
-_PURPOSES = {purpose: _phrases(names) for purpose, names in words.PURPOSES.items()}
+POLITE = phrases_of(words.POLITE)
+"""What may stand around a keyword without changing it."""
+_NUMBERED = phrases_of(words.NUMBERED)
+_EVERYTHING = phrases_of(words.EVERYTHING)
+_PURPOSES = {purpose: phrases_of(names) for purpose, names in words.PURPOSES.items()}
 _NAMED = _EVERYTHING.union(*_PURPOSES.values())
 _ALONE = {
-    Intent.STOP: _phrases(words.STOP) | _phrases(words.STOP_ALONE),
-    Intent.START: _phrases(words.START),
-    Intent.HELP: _phrases(words.HELP),
-    Intent.DONE: _phrases(words.DONE),
-    Intent.LATER: _phrases(words.LATER),
-    Intent.YES: _phrases(words.YES),
-    Intent.NO: _phrases(words.NO),
-    Intent.FIXED: _phrases(words.FIXED),
-    Intent.CALL_ME: _phrases(words.CALL_ME),
-    Intent.BOOK: _phrases(words.BOOK),
+    Intent.STOP: phrases_of(words.STOP) | phrases_of(words.STOP_ALONE),
+    Intent.START: phrases_of(words.START),
+    Intent.HELP: phrases_of(words.HELP),
+    Intent.DONE: phrases_of(words.DONE),
+    Intent.LATER: phrases_of(words.LATER),
+    Intent.YES: phrases_of(words.YES),
+    Intent.NO: phrases_of(words.NO),
+    Intent.FIXED: phrases_of(words.FIXED),
+    Intent.CALL_ME: phrases_of(words.CALL_ME),
+    Intent.BOOK: phrases_of(words.BOOK),
 }
-_PER_PURPOSE = {Intent.STOP: _phrases(words.STOP), Intent.START: _phrases(words.START)}
+_PER_PURPOSE = {Intent.STOP: phrases_of(words.STOP), Intent.START: phrases_of(words.START)}
 _UNSPACED_WORDS.update(
     word
-    for table in (_POLITE, _NUMBERED, _EVERYTHING, *_PURPOSES.values(), *_ALONE.values())
+    for table in (POLITE, _NUMBERED, _EVERYTHING, *_PURPOSES.values(), *_ALONE.values())
     for phrase in table
     for word in phrase
 )

@@ -18,12 +18,18 @@ from gateway.store import schema
 from gateway.transaction import Transaction
 from notifiers.options import OPTIONS
 from notifiers.replies import Intent
+from notifiers.understanding.several import read_several
 from notifiers.understanding.understand import Tags
 from rules.respond import Notify, device_facts
 
 _FRESH_INTERVALS = 3
 """Reporting intervals after which what the device last said is no news."""
 _ASKED = {Intent.CALL_ME: "call", Intent.BOOK: "visit"}
+_MOVES = {
+    True: frozenset({Intent.DONE, Intent.LATER, Intent.CALL_ME, Intent.BOOK}),
+    False: frozenset({Intent.FIXED, Intent.CALL_ME, Intent.BOOK}),
+}
+"""What an answer to one of several things may do: services, and faults."""
 _NEEDS_NOBODY = frozenset({Intent.STOP, Intent.START, Intent.THANKS})
 
 
@@ -33,8 +39,10 @@ class Answered:
 
     case_id: int | None = None
     options: tuple[Intent, ...] = ()
-    several: bool = False
-    """It told of several things: "done" does not say which."""
+    things: tuple[int | None, ...] = ()
+    """The cases of the numbered things that it told of: "done" does not say which; None for what has no case."""
+    service: bool = False
+    """The things are services, which are done, and no faults."""
     survey: bool = False
     """It asked how the help was."""
 
@@ -47,7 +55,7 @@ def message_answered(tx: Transaction, customer: Customer | None, channel: str, c
     if customer is None:
         return Answered()
     n = schema.notifications
-    query = sa.select(n.c.case_id, n.c.template, n.c.text).where(n.c.customer_id == customer.id)
+    query = sa.select(n.c.case_id, n.c.template, n.c.text, n.c.facts).where(n.c.customer_id == customer.id)
     if chosen is not None:
         query = query.where(n.c.channel == channel, n.c.provider_id == chosen)
     else:
@@ -57,8 +65,29 @@ def message_answered(tx: Transaction, customer: Customer | None, channel: str, c
         return Answered()
     # In an agent's words the template's options are gone.
     options = () if row["text"] else tuple(OPTIONS.get(row["template"], ()))
-    several = row["template"] == DIGEST and not row["text"]
-    return Answered(row["case_id"], options, several, survey=row["template"] == SURVEY)
+    things = row["facts"]["items"] if row["template"] == DIGEST and not row["text"] else ()
+    return Answered(
+        row["case_id"],
+        options,
+        tuple(item["case_id"] for item in things),
+        service=row["facts"].get("purpose") == Purpose.MAINTENANCE,
+        survey=row["template"] == SURVEY,
+    )
+
+
+def things_meant(answered: Answered, text: str) -> dict[int, Intent] | None:
+    """What an answer to a message about several things says, by case; None where that is not sure."""
+    bare = Intent.DONE if answered.service else Intent.FIXED
+    said = read_several(text, len(answered.things), bare) if answered.things else None
+    if said is None:
+        return None
+    found: dict[int, Intent] = {}
+    for number, intent in said.items():
+        case_id = answered.things[number - 1]
+        # Two things of one case that are answered differently, or one that no case is about: nobody can act on it.
+        if case_id is None or found.setdefault(case_id, intent) is not intent or intent not in _MOVES[answered.service]:
+            return None
+    return found
 
 
 def needs_a_person(tags: Tags) -> bool:
@@ -149,7 +178,7 @@ def confirm(tx: Transaction, case: sa.RowMapping, customer: Customer, answer: st
     enqueue(
         tx,
         Notify(
-            key=f"{key}:answer_noted",
+            key=f"{key}:{case['id']}:answer_noted",
             template="answer_noted",
             customer_id=customer.id,
             device_id=case["device_id"],

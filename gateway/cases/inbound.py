@@ -1,13 +1,13 @@
 """What customers say: each message finds its customer and case; STOP is obeyed at once; an answer moves the case."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import sqlalchemy as sa
 
 from device_models.registry import Customer
-from gateway.cases.answers import Answered, message_answered, move, needs_a_person
+from gateway.cases.answers import Answered, message_answered, move, needs_a_person, things_meant
 from gateway.cases.attachments import keep_from_customer
 from gateway.cases.rating import rate, rating_in, tags_of
 from gateway.cases.reading import keep_reading, own_phrases, shown_tags
@@ -39,8 +39,8 @@ class Understood:
     intent: Intent
     customer_id: str | None
     case_id: int | None
-    service_answer: ServiceAnswer | None = None
-    """Set where it answers a service notice: detection is told of it in the same transaction."""
+    service_answers: tuple[tuple[int, ServiceAnswer], ...] = ()
+    """Of the cases whose service notices it answers: detection is told of it in the same transaction."""
 
 
 def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None:
@@ -51,12 +51,17 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     customer = _customer_of(tx, command, people)
     answered = message_answered(tx, customer, command.channel, command.answers)
     tags = _understood(tx, command, [customer] if customer else people, answered)
-    if answered.several and tags.intent in _OF_ONE_THING:
+    several = things_meant(answered, command.text) if tags.intent is not Intent.STOP else None
+    if several is not None:
+        tags = _of_several(tags, several)
+    elif answered.things and tags.intent in _OF_ONE_THING:
         tags = replace(tags, confidence=min(tags.confidence, 0.5))
     rated = rating_in(command, customer, answered, tags)
     if rated is not None:
         tags = tags_of(rated, tags)
     case = _case_meant(tx, command, customer, answered, tags, rated is not None)
+    meant = [(_open_to(tx, case_id), intent) for case_id, intent in (several or {}).items()]
+    case = meant[0][0] if meant else case
     row = {
         "provider": command.provider,
         "provider_id": command.provider_id,
@@ -82,7 +87,27 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
         return Understood(tags.intent, customer.id if customer else None, None)
     if customer is None:
         raise AssertionError("a message joins a case only for a customer")
+    if meant:
+        joined = [
+            _join(tx, one, customer, command, replace(tags, intent=intent), inbound_id, None)
+            for one, intent in meant
+            if one is not None
+        ]
+        return replace(joined[0], service_answers=tuple(answer for one in joined for answer in one.service_answers))
     return _join(tx, case, customer, command, tags, inbound_id, rated)
+
+
+def _of_several(tags: Tags, several: Mapping[int, Intent]) -> Tags:
+    """The tags of an answer to several things: what it says of the first."""
+    return replace(tags, intent=next(iter(several.values())), confidence=1.0, by="number", may_stop=False)
+
+
+def _open_to(tx: Transaction, case_id: int) -> sa.RowMapping | None:
+    """A case that an answer names, or what it was merged into."""
+    case = load_case(tx, case_id)
+    if case is not None and case["merged_into"] is not None:
+        case = load_case(tx, case["merged_into"])
+    return case
 
 
 def _understood(tx: Transaction, command: CustomerWrote, people: Sequence[Customer], answered: Answered) -> Tags:
@@ -139,7 +164,11 @@ def _join(
         needs = tags.may_stop if answer is not None else move(tx, case, customer, tags, command.channel, key)
     wakes = {"snoozed_until": None, "waiting_since": None} if needs else {}
     touch(tx, case["id"], needs_reply=case["needs_reply"] or needs, **wakes)
-    return Understood(tags.intent, customer.id, case["id"], answer)
+    return Understood(tags.intent, customer.id, case["id"], _answers_of(case, answer))
+
+
+def _answers_of(case: sa.RowMapping, answer: ServiceAnswer | None) -> tuple[tuple[int, ServiceAnswer], ...]:
+    return () if answer is None else ((case["id"], answer),)
 
 
 def _number_of(tx: Transaction, command: CustomerWrote) -> int:
@@ -169,7 +198,7 @@ def understood_later(tx: Transaction, message: sa.RowMapping, tags: Tags) -> Und
     answer = _service_answer(case, tags)
     if answer is None:
         move(tx, case, customer, tags, message["channel"], f"inbound:{message['provider']}:{message['provider_id']}")
-    return Understood(tags.intent, customer.id, case["id"], answer)
+    return Understood(tags.intent, customer.id, case["id"], _answers_of(case, answer))
 
 
 def channel_blocked(tx: Transaction, command: ChannelBlocked) -> int:

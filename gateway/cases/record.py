@@ -1,6 +1,6 @@
 """Load what response must know, and write what it decided."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from gateway.cases.alerts import (
 )
 from gateway.cases.crowds import load_rest, save_member, touched_crowds
 from gateway.cases.silences import load_silences
-from gateway.cases.timeline import add_entry, touch
+from gateway.cases.timeline import TOLD_TOGETHER, add_entry, touch
 from gateway.outbox.outcomes import note_fixed
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
@@ -139,10 +139,25 @@ def _told_customers(tx: Transaction, row: sa.RowMapping, customers: Collection[s
     """Who heard that this episode began; a reopening asks anew."""
     n = schema.notifications
     prefix = f"case:{row['id']}:%:{row['reopened']}:%"
-    query = sa.select(n.c.customer_id).where(n.c.case_id == row["id"], n.c.key.like(prefix), n.c.state.in_(_TOLD))
+    query = sa.select(n.c.key, n.c.customer_id, n.c.state).where(n.c.case_id == row["id"], n.c.key.like(prefix))
+    query = query.where(n.c.state.in_((*_TOLD, "cancelled")))
     if row["dedupe_key"].startswith(("fleet:", STORM)):
         query = query.where(n.c.customer_id.in_(sorted(customers)))
-    return frozenset(tx.connection.execute(query).scalars())
+    found = list(tx.connection.execute(query))
+    told = {customer_id for _, customer_id, state in found if state != "cancelled"}
+    elsewhere = {key: customer_id for key, customer_id, state in found if state == "cancelled"}
+    return frozenset(told | {elsewhere[key] for key in _told_together(tx, row["id"]) if key in elsewhere})
+
+
+def _told_together(tx: Transaction, case_id: int) -> Iterator[str]:
+    """The keys of messages about a case that went out as a part of another's."""
+    t, n = schema.timeline.c, schema.notifications.c
+    query = (
+        sa.select(t.body)
+        .join(schema.notifications, n.id == t.notification_id)
+        .where(t.case_id == case_id, t.kind == TOLD_TOGETHER, n.state.in_(_TOLD))
+    )
+    yield from (body["key"] for body in tx.connection.execute(query).scalars())
 
 
 def _record(row: sa.RowMapping, told: frozenset[str]) -> CaseRecord:

@@ -9,6 +9,8 @@ from gateway.store import schema
 from gateway.store.statements import insert
 from gateway.transaction import Transaction
 
+TOLD_TOGETHER = "told_together"
+"""The line of a case that was told of within a message of another's: its notification; ``key`` of its own message."""
 _TOUCH = (
     sa.update(schema.cases)
     .where(schema.cases.c.id == sa.bindparam("touched"))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases.record import load_case
-from gateway.cases.timeline import add_entry
+from gateway.cases.timeline import TOLD_TOGETHER, add_entry
 from gateway.outbox.queue import load_notification, set_state
 from gateway.outbox.wording import renderer_of
 from gateway.store import schema
@@ -44,10 +44,11 @@ def gather(tx: Transaction, row: sa.RowMapping) -> sa.RowMapping:
     tx.connection.execute(sa.update(n).where(n.c.id == row["id"]).values(**values))
     for other in others:
         set_state(tx, other["id"], "cancelled", reason=f"told in one message with others, #{row['id']}")
-    for one in together:
-        if one["case_id"] is not None:
-            text = f"Told in one message about {len(together)} things (#{row['id']})."
-            add_entry(tx, one["case_id"], "note", body={"text": text}, notification_id=row["id"])
+    # One line a case, of its first message: that it began. The row's own case has the message itself.
+    for case_id, other in {one["case_id"]: one for one in reversed(others)}.items():
+        if case_id not in (None, row["case_id"]):
+            body = {"things": len(together), "key": other["key"]}
+            add_entry(tx, case_id, TOLD_TOGETHER, body=body, notification_id=row["id"])
     joined = load_notification(tx, row["id"])
     if joined is None:
         raise AssertionError("a message that is being handed over is there")
@@ -59,14 +60,22 @@ def said(
 ) -> tuple[str, dict[str, Any], int | None]:
     """Return what a digest says as things stand: template, facts, and the case it is about; what is over is left out.
 
-    With one thing left it is that one's own message.
+    With one thing left it is that one's own message. A thing keeps its number, so that an answer means it whatever
+    was left out since.
     """
-    items = [item for item in row["facts"]["items"] if _still_open(tx, item["case_id"])] or row["facts"]["items"]
-    if len(items) == 1:
-        return items[0]["template"], items[0]["facts"], items[0]["case_id"]
+    items = row["facts"]["items"]
+    left = [number for number, item in enumerate(items, 1) if _still_open(tx, item["case_id"])]
+    left = left or list(range(1, len(items) + 1))
+    if len(left) == 1:
+        only = items[left[0] - 1]
+        return only["template"], only["facts"], only["case_id"]
     renderer = renderer_of(tx.config, tx.registry.texts)
-    sentences = (renderer.sentence(item["template"], customer, item["facts"], brand, tx.now) for item in items)
-    return TEMPLATE, {"purpose": row["purpose"], "text": "\n".join(f"• {one}" for one in sentences)}, None
+
+    def sentence(item: Mapping[str, Any]) -> str:
+        return renderer.sentence(item["template"], customer, item["facts"], brand, tx.now)
+
+    text = "\n".join(f"{number}. {sentence(items[number - 1])}" for number in left)
+    return TEMPLATE, {"purpose": row["purpose"], "text": text}, None
 
 
 def cases_of(row: sa.RowMapping) -> list[int]:

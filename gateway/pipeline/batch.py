@@ -347,8 +347,8 @@ class Batch:
         return self._act_on(inbound.understood_later(self._tx, message, command.tags))
 
     def _act_on(self, understood: inbound.Understood | None) -> inbound.Understood | None:
-        if understood and understood.service_answer and understood.case_id is not None:
-            self._service_answered(understood.case_id, understood.service_answer)
+        for case_id, answer in understood.service_answers if understood else ():
+            self._service_answered(case_id, answer)
         return understood
 
     def _service_answered(self, case_id: int, answer: str) -> None:

@@ -35,7 +35,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "agent_reply": {**_FREEZER, "text": "Mia", "agent": "Mia"},
     "answer_noted": {**_FREEZER, "answer": "not_seen_fixed"},
     "check": {"check_code": "481937", "expires_at": "2025-03-03T15:02:00Z"},
-    "digest": {"purpose": "maintenance", "text": "• 1\n• 2"},
+    "digest": {"purpose": "maintenance", "text": "1. A\n2. B"},
     "fault_improving": {**_FREEZER, "values": {"temperature": -14.2}},
     "fault_opened": _FREEZER,
     "fault_resolved": {**_FREEZER, "values": {"temperature": -18.4}},

@@ -9,13 +9,16 @@ import pytest
 
 from device_models.purpose import Purpose, Severity
 from gateway import commands as c
+from gateway.cases.timeline import TOLD_TOGETHER as TOGETHER
 from gateway.outbox.audit import audit
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
 from gateway.transaction import Transaction
+from gateway.web.customer.view import conversation
+from gateway.web.queries.cases import history_of
 from notifiers.message import Outgoing
 from rules.respond import Notify
-from tests.gateway.making import ANA, Gateway, gateway
+from tests.gateway.making import ANA, FREEZER, T0, TOO_WARM, Gateway, gateway
 
 NOTIFIERS: dict[str, Any] = {"mode": "auto", "email": {"url": "smtp://127.0.0.1:1", "sender": "help@acme.example"}}
 DEVICES = ({"id": "f2", "profile": "freezer", "customer_id": "ana", "name": "Cellar freezer"},)
@@ -75,6 +78,8 @@ def test_services_of_two_products_are_one_message_in_their_language(made: Gatewa
     assert "Garage" in sent.rendered.text
     assert "Keller" in sent.rendered.text
     assert sent.rendered.subject == "Neues zu mehreren Ihrer Geräte"
+    assert [line[:2] for line in sent.rendered.text.splitlines() if line[:1].isdecimal()] == ["1.", "2."]
+    assert "Antworten Sie mit den Nummern" in sent.rendered.text
     assert sent.rendered.text.count("https://") <= sent.rendered.text.count("/stop") + 1
     assert (row_of(made, second)["state"], row_of(made, second)["reason"]) == (
         "cancelled",
@@ -132,9 +137,9 @@ def test_each_case_says_where_it_was_told_and_was_answered_by_it(made: Gateway) 
     hand_over(made, first)
     made.submit(c.Sent(first, "smtp", "m-1"))
 
+    lines = [(row["case_id"], row["notification_id"], row["body"]) for row in made.rows(schema.timeline, kind=TOGETHER)]
+    assert lines == [(cases[1], first, {"things": 2, "key": "due:f2"})]
     for case_id in cases:
-        notes = [row["body"].get("text") for row in made.rows(schema.timeline, case_id=case_id, kind="note")]
-        assert notes == [f"Told in one message about 2 things (#{first})."]
         [case] = made.rows(schema.cases, id=case_id)
         assert case["first_response_at"] is not None
     with made.store.read() as connection:
@@ -163,3 +168,91 @@ def test_done_after_a_message_about_several_is_read_by_a_person(made: Gateway) -
     made.submit(c.CustomerWrote("mail", "in-1", "email", ANA["email"], "Erledigt"))
 
     assert any(row["needs_reply"] for row in made.rows(schema.cases))
+
+
+SERVICE = "rules: [{id: service, kind: maintenance, profile: freezer, purpose: maintenance, title: service}]"
+SMALL = TOO_WARM + "    severity: minor\n"
+
+
+@pytest.fixture
+def services(store_url: str, tmp_path: Path) -> Iterator[Gateway]:
+    """Services of three freezers are due, and told of in one message."""
+    with gateway(store_url, tmp_path, SERVICE, notifiers=NOTIFIERS) as opened:
+        third = {"id": "f3", "profile": "freezer", "customer_id": "ana", "name": "Shop freezer"}
+        opened.submit(c.Upsert("devices", (*DEVICES, third), by="test"))
+        for device in ("f1", "f2", "f3"):
+            opened.publish(f"devices/{device}/status", {"temperature": -18, "ts": opened.now.timestamp()}, opened.now)
+        days = FREEZER.maintenance["cleaning"].every
+        assert days is not None
+        opened.now += days
+        opened.submit(c.Sweep(opened.now, ("f1", "f2", "f3")))
+        first = opened.rows(schema.notifications)[0]["id"]
+        assert hand_over(opened, first) is not None
+        opened.submit(c.Sent(first, "smtp", "m-1"))
+        yield opened
+
+
+def states(made: Gateway) -> dict[str, tuple[str, bool]]:
+    return {row["device_id"]: (row["state"], row["needs_reply"]) for row in made.rows(schema.cases)}
+
+
+def write(made: Gateway, text: str, number: int = 1) -> None:
+    made.submit(c.CustomerWrote("mail", f"in-{number}", "email", ANA["email"], text))
+
+
+def test_one_and_three_done_ends_those_two_and_nobody_has_to_read_it(services: Gateway) -> None:
+    write(services, "1 e 3 feitos, obrigada")
+
+    assert states(services) == {"f1": ("resolved", False), "f2": ("open", False), "f3": ("resolved", False)}
+    written = [row["case_id"] for row in services.rows(schema.timeline, kind="message_in")]
+    assert sorted(written) == sorted(row["id"] for row in services.rows(schema.cases) if row["device_id"] != "f2")
+    told = [row["case_id"] for row in services.rows(schema.notifications, template="maintenance_confirmed")]
+    assert sorted(told) == sorted(written)
+    # The provider posts it again: nothing more follows.
+    write(services, "1 e 3 feitos, obrigada")
+    assert len(services.rows(schema.timeline, kind="message_in")) == 2
+
+
+def test_each_thing_gets_its_own_answer_and_all_means_all(services: Gateway) -> None:
+    write(services, "1 depois, 2 feito")
+    assert [state for state, _ in states(services).values()] == ["open", "resolved", "open"]
+    write(services, "tudo", 2)
+    assert states(services)["f3"] == ("resolved", False)
+
+
+@pytest.mark.parametrize("text", ["1 e 4 feitos", "o segundo está feito", "1 não", "1-3 feitos", "1 e 3 estão piores"])
+def test_what_is_not_surely_said_of_a_thing_moves_nothing(services: Gateway, text: str) -> None:
+    write(services, text)
+
+    assert [state for state, _ in states(services).values()] == ["open", "open", "open"]
+    assert any(needs_reply for _, needs_reply in states(services).values())
+
+
+def test_faults_that_fire_still_are_told_so_each_in_its_own_case(store_url: str, tmp_path: Path) -> None:
+    with gateway(store_url, tmp_path, SMALL, notifiers=NOTIFIERS | {"digest": ["fault"]}) as made:
+        made.submit(c.Upsert("devices", DEVICES, by="test"))
+        for device in ("f1", "f2"):
+            for celsius, minutes in ((-18, 0), (-8, 5), (-7, 10), (-6, 16)):
+                at = T0 + timedelta(minutes=minutes)
+                made.publish(f"devices/{device}/status", {"temperature": celsius, "ts": at.timestamp()}, at)
+        first = made.rows(schema.notifications)[0]["id"]
+        assert hand_over(made, first) is not None
+        made.submit(c.Sent(first, "smtp", "m-1"))
+        write(made, "1 e 2 voltaram a funcionar")
+
+        cases = [row["id"] for row in made.rows(schema.cases)]
+        assert [row["case_id"] for row in made.rows(schema.timeline, kind="says_fixed")] == cases
+        noted = made.rows(schema.notifications, template="answer_noted")
+        assert [(row["case_id"], row["facts"]["answer"]) for row in noted] == [(one, "not_seen_fixed") for one in cases]
+
+
+def test_on_their_page_each_case_has_the_message_and_for_staff_a_line_in_their_language(made: Gateway) -> None:
+    cases, [first, _] = cases_with_notices(made)
+    hand_over(made, first)
+    made.submit(c.Sent(first, "smtp", "m-1"))
+    with made.store.read() as connection:
+        shown = conversation(history_of(connection, cases[1]))
+
+    [message] = [entry for entry in shown if entry.kind == TOGETHER]
+    assert "Keller" in message.text
+    assert message.text.startswith("Es geht um mehrere")

@@ -24,6 +24,8 @@ from gateway.web.twin import twin_of
 from gateway.web.wording import field_spec, moment, text_in, title_of
 from notifiers.wording.formats import Formats
 
+OURS = frozenset({"message_out", "told_together"})
+"""Lines that have a message of ours: of this case, or of another that told of both."""
 SHOWN_STATES = frozenset({"handed_over", "accepted", "delivered", "read", "unknown"})
 """Messages that left us; what waits or was withheld is not part of the conversation."""
 CHOICES = (Purpose.SAFETY, Purpose.FAULT, Purpose.MAINTENANCE, Purpose.OFFER, Purpose.NEWS)
@@ -265,7 +267,7 @@ def _said(timeline: Sequence[TimelineEntry], inbox: Sequence[InboxMessage], form
     unread = {message.id for message in inbox if message.read_at is None}
     said: list[tuple[datetime, Said]] = []
     for entry in conversation(timeline):
-        ours = entry.kind == "message_out"
+        ours = entry.kind in OURS
         if entry.text:
             is_new = ours and entry.notification_id in unread
             line = Said(ours, entry.text, _moment(formats, entry.at), unread=is_new, files=entry.files)
@@ -282,7 +284,7 @@ def conversation(timeline: Sequence[TimelineEntry]) -> list[TimelineEntry]:
     """What of a timeline they have said, and have been sent."""
 
     def is_shown(entry: TimelineEntry) -> bool:
-        ours = entry.kind == "message_out" and entry.message_state in SHOWN_STATES
+        ours = entry.kind in OURS and entry.message_state in SHOWN_STATES
         return ours or entry.kind == "message_in"
 
     return [entry for entry in timeline if is_shown(entry)]

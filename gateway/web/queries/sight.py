@@ -42,7 +42,7 @@ def own_words(timeline: Iterable[TimelineEntry], case: CaseLine, customer_id: st
 def _concerns(entry: TimelineEntry, case: CaseLine, customer_id: str) -> bool:
     if entry.kind == "message_in":
         return bool(entry.body.get("from", case.customer_id) == customer_id)
-    return entry.kind != "message_out" or entry.message_to in (None, customer_id)
+    return entry.kind not in ("message_out", "told_together") or entry.message_to in (None, customer_id)
 
 
 def _cares_for(connection: sa.Connection, customer_id: str, case: CaseLine) -> bool:
