@@ -347,9 +347,8 @@ timeline = Table(
 )
 """One line each. ``kind``: opened reopened firing recovered resolved unresolved acknowledged assigned note message_out
 message_in told_together withheld verdict snoozed woken merged unmerged split linked unlinked escalated deescalated
-field_service
-field_called_back step reported command command_published command_failed command_confirmed waits waits_no_more
-sla_warning sla_breached routed staff_alerted staff_acknowledged staff_passed_on staff_unreached.
+field_service field_called_back step reported command command_published command_failed command_confirmed waits
+waits_no_more sla_warning sla_breached routed staff_alerted staff_acknowledged staff_passed_on staff_unreached.
 ``author``: ``gateway``, ``customer`` or a user's name."""
 
 notifications = Table(

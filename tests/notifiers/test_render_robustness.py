@@ -182,7 +182,8 @@ _FACTS = st.fixed_dictionaries(
     facts=_FACTS,
     locale=st.sampled_from(["en", "en-US", "de-AT", "ar-EG", "ar", "pt-BR", "zh-Hant-TW", "fa-IR", "sr-Latn-RS"]),
     country=st.sampled_from([None, "US", "EG", "DE", "LR"]),
-    name=st.text(min_size=1, max_size=20).filter(str.strip),
+    # A name with a NUL character never gets in.
+    name=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20).filter(str.strip),
     channel=st.sampled_from(CHANNELS),
     links=st.sampled_from([LINKS, Links(), Links(page_url="x"), Links(stop_url=LINKS.stop_url)]),
     now=st.datetimes(datetime(1970, 1, 2), datetime(2199, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - aware by timezones
