@@ -74,3 +74,7 @@ class Undeliverable(NotifierError):
         """``because`` tells a dead address from a bad message."""
         super().__init__(provider, code, advice)
         self.because = because
+
+
+class Unwritten(Undeliverable):
+    """Undeliverable as we know ourselves, so the provider was not asked: this says nothing of how it stands."""

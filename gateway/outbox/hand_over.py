@@ -25,7 +25,9 @@ from gateway.outbox.digest import TEMPLATE as DIGEST
 from gateway.outbox.digest import cases_of, gather, said
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.outcomes import SURVEY, note_billing, note_failed, note_receipt, note_sent
-from gateway.outbox.queue import choose_now, is_behind_a_retry, is_held, is_urgent, load_notification, set_state, why_of
+from gateway.outbox.due import is_behind_a_retry, is_urgent
+from gateway.outbox.pace import LONG_DOWN_S
+from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
 from gateway.outbox.reachability import said_to_staff, shut
 from gateway.outbox.wording import word
 from gateway.store import dialect, schema
@@ -244,13 +246,16 @@ def record_failure(tx: Transaction, command: SendFailed, chance: random.Random) 
     if row is None or row["state"] != "handed_over":
         return
     if command.outcome == "try_later":
-        most = URGENT_ATTEMPTS if is_urgent(row) and next_choice(tx, row) is not None else MOST_ATTEMPTS
-        if row["attempts"] >= most:
+        has_another = is_urgent(row) and next_choice(tx, row) is not None
+        if row["attempts"] >= (URGENT_ATTEMPTS if has_another else MOST_ATTEMPTS):
             _next_channel(tx, row, f"gave up after {row['attempts']} attempts: {command.reason}")
             return
-        wait_s = command.retry_after_s or min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (row["attempts"] - 1))
-        # Half of the wait is chance, so that a provider that comes back is not met by everybody at once.
-        not_before = tx.now + timedelta(seconds=wait_s * (0.75 + 0.5 * chance.random()))
+        # The sender keeps to what the provider asked for; the message is looked at again when it may go another way.
+        wait_s = 0.75 * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (row["attempts"] - 1))
+        if command.retry_after_s is not None:
+            wait_s = min(command.retry_after_s, wait_s if has_another else LONG_DOWN_S)
+        # Some of the wait is chance, so that a provider that comes back is not met by everybody at once.
+        not_before = tx.now + timedelta(seconds=wait_s * (1 + 2 / 3 * chance.random()))
         set_state(tx, row["id"], "queued", not_before=not_before, reason=command.reason)
     elif command.outcome == "unknown":
         set_state(tx, row["id"], "unknown", reason=command.reason)

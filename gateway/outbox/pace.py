@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 FAILURES_TO_OPEN = 5
 FIRST_OPEN_S, LONGEST_OPEN_S = 15.0, 300.0
+_ROUNDING = 1e-9
 LONG_DOWN_S = 1800.0
 """After so long without one success messages take the customer's next channel instead of waiting."""
-LONGEST_PAUSE_S = 900.0
-"""A provider that asks for a longer pause is asked again then; the message itself waits as long as it was told to."""
 
 
 @dataclass(slots=True)
@@ -26,32 +25,40 @@ class Pace:
     """The code of the last failure."""
     down_since_s: float | None = None
     """The first failure of the row; None while all is well."""
-    _closed_until_s: float = 0.0
+    _open_until_s: float = 0.0
+    _asked_at_s: float = 0.0
+    _asked_until_s: float = 0.0
+    """It asked for a wait, and until when; that another message was taken meanwhile does not shorten it."""
     _probing: bool = False
     _tokens: float | None = None
-    """None until the first turn; below zero, so many are waiting."""
+    """None until the first turn."""
     _filled_at_s: float = 0.0
 
     def wait_s(self, now_s: float) -> float:
         """Return how long nothing may be written; 0: now, as far as the breaker and the provider's wishes go."""
         if self._probing:
             return FIRST_OPEN_S
-        return max(0.0, self._closed_until_s - now_s)
+        return max(0.0, self._open_until_s - now_s, self._asked_until_s - now_s)
 
     def is_open(self) -> bool:
         """Whether the breaker is open (or its one message tries)."""
         return self.failures >= FAILURES_TO_OPEN
 
     def is_down_for_long(self, now_s: float) -> bool:
-        """Whether it has failed for so long that waiting for it helps nobody."""
-        return self.is_open() and self.down_since_s is not None and now_s - self.down_since_s >= LONG_DOWN_S
+        """Whether it has taken nothing, or wanted nothing, for so long that waiting for it helps nobody."""
+        if self.is_open():
+            return self.down_since_s is not None and now_s - self.down_since_s >= LONG_DOWN_S
+        return now_s < self._asked_until_s and now_s - self._asked_at_s >= LONG_DOWN_S
 
     def turn_s(self, now_s: float) -> float:
-        """Take one turn and return how long to wait for it: 0 where the rate allows it now."""
+        """Take one turn and return 0 where the rate allows it now; else how long until it may."""
         burst = max(1.0, self.per_second)
         tokens = burst if self._tokens is None else self._tokens + (now_s - self._filled_at_s) * self.per_second
-        self._tokens, self._filled_at_s = min(burst, tokens) - 1, now_s
-        return max(0.0, -self._tokens / self.per_second)
+        self._tokens, self._filled_at_s = min(burst, tokens), now_s
+        if self._tokens < 1 - _ROUNDING:
+            return (1 - self._tokens) / self.per_second
+        self._tokens -= 1
+        return 0.0
 
     def begin(self) -> None:
         """A message is about to be written."""
@@ -60,8 +67,8 @@ class Pace:
 
     def works(self) -> None:
         """It answered sensibly, be it with a refusal of that one message."""
-        self.failures, self.reason, self.down_since_s, self._probing = 0, "", None, False
-        self._closed_until_s = 0.0
+        self.failures, self.down_since_s, self._probing = 0, None, False
+        self._open_until_s = 0.0
 
     def fails(self, now_s: float, reason: str, asked_s: float | None = None) -> None:
         """It did not take a message: refused it for now, or gave no clear answer.
@@ -72,12 +79,12 @@ class Pace:
         self.reason, self._probing = reason, False
         if self.down_since_s is None:
             self.down_since_s = now_s
-        wait_s = 0.0
         if self.is_open():
             wait_s = min(LONGEST_OPEN_S, FIRST_OPEN_S * 2.0 ** min(10, self.failures - FAILURES_TO_OPEN))
+            self._open_until_s = max(self._open_until_s, now_s + wait_s)
         if asked_s is not None:
-            wait_s = max(wait_s, min(asked_s, LONGEST_PAUSE_S))
-        self._closed_until_s = max(self._closed_until_s, now_s + wait_s)
+            self._asked_at_s = self._asked_at_s if now_s < self._asked_until_s else now_s
+            self._asked_until_s = max(self._asked_until_s, now_s + asked_s)
 
     def let_go(self) -> None:
         """The message that was begun says nothing of the provider: it was not written, or is about its recipient."""

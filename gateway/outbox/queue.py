@@ -13,7 +13,6 @@ from gateway.cases.timeline import add_entry
 from gateway.outbox.approval import why_it_waits
 from gateway.outbox.caps import is_capped, within_caps
 from gateway.outbox.channels import configured_channels
-from gateway.outbox.checking import STAFF_ALERT
 from gateway.outbox.learning import learner_for, left_out
 from gateway.outbox.reachability import shut_channels
 from gateway.outbox.unread import after_unread
@@ -208,67 +207,6 @@ def available_channels(tx: Transaction) -> list[str]:
 def is_held(tx: Transaction) -> bool:
     """Whether the switch that stops all that goes out is on."""
     return bool(tx.get_meta("hold", False))
-
-
-def due_notifications(connection: sa.Connection, now: datetime, limit: int = 200) -> list[sa.RowMapping]:
-    """Read messages that may be handed over now, oldest first; while all that goes out is held, those to staff."""
-    held = sa.select(schema.meta.c.value).where(schema.meta.c.key == "hold")
-    query = _DUE_TO_STAFF if connection.execute(held).scalar() else _DUE
-    return list(connection.execute(query, {"now": now, "most": limit}).mappings().all())
-
-
-def _behind_a_retry() -> sa.Exists:
-    """Whether an earlier message of the same customer and channel waits for its next attempt: it goes first.
-
-    ``:now`` is given when the statement is run.
-    """
-    n = schema.notifications
-    earlier = n.alias("earlier")
-    return (
-        sa.select(earlier.c.id)
-        .where(
-            earlier.c.customer_id == n.c.customer_id,
-            earlier.c.channel == n.c.channel,
-            earlier.c.id < n.c.id,
-            earlier.c.state == "queued",
-            earlier.c.attempts > 0,
-            earlier.c.not_before > sa.bindparam("now"),
-        )
-        .exists()
-    )
-
-
-_n = schema.notifications
-_BEHIND_A_RETRY = sa.select(_n.c.id).where(_n.c.id == sa.bindparam("of_id"), _behind_a_retry())
-_DUE = (
-    sa.select(_n.c.id, _n.c.customer_id, _n.c.channel, _n.c.purpose, _n.c.severity)
-    .where(_n.c.state == "queued", sa.or_(_n.c.not_before.is_(None), _n.c.not_before <= sa.bindparam("now")))
-    .where(sa.or_(~_behind_a_retry(), _n.c.severity == Severity.CRITICAL.value))
-    .order_by(_n.c.id)
-    .limit(sa.bindparam("most"))
-)
-_DUE_TO_STAFF = _DUE.where(_n.c.template == STAFF_ALERT)
-
-
-def is_behind_a_retry(tx: Transaction, row: sa.RowMapping) -> bool:
-    """Whether one message has to wait for an earlier one's next attempt; what is critical never does."""
-    if row["severity"] == Severity.CRITICAL.value:
-        return False
-    return tx.connection.execute(_BEHIND_A_RETRY, {"of_id": row["id"], "now": tx.now}).first() is not None
-
-
-def is_urgent(row: sa.RowMapping | Mapping[str, Any]) -> bool:
-    """Whether a message does not wait for a provider that is down: a safety notice, or what is critical."""
-    return bool(row["purpose"] == Purpose.SAFETY.value or row["severity"] == Severity.CRITICAL.value)
-
-
-def next_due(connection: sa.Connection) -> datetime | None:
-    """Return when the next message that waits for a time may go, None if none waits."""
-    n = schema.notifications
-    found: datetime | None = connection.execute(
-        sa.select(n.c.not_before).where(n.c.state == "queued").order_by(n.c.not_before).limit(1)
-    ).scalar()
-    return found
 
 
 def why_of(choice: Choice) -> list[dict[str, Any]]:

@@ -1,9 +1,11 @@
-"""The sender: carries out what the outbox holds, in order for each customer and channel, else in parallel."""
+"""The sender: carries out what the outbox holds, in order for each customer and channel, else in parallel.
+
+It begins what can be on its way now and nothing beyond: what comes in meanwhile and is urgent goes next.
+"""
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -14,11 +16,11 @@ import structlog
 
 from gateway.clock import Clock
 from gateway.commands import Commands, HandOver, SendFailed, Sent
+from gateway.outbox.due import Line, Wanted, first_in_line, line_of, next_due
 from gateway.outbox.metrics import OutboxMetrics
 from gateway.outbox.pace import Pace
-from gateway.outbox.queue import due_notifications, is_urgent, next_due
 from gateway.store.store import Store
-from notifiers.errors import NotifierError, TryLater, Undeliverable
+from notifiers.errors import NotifierError, TryLater, Undeliverable, Unwritten
 from notifiers.message import Outgoing
 from notifiers.transports import Transport
 
@@ -26,13 +28,9 @@ log = structlog.get_logger()
 
 _LONGEST_IDLE_S = 5.0
 _PARALLEL = 16
-_MOST_DUE = 1000
-"""Looked at in one go; far more than can be on their way, so that no few customers fill it."""
+"""Messages on their way to one provider."""
 _STOP_S = 25.0
 _PUT_OFF_S = 5.0
-
-_Line = tuple[str, str]
-"""(customer, channel): what is kept in order."""
 
 
 class Sender:
@@ -70,11 +68,10 @@ class Sender:
         self._wake = asyncio.Event()
         self.idle = asyncio.Event()
         """Set while nothing is due and nothing is on its way."""
-        self._slots = {transport.name: asyncio.Semaphore(_PARALLEL) for transport in transports}
         self._stopping = False
-        self._put_off: dict[_Line, float] = {}
+        self._put_off: dict[Line, float] = {}
         """Until when (monotonic) a line is left alone whose provider is paused and which has no other."""
-        self._sending: dict[_Line, asyncio.Task[None]] = {}
+        self._sending: dict[Line, asyncio.Task[None]] = {}
         """Whose messages are on their way now."""
 
     async def stop(self) -> None:
@@ -101,34 +98,55 @@ class Sender:
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
                 self._wake.clear()
-                lines: defaultdict[_Line, list[sa.RowMapping]] = defaultdict(list)
-                for row in await asyncio.to_thread(self._due):
-                    lines[row["customer_id"], row["channel"] or ""].append(row)
-                # A provider that takes its time over one message holds up nobody else's, and no other channel.
-                free = [line for line, rows in lines.items() if line not in self._sending and self._may_try(line, rows)]
-                for line in free:
-                    sending = group.create_task(self._send_in_order(line, lines[line]))
+                begun, turn_s = 0, 0.0
+                for row in await asyncio.to_thread(self._due, self._wanted(), self._shunned()):
+                    line = line_of(row)
+                    # Its turn comes before it is handed over: from then on a crash would leave it unknown.
+                    wait_s = self._turn_s(line[1])
+                    if wait_s is None or wait_s > 0:
+                        turn_s = wait_s or turn_s
+                        continue
+                    sending = group.create_task(self._hand_over(line, row["id"]))
                     self._sending[line] = sending
                     sending.add_done_callback(partial(self._sent, line))
-                if free:
+                    begun += 1
+                if begun:
                     self.idle.clear()
                 else:
-                    if not self._sending:
+                    # One that ended since it was looked may have let the next of its line in.
+                    if not (self._sending or turn_s or self._wake.is_set()):
                         self.idle.set()
-                    await self._idle()
+                    await self._idle(turn_s)
             await asyncio.Event().wait()  # the service ends it
 
-    def _may_try(self, line: _Line, rows: Sequence[sa.RowMapping]) -> bool:
-        """Whether anything may come of it: what is urgent does not wait for a provider that is down."""
+    def _wanted(self) -> list[Wanted]:
+        """What may be begun: what is urgent does not wait for a provider that is down, but takes another channel."""
         now_s = self._monotonic()
-        if self._put_off.get(line, now_s) > now_s:
-            return False
-        pace = self._pace.get(line[1])
-        if pace is None or pace.wait_s(now_s) == 0 or pace.is_down_for_long(now_s):
-            return True
-        return is_urgent(rows[0])
+        return [
+            Wanted(channel, self._room(channel), pace.wait_s(now_s) > 0 and not pace.is_down_for_long(now_s))
+            for channel, pace in self._pace.items()
+        ]
 
-    def _sent(self, line: _Line, _: asyncio.Task[None]) -> None:
+    def _room(self, channel: str) -> int:
+        """So many more messages may be on their way by the provider of a channel."""
+        transport = self._by_channel[channel]
+        return _PARALLEL - sum(self._by_channel.get(line[1]) is transport for line in self._sending)
+
+    def _shunned(self) -> set[Line]:
+        """Whose turn it is not: a message of theirs is on its way, or just had no way to go."""
+        now_s = self._monotonic()
+        back = {channel for channel, pace in self._pace.items() if pace.wait_s(now_s) == 0}
+        self._put_off = {line: u for line, u in self._put_off.items() if u > now_s and line[1] not in back}
+        return {*self._sending, *self._put_off}
+
+    def _turn_s(self, channel: str) -> float | None:
+        """Take a turn on a channel; return how long until there is one, None where enough are on their way."""
+        pace = self._pace.get(channel)
+        if pace is None:
+            return 0.0
+        return pace.turn_s(self._monotonic()) if self._room(channel) > 0 else None
+
+    def _sent(self, line: Line, _: asyncio.Task[None]) -> None:
         del self._sending[line]
         # There may be more for them by now, and a failed send has set the time of the next.
         self._wake.set()
@@ -139,45 +157,29 @@ class Sender:
         paused = frozenset(c for c, pace in self._pace.items() if pace.wait_s(now_s) > 0)
         return paused, frozenset(c for c in paused if self._pace[c].is_down_for_long(now_s))
 
-    def _due(self) -> list[sa.RowMapping]:
+    def _due(self, wanted: Sequence[Wanted], shunned: Collection[Line]) -> list[sa.RowMapping]:
         with self._store.read() as connection:
-            return due_notifications(connection, self._clock.now(), _MOST_DUE)
+            return first_in_line(connection, self._clock.now(), wanted, shunned)
 
     def _next_due(self) -> datetime | None:
         with self._store.read() as connection:
             return next_due(connection)
 
-    async def _idle(self) -> None:
+    async def _idle(self, turn_s: float) -> None:
         due_at = await asyncio.to_thread(self._next_due)
         seconds = _LONGEST_IDLE_S
         if due_at is not None and due_at > self._clock.now():
             seconds = min(seconds, self._clock.wall_seconds(due_at - self._clock.now()))
         now_s = self._monotonic()
-        self._put_off = {line: until for line, until in self._put_off.items() if until > now_s}
         waits = [pace.wait_s(now_s) for pace in self._pace.values()] + [u - now_s for u in self._put_off.values()]
-        seconds = min([seconds, *(wait_s for wait_s in waits if wait_s > 0)])
+        seconds = min([seconds, *(wait_s for wait_s in (turn_s, *waits) if wait_s > 0)])
         with suppress(TimeoutError):
             async with asyncio.timeout(max(seconds, 0.02)):
                 await self._wake.wait()
 
-    async def _send_in_order(self, line: _Line, rows: Sequence[sa.RowMapping]) -> None:
-        for row in rows:
-            if self._stopping or not await self._send(line, row["id"]):
-                return
-
-    async def _send(self, line: _Line, notification_id: int) -> bool:
-        """Send one message; tell whether those behind it may follow now."""
-        channel = line[1]
-        transport, pace = self._by_channel.get(channel), self._pace.get(channel)
-        if transport is None or pace is None:
-            return await self._hand_over(line, notification_id)
-        # Its turn comes before it is handed over: from then on a crash would leave it unknown.
-        async with self._slots[transport.name]:
-            if (wait_s := pace.turn_s(self._monotonic())) > 0:
-                await asyncio.sleep(wait_s)
-            return not self._stopping and await self._hand_over(line, notification_id)
-
-    async def _hand_over(self, line: _Line, notification_id: int) -> bool:
+    async def _hand_over(self, line: Line, notification_id: int) -> None:
+        if self._stopping:
+            return
         paused, down = self._paused()
         pace = self._pace.get(line[1])
         tries = pace is not None and line[1] not in paused
@@ -189,20 +191,25 @@ class Sender:
         finally:
             if pace is not None and tries and (outgoing is None or outgoing.channel != line[1]):
                 pace.let_go()
-        if outgoing is None:
-            if paused:
-                # It waits for a provider; asking again at once would be asking without end.
-                self._put_off[line] = self._monotonic() + _PUT_OFF_S
-            return not paused
-        return await self._write(notification_id, outgoing)
+        if outgoing is not None:
+            await self._write(notification_id, outgoing)
+        elif paused:
+            # It waits for a provider; asking again at once would be asking without end.
+            self._put_off[line] = self._monotonic() + self._put_off_s(line[1])
 
-    async def _write(self, notification_id: int, outgoing: Outgoing) -> bool:
+    def _put_off_s(self, channel: str) -> float:
+        """The more wait already the longer, so that asking for them again leaves turns to those not asked for yet."""
+        waiting = sum(line[1] == channel for line in self._put_off)
+        pace = self._pace.get(channel)
+        return _PUT_OFF_S + (waiting / pace.per_second if pace is not None else 0.0)
+
+    async def _write(self, notification_id: int, outgoing: Outgoing) -> None:
         transport, pace = self._by_channel[outgoing.channel], self._pace[outgoing.channel]
         try:
             accepted = await transport.send(outgoing)
         except NotifierError as error:
             await self._failed(notification_id, transport, outgoing.channel, error)
-            return False
+            return
         except BaseException:
             pace.let_go()
             raise
@@ -210,7 +217,6 @@ class Sender:
         self._count(transport, outgoing.channel, "accepted")
         log.info("notify.accepted", channel=outgoing.channel, provider=transport.name, notification_id=notification_id)
         await self._commands.submit(Sent(notification_id, accepted.provider, accepted.provider_id, accepted.state))
-        return True
 
     async def _failed(self, notification_id: int, transport: Transport, channel: str, error: NotifierError) -> None:
         pace, now_s = self._pace[channel], self._monotonic()
@@ -222,7 +228,10 @@ class Sender:
                 pace.fails(now_s, error.code, error.retry_after_s)
         elif isinstance(error, Undeliverable):
             failed = SendFailed(notification_id, "undeliverable", error.advice, because=error.because, code=error.code)
-            pace.works()
+            if isinstance(error, Unwritten):
+                pace.let_go()
+            else:
+                pace.works()
         else:
             # Where the provider knows the key again, the same request says whether it had been accepted.
             failed = SendFailed(notification_id, "try_later" if transport.repeatable else "unknown", error.advice)

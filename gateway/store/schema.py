@@ -395,6 +395,29 @@ notifications = Table(
         sqlite_where=sa.text("state = 'accepted' AND reason IS NULL"),
         postgresql_where=sa.text("state = 'accepted' AND reason IS NULL"),
     ),
+    # What the sender looks through, however many messages there were: by channel, and what is urgent by itself.
+    Index(
+        "ix_notifications_queued",
+        "channel",
+        "id",
+        "not_before",
+        sqlite_where=sa.text("state = 'queued'"),
+        postgresql_where=sa.text("state = 'queued'"),
+    ),
+    Index(
+        "ix_notifications_retried",
+        "customer_id",
+        "channel",
+        sqlite_where=sa.text("state = 'queued' AND attempts > 0"),
+        postgresql_where=sa.text("state = 'queued' AND attempts > 0"),
+    ),
+    Index(
+        "ix_notifications_urgent",
+        "channel",
+        "id",
+        sqlite_where=sa.text("state = 'queued' AND (purpose = 'safety' OR severity = 'critical')"),
+        postgresql_where=sa.text("state = 'queued' AND (purpose = 'safety' OR severity = 'critical')"),
+    ),
     Index(
         "ix_notifications_waiting",
         "case_id",

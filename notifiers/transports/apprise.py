@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from notifiers.errors import Because, Undeliverable, Unknown
+from notifiers.errors import Because, Unknown, Unwritten
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
 from notifiers.transports.lifetime import seconds_left
@@ -63,7 +63,7 @@ class AppriseTransport:
         service = self._make()
         if scheme not in self._schemes or not service.add(outgoing.address):
             advice = "is no Apprise URL of the schemes that notifiers.apprise allows"
-            raise Undeliverable(self.name, "url", advice, Because.ADDRESS)
+            raise Unwritten(self.name, "url", advice, Because.ADDRESS)
 
         def notify() -> bool:
             body, title = outgoing.rendered.text, outgoing.rendered.subject

@@ -13,7 +13,7 @@ import orjson
 
 from device_models.purpose import Purpose
 from notifiers.callbacks import objects, part, text_of
-from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown
+from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown, Unwritten
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
 from notifiers.transports.http import Answer, HttpClient, refusal, retry_after_s
@@ -72,7 +72,7 @@ class FcmTransport:
 def _message(outgoing: Outgoing) -> dict[str, Any]:
     left_s = seconds_left(FcmTransport.name, outgoing)
     if not _TOKEN.fullmatch(outgoing.address):
-        raise Undeliverable(FcmTransport.name, "token", "is no registration token", Because.ADDRESS)
+        raise Unwritten(FcmTransport.name, "token", "is no registration token", Because.ADDRESS)
     ttl_s = _LONGEST_TTL_S if left_s is None else min(left_s, _LONGEST_TTL_S)
     ends_at = outgoing.now + timedelta(seconds=ttl_s)
     urgent = outgoing.purpose in (Purpose.SAFETY, Purpose.FAULT)

@@ -1,6 +1,6 @@
 """How long a message may still be on its way."""
 
-from notifiers.errors import Because, Undeliverable
+from notifiers.errors import Because, Undeliverable, Unwritten
 from notifiers.message import Outgoing
 
 
@@ -13,5 +13,5 @@ def seconds_left(provider: str, outgoing: Outgoing) -> int | None:
         return None
     left_s = int((outgoing.expires_at - outgoing.now).total_seconds())
     if left_s < 1:
-        raise Undeliverable(provider, "expired", "its time ran out before it was sent", Because.EXPIRED)
+        raise Unwritten(provider, "expired", "its time ran out before it was sent", Because.EXPIRED)
     return left_s

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from notifiers.callbacks import objects
-from notifiers.errors import Because, NotifierError, TryLater, Undeliverable
+from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unwritten
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
 from notifiers.transports.http import Answer, HttpClient, refusal
@@ -67,10 +67,10 @@ def retry_key(key: str) -> str:
 
 def _push(outgoing: Outgoing) -> dict[str, Any]:
     if not _USER.fullmatch(outgoing.address):
-        raise Undeliverable(LineTransport.name, "to", "is no LINE user id (U and 32 digits)", Because.ADDRESS)
+        raise Unwritten(LineTransport.name, "to", "is no LINE user id (U and 32 digits)", Because.ADDRESS)
     # LINE counts UTF-16 code units.
     if len(outgoing.rendered.text.encode("utf-16-le")) // 2 > _LONGEST_TEXT:
-        raise Undeliverable(LineTransport.name, "too_long", "the text is longer than 5,000 characters")
+        raise Unwritten(LineTransport.name, "too_long", "the text is longer than 5,000 characters")
     message: dict[str, Any] = {"type": "text", "text": outgoing.rendered.text}
     if outgoing.rendered.buttons:
         items = [

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 from aiosmtplib import SMTP
 
-from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown
+from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown, Unwritten
 from notifiers.mail.compose import Mailbox, compose, own_message_id, parse_mailbox
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
@@ -118,11 +118,11 @@ class SmtpTransport:
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Hand one mail over; see ``Transport.send``."""
         if outgoing.expires_at is not None and outgoing.expires_at <= outgoing.now:
-            raise Undeliverable(self.name, "expired", "its time ran out before it was sent", Because.EXPIRED)
+            raise Unwritten(self.name, "expired", "its time ran out before it was sent", Because.EXPIRED)
         try:
             recipient = parse_mailbox(outgoing.address)
         except ValueError:
-            raise Undeliverable(self.name, "5.1.3", "is no mail address", Because.ADDRESS) from None
+            raise Unwritten(self.name, "5.1.3", "is no mail address", Because.ADDRESS) from None
         mail = compose(outgoing, self._sender, recipient).as_bytes()
         async with self._slots:
             client = await self._connect()

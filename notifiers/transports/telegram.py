@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown
+from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown, Unwritten
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
 from notifiers.transports.http import Answer, HttpClient, refusal
@@ -65,9 +65,9 @@ _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 def _message(outgoing: Outgoing) -> dict[str, Any]:
     if not _CHAT.fullmatch(outgoing.address):
-        raise Undeliverable(TelegramTransport.name, "chat_id", "is no Telegram chat id", Because.ADDRESS)
+        raise Unwritten(TelegramTransport.name, "chat_id", "is no Telegram chat id", Because.ADDRESS)
     if len(outgoing.rendered.text.encode("utf-16-le")) // 2 > _LONGEST_TEXT:
-        raise Undeliverable(TelegramTransport.name, "too_long", "the text is longer than 4,096 characters")
+        raise Unwritten(TelegramTransport.name, "too_long", "the text is longer than 4,096 characters")
     message: dict[str, Any] = {
         "chat_id": outgoing.address,
         "text": outgoing.rendered.text,

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown
+from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown, Unwritten
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
 from notifiers.transports.http import Answer, HttpClient, refusal, retry_after_s
@@ -90,9 +90,9 @@ class TwilioTransport:
         from_ = self._senders.get(outgoing.channel)
         if not from_:
             advice = f"no sender is set for {outgoing.channel}; set notifiers.twilio"
-            raise Undeliverable(self.name, "no_sender", advice)
+            raise Unwritten(self.name, "no_sender", advice)
         if not _E164.fullmatch(outgoing.address):
-            raise Undeliverable(self.name, "21211", advice_for("21211"), Because.ADDRESS)
+            raise Unwritten(self.name, "21211", advice_for("21211"), Because.ADDRESS)
         prefix = "whatsapp:" if outgoing.channel == "whatsapp" else ""
         form = {"To": f"{prefix}{outgoing.address}"}
         form |= {"MessagingServiceSid": from_} if _SERVICE.fullmatch(from_) else {"From": f"{prefix}{from_}"}
@@ -107,7 +107,7 @@ class TwilioTransport:
         if outgoing.expires_at is not None:
             left_s = int((outgoing.expires_at - outgoing.now).total_seconds())
             if left_s < 1:
-                raise Undeliverable(self.name, "expired", "its time ran out before it was sent", Because.EXPIRED)
+                raise Unwritten(self.name, "expired", "its time ran out before it was sent", Because.EXPIRED)
             form["ValidityPeriod"] = str(min(left_s, LONGEST_VALIDITY_S))
         return form
 

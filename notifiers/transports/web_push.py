@@ -22,7 +22,7 @@ from py_vapid import Vapid02
 from pywebpush import WebPusher, WebPushException
 
 from device_models.purpose import Purpose
-from notifiers.errors import Because, NotifierError, Undeliverable
+from notifiers.errors import Because, NotifierError, Undeliverable, Unwritten
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
 from notifiers.transports.http import Answer, HttpClient, refusal
@@ -141,10 +141,10 @@ class WebPushTransport:
         try:
             subscription = parse_subscription(address)
         except ValueError as error:
-            raise Undeliverable(self.name, "subscription", str(error), Because.ADDRESS) from None
+            raise Unwritten(self.name, "subscription", str(error), Because.ADDRESS) from None
         if not self._is_push_service(subscription.endpoint):
             advice = "the subscription names no push service of notifiers.webpush.push_services"
-            raise Undeliverable(self.name, "endpoint", advice, Because.ADDRESS)
+            raise Unwritten(self.name, "endpoint", advice, Because.ADDRESS)
         return subscription
 
     def _is_push_service(self, endpoint: str) -> bool:
@@ -212,7 +212,7 @@ def _encrypted(subscription: Subscription, payload: bytes) -> bytes:
         body: bytes = WebPusher(info).encode(payload, "aes128gcm")["body"]
     except (WebPushException, ValueError):
         # A point that is not on the curve, for one.
-        raise Undeliverable(
+        raise Unwritten(
             WebPushTransport.name, "keys", "the subscription's keys are not valid", Because.ADDRESS
         ) from None
     return body

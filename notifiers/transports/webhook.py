@@ -16,7 +16,7 @@ import orjson
 
 from device_models.event import rfc3339
 from notifiers.callbacks import Reading, parse_object
-from notifiers.errors import Because, Undeliverable
+from notifiers.errors import Because, Unwritten
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import Receipt, SendState
 from notifiers.transports.http import HttpClient, refusal
@@ -51,7 +51,7 @@ class WebhookTransport:
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Post one message; see ``Transport.send``."""
         if outgoing.expires_at is not None and outgoing.expires_at <= outgoing.now:
-            raise Undeliverable(self.name, "expired", "its time ran out before it was sent", Because.EXPIRED)
+            raise Unwritten(self.name, "expired", "its time ran out before it was sent", Because.EXPIRED)
         webhook_id = id_of(outgoing.key)
         body = orjson.dumps(_envelope(outgoing, webhook_id))
         timestamp = int(outgoing.now.timestamp())

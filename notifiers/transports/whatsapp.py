@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from notifiers.errors import Because, Undeliverable, Unknown
+from notifiers.errors import Because, Unknown, Unwritten
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
 from notifiers.transports.http import HttpClient
@@ -77,7 +77,7 @@ class WhatsAppTransport:
         """Hand one message over; see ``Transport.send``."""
         seconds_left(self.name, outgoing)
         if not _E164.fullmatch(outgoing.address):
-            raise Undeliverable(self.name, "to", "the number is not valid", Because.ADDRESS)
+            raise Unwritten(self.name, "to", "the number is not valid", Because.ADDRESS)
         body = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
@@ -102,7 +102,7 @@ class WhatsAppTransport:
     def _free(self, outgoing: Outgoing) -> dict[str, Any]:
         text, buttons = outgoing.rendered.text, outgoing.rendered.buttons[:_MOST_BUTTONS]
         if len(text) > _LONGEST_TEXT:
-            raise Undeliverable(self.name, "too_long", "the text is longer than 4,096 characters")
+            raise Unwritten(self.name, "too_long", "the text is longer than 4,096 characters")
         if not buttons or len(text) > _LONGEST_WITH_BUTTONS:
             return {"type": "text", "text": {"preview_url": False, "body": text}}
         replies = [{"type": "reply", "reply": {"id": b.id, "title": b.label[:_LONGEST_LABEL]}} for b in buttons]
@@ -112,11 +112,11 @@ class WhatsAppTransport:
     def _from_template(self, outgoing: Outgoing) -> dict[str, Any]:
         if self._template is None:
             advice = "the customer has not written for 24 hours, and no template is set (notifiers.whatsapp.template)"
-            raise Undeliverable(self.name, "131047", advice)
+            raise Unwritten(self.name, "131047", advice)
         # A variable takes no line breaks, tabs or runs of spaces.
         text = " ".join(outgoing.rendered.text.split())
         if len(text) > _LONGEST_VARIABLE:
-            raise Undeliverable(self.name, "132005", "the text is longer than a template takes, 1,024 characters")
+            raise Unwritten(self.name, "132005", "the text is longer than a template takes, 1,024 characters")
         template = {
             "name": self._template,
             "language": {"code": self._language(outgoing.rendered.language)},

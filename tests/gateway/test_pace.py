@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.outbox.pace import FAILURES_TO_OPEN, FIRST_OPEN_S, LONG_DOWN_S, LONGEST_OPEN_S, LONGEST_PAUSE_S, Pace
+from gateway.outbox.pace import FAILURES_TO_OPEN, FIRST_OPEN_S, LONG_DOWN_S, LONGEST_OPEN_S, Pace
 
 
 def failing(times: int, at_s: float = 0.0) -> Pace:
@@ -36,12 +36,29 @@ def test_one_that_goes_on_failing_is_tried_less_and_less() -> None:
     assert not failing(1).is_down_for_long(LONG_DOWN_S)
 
 
-def test_a_wait_that_was_asked_for_is_kept_but_not_for_ever() -> None:
+def test_a_wait_that_was_asked_for_is_kept_in_full() -> None:
     pace = Pace(10)
     pace.fails(0, "429", 35.0)
     assert (pace.wait_s(0), pace.wait_s(34), pace.wait_s(35)) == (35.0, 1.0, 0.0)
-    pace.fails(0, "429", 86_400.0)
-    assert pace.wait_s(0) == LONGEST_PAUSE_S
+    pace.fails(0, "429", 7200.0)
+    assert pace.wait_s(7000) == 200.0
+
+
+def test_a_message_that_was_taken_meanwhile_does_not_shorten_a_wait_that_was_asked_for() -> None:
+    pace = Pace(10)
+    pace.fails(0, "429", 120.0)
+    pace.works()
+    assert pace.wait_s(1) == 119.0
+    assert pace.says(1) == "paused for 119 s as it asked (429)"
+
+
+def test_one_that_wants_nothing_for_long_is_not_waited_for_any_longer_than_one_that_is_down() -> None:
+    pace = Pace(10)
+    pace.fails(0, "429", 7200.0)
+    pace.works()
+    assert not pace.is_down_for_long(LONG_DOWN_S - 1)
+    assert pace.is_down_for_long(LONG_DOWN_S)
+    assert not pace.is_down_for_long(7200.0)
 
 
 def test_a_refusal_of_one_message_says_that_the_provider_works() -> None:
@@ -64,8 +81,9 @@ def test_no_second_sees_more_than_its_share_and_one_burst(gaps_s: list[float], p
     pace, now_s, turns = Pace(per_second), 0.0, []
     for gap_s in gaps_s:
         now_s += gap_s
-        turns.append(now_s + pace.turn_s(now_s))
-    assert turns == sorted(turns)
+        while (wait_s := pace.turn_s(now_s)) > 0:
+            now_s += wait_s
+        turns.append(now_s)
     most = per_second + max(1.0, per_second) + 1
     assert all(sum(begin <= turn < begin + 1 for turn in turns) <= most for begin in turns)
 

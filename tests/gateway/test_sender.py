@@ -1,23 +1,27 @@
 """The sender: order for each customer, all else in parallel, and what it does about a provider that fails."""
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from gateway import commands as c
 from gateway.outbox.pace import FAILURES_TO_OPEN, LONG_DOWN_S
 from gateway.store import schema
-from notifiers.errors import NotifierError, TryLater, Undeliverable, Unknown
+from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown, Unwritten
 from notifiers.message import Outgoing
 from tests.gateway.making import TOO_WARM, Gateway
 from tests.gateway.sending import Provider, Running
 from tests.gateway.test_ladder import PERSON, break_down, opened
 
 NONE = frozenset[str]()
+KEYS = count()
 
 
 @pytest.fixture
@@ -48,6 +52,31 @@ def ask(made: Gateway, *texts: str) -> None:
         made.submit(c.Reply(1, text, by="Mia"))
 
 
+def number(i: int) -> str:
+    return f"+4915112{i:06d}"
+
+
+def people(made: Gateway, many: int) -> None:
+    records = tuple({"id": f"p{i}", "name": "P", "phone": number(i)} for i in range(many))
+    eve = {"id": "eve", "name": "Eve", "email": "eve@example.com"}
+    made.submit(c.Upsert("customers", (*records, eve), by="test"))
+
+
+def queue(made: Gateway, customer_id: str, channel: str = "sms", severity: str = "info") -> None:
+    """Put a message into the outbox, as a decision that was made long ago."""
+    row = {"customer_id": customer_id, "channel": channel, "severity": severity, "purpose": "maintenance"}
+    row |= {"template": "agent_reply", "text": "Hello", "facts": {}, "why": [], "tried": [], "attempts": 0}
+    row |= {"key": f"k{next(KEYS)}", "state": "queued", "created_at": made.now, "updated_at": made.now}
+    with made.store.write() as connection:
+        connection.execute(sa.insert(schema.notifications), [row])
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.002)
+
+
 def told(provider: Provider) -> list[str]:
     return [found for out in provider.taken for found in re.findall(r"No\. \d", out.rendered.text)]
 
@@ -73,8 +102,8 @@ async def test_a_provider_that_fails_is_left_alone_and_tried_with_one_message(ma
     twilio, smtp = providers()
     twilio.behaves = lambda _: later()
     running = Running(made, [twilio, smtp])
-    people = [{"id": f"p{i}", "name": "P", "addresses": {"whatsapp": f"+49151123456{i:02d}"}} for i in range(20)]
-    made.submit(c.Upsert("customers", tuple(people), by="test"))
+    records = [{"id": f"p{i}", "name": "P", "addresses": {"whatsapp": f"+49151123456{i:02d}"}} for i in range(20)]
+    made.submit(c.Upsert("customers", tuple(records), by="test"))
     made.submit(c.Upsert("devices", tuple({"id": f"d{i}", "customer_id": f"p{i}"} for i in range(20)), by="test"))
     for i in range(20):
         made.submit(c.CustomerWrote("twilio", f"in{i}", "whatsapp", f"+49151123456{i:02d}", "HELP"))
@@ -197,12 +226,72 @@ async def test_a_mended_address_is_written_to(made: Gateway) -> None:
     assert "ana.new" not in str(entry["detail"])
 
 
-async def test_a_rate_is_kept_to(made: Gateway) -> None:
+async def test_a_rate_is_kept_to_and_what_is_urgent_has_the_next_turn(made: Gateway) -> None:
     twilio, smtp = providers()
-    running = Running(made, [twilio, smtp], rates={"sms": 2.0})
-    pace = running.sender()._pace["sms"]
-    waits = [pace.turn_s(0.0) for _ in range(6)]
-    assert waits == [0.0, 0.0, 0.5, 1.0, 1.5, 2.0]
+    running = Running(made, [twilio, smtp], rates={"sms": 4.0})
+    people(made, 9)
+    for i in range(9):
+        queue(made, f"p{i}")
+    sending = asyncio.create_task((sender := running.sender()).run())
+    await until(lambda: len(twilio.taken) == 4)
+    queue(made, "p8", severity="critical")
+    sender.wake()
+    running.seconds += 0.25
+    await until(lambda: len(twilio.taken) == 5)
+    assert [out.address for out in twilio.taken] == [number(i) for i in (0, 1, 2, 3, 8)]
+    sending.cancel()
+    await asyncio.wait({sending})
+
+
+async def test_messages_that_wait_for_one_provider_keep_back_nobody_on_another(made: Gateway) -> None:
+    twilio, smtp = providers()
+    twilio.behaves = lambda _: later("429", 600.0)
+    running = Running(made, [twilio, smtp])
+    people(made, 300)
+    for i in range(300):
+        queue(made, f"p{i}")
+    queue(made, "eve", channel="email")
+    await running.until_idle()
+    assert [out.channel for out in smtp.taken] == ["email"]
+
+
+async def test_what_is_urgent_goes_first_and_past_a_provider_that_wants_nothing(made: Gateway) -> None:
+    twilio, smtp = providers()
+    running = Running(made, [twilio, smtp])
+    people(made, 40)
+    for i in range(40):
+        queue(made, f"p{i}")
+    queue(made, "p39", severity="critical")
+    await running.until_idle()
+    assert number(39) in [out.address for out in twilio.asked[:16]]
+    # Behind the customer's less urgent one, which waits for SMS to be back: this one takes the next channel.
+    twilio.behaves = lambda _: later("429", 7200.0)
+    queue(made, "ana")
+    await running.until_idle(sender := running.sender())
+    queue(made, "ana", severity="critical")
+    await running.until_idle(sender)
+    running.later(timedelta(minutes=1))
+    await running.until_idle(sender)
+    assert len(smtp.taken) == 1
+    # So does everything once it has waited for half an hour.
+    running.later(timedelta(minutes=50))
+    await running.until_idle(sender)
+    assert len(smtp.taken) == 2
+
+
+async def test_what_we_refuse_ourselves_says_nothing_of_the_provider(made: Gateway) -> None:
+    twilio, smtp = providers()
+    smtp.behaves = lambda _: Unwritten("smtp", "5.1.3", "is no mail address", Because.ADDRESS)
+    running = Running(made, [twilio, smtp])
+    sender = running.sender()
+    for _ in range(FAILURES_TO_OPEN):
+        sender._pace["email"].fails(running.seconds, "connect")
+    running.later(timedelta(minutes=1))
+    people(made, 0)
+    queue(made, "eve", channel="email")
+    await running.until_idle(sender)
+    assert [out.channel for out in smtp.asked] == ["email"]
+    assert not sender.providers()["ok"]
 
 
 def test_the_due_time_of_a_message_is_its_own(made: Gateway) -> None:

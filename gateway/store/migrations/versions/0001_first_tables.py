@@ -613,6 +613,30 @@ def upgrade() -> None:
     op.create_index("ix_notifications_provider_provider_id", "notifications", ["provider", "provider_id"], unique=False)
     op.create_index("ix_notifications_state_not_before", "notifications", ["state", "not_before"], unique=False)
     op.create_index(
+        "ix_notifications_queued",
+        "notifications",
+        ["channel", "id", "not_before"],
+        unique=False,
+        sqlite_where=sa.text("state = 'queued'"),
+        postgresql_where=sa.text("state = 'queued'"),
+    )
+    op.create_index(
+        "ix_notifications_retried",
+        "notifications",
+        ["customer_id", "channel"],
+        unique=False,
+        sqlite_where=sa.text("state = 'queued' AND attempts > 0"),
+        postgresql_where=sa.text("state = 'queued' AND attempts > 0"),
+    )
+    op.create_index(
+        "ix_notifications_urgent",
+        "notifications",
+        ["channel", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'queued' AND (purpose = 'safety' OR severity = 'critical')"),
+        postgresql_where=sa.text("state = 'queued' AND (purpose = 'safety' OR severity = 'critical')"),
+    )
+    op.create_index(
         "ix_notifications_waiting",
         "notifications",
         ["case_id", "id"],
