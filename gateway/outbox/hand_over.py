@@ -23,9 +23,9 @@ from gateway.outbox.caps import is_capped
 from gateway.outbox.checking import addressee, choice_of_one, has_one_address, is_staff_alert, without_code
 from gateway.outbox.digest import TEMPLATE as DIGEST
 from gateway.outbox.digest import cases_of, gather, said
+from gateway.outbox.due import is_behind_a_retry, is_urgent
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.outcomes import SURVEY, note_billing, note_failed, note_receipt, note_sent
-from gateway.outbox.due import is_behind_a_retry, is_urgent
 from gateway.outbox.pace import LONG_DOWN_S
 from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
 from gateway.outbox.reachability import said_to_staff, shut

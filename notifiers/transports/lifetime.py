@@ -1,6 +1,6 @@
 """How long a message may still be on its way."""
 
-from notifiers.errors import Because, Undeliverable, Unwritten
+from notifiers.errors import Because, Unwritten
 from notifiers.message import Outgoing
 
 
