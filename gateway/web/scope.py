@@ -67,6 +67,7 @@ class Scope:
 _OF_CASE = "case_id IN (SELECT id FROM cases)"
 _OF_CUSTOMER = "(customer_id IS NULL OR customer_id IN (SELECT id FROM customers))"
 _OF_DEVICE = "device_id IN (SELECT id FROM devices)"
+_OF_OTHER_CASE = "other_id IN (SELECT id FROM cases)"
 _OF_NO_CASE = "(case_id IS NULL AND customer_id IN (SELECT id FROM customers))"
 _OF_EITHER = f"({_OF_CASE} OR {_OF_NO_CASE})"
 WITHIN = {
@@ -74,7 +75,7 @@ WITHIN = {
     "alerts": _OF_DEVICE,
     "attachments": _OF_EITHER,
     "bookings": _OF_EITHER,
-    "case_links": f"{_OF_CASE} AND other_id IN (SELECT id FROM cases)",
+    "case_links": f"{_OF_CASE} AND {_OF_OTHER_CASE}",
     "case_steps": _OF_CASE,
     "claim_codes": f"{_OF_DEVICE} AND {_OF_CUSTOMER}",
     "consent_log": _OF_CUSTOMER,

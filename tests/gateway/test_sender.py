@@ -228,14 +228,8 @@ async def test_a_rate_is_kept_to(made: Gateway) -> None:
     twilio, smtp = providers()
     running = Running(made, [twilio, smtp], rates={"sms": 2.0})
     pace = running.sender()._pace["sms"]
-    assert [pace.turn_s(now_s) for now_s in (0.0, 0.0, 0.0, 0.4, 0.5, 0.5)] == [
-        0.0,
-        0.0,
-        0.5,
-        pytest.approx(0.1),
-        0.0,
-        0.5,
-    ]
+    waits = [pace.turn_s(now_s) for now_s in (0.0, 0.0, 0.0, 0.4, 0.5, 0.5)]
+    assert waits == [0.0, 0.0, 0.5, pytest.approx(0.1), 0.0, 0.5]
 
 
 async def test_messages_that_wait_for_one_provider_keep_back_nobody_on_another(made: Gateway) -> None:

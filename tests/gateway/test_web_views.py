@@ -30,7 +30,8 @@ async def test_filters_stand_in_the_address(tmp_path: Path) -> None:
 
 async def test_a_view_is_kept_shown_and_forgotten(tmp_path: Path) -> None:
     async with visit(tmp_path) as web:
-        answer = await web.script("/views", {"name": "My freezers", "view": "open", "q": "freezer", "team": "Berlin", "page": "7"})
+        view = {"name": "My freezers", "view": "open", "q": "freezer", "team": "Berlin", "page": "7"}
+        answer = await web.script("/views", view)
         number = (await answer.json())["id"]
         page = await web.page("/")
         assert "My freezers" in page
