@@ -53,9 +53,11 @@ def parse_feed(team: str, feed: str, text: str, zone: str) -> list[Slot]:
     return [(_identity(team, feed, identity), starts, ends) for identity, (starts, ends) in unique.items()]
 
 
-def calendar_entry(identity: str, title: str, starts_at: datetime, ends_at: datetime, now: datetime) -> str:
-    """Write one date as a calendar file that a customer may keep."""
-    return calendar_file("dates", [(identity, title, starts_at, ends_at)], now)
+def calendar_entry(
+    identity: str, title: str, starts_at: datetime, ends_at: datetime, now: datetime, *, cancelled: bool = False
+) -> str:
+    """Write one date as a calendar file that a customer may keep, or that takes it out of their calendar again."""
+    return calendar_file("dates", [(identity, title, starts_at, ends_at)], now, cancelled=cancelled)
 
 
 def uid_of(booking_id: int, public_url: str) -> str:
@@ -63,18 +65,23 @@ def uid_of(booking_id: int, public_url: str) -> str:
     return f"booking-{booking_id}@{urlsplit(public_url).hostname}"
 
 
-def calendar_file(name: str, entries: Iterable[tuple[str, str, datetime, datetime]], now: datetime) -> str:
-    """Write (identity, title, begin, end) each as a calendar file. Source: RFC 5545."""
+def calendar_file(
+    name: str, entries: Iterable[tuple[str, str, datetime, datetime]], now: datetime, *, cancelled: bool = False
+) -> str:
+    """Write (identity, title, begin, end) each as a calendar file. Source: RFC 5545; RFC 5546 §3.2.5 for CANCEL."""
     calendar = icalendar.Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", f"-//proactive-support-gateway//{name}//EN")
-    calendar.add("method", "PUBLISH")
+    calendar.add("method", "CANCEL" if cancelled else "PUBLISH")
     for identity, title, starts_at, ends_at in entries:
         event = icalendar.Event()
         event.add("uid", identity)
         for key, at in (("dtstamp", now), ("dtstart", starts_at), ("dtend", ends_at)):
             event.add(key, at.astimezone(UTC).replace(microsecond=0))
         event.add("summary", title)
+        if cancelled:
+            event.add("status", "CANCELLED")
+            event.add("sequence", 1)
         calendar.add_component(event)
     written: bytes = calendar.to_ical(sorted=False)
     return written.decode()

@@ -72,6 +72,7 @@ def choose(
     learned: Learned | None = None,
     holdout: bool = False,
     via: str | None = None,
+    owed: bool = False,
     default_quiet_hours: str | None = None,
     quiet_holidays: bool = False,
 ) -> Choice:
@@ -90,10 +91,11 @@ def choose(
         learned: past outcomes; None where nothing is learned.
         holdout: whether this customer is left out of learning, so that its gain can be measured.
         via: the channel they wrote on last, which an answer goes back to.
+        owed: whether they asked for it, so that it needs no consent, and waits for nothing where it answers ``via``.
         default_quiet_hours: for customers who named none; ``22:00-07:00``.
         quiet_holidays: whether this message waits on public holidays of the customer's country.
     """
-    allowed, reason = consent(customer, purpose)
+    allowed, reason = (True, Reason("consent.asked_for")) if owed else consent(customer, purpose)
     if not allowed:
         return Choice(None, None, (), (reason,), withheld=reason.code)
     reachable, skipped = _reachable(customer, purpose, configured, verified)
@@ -104,7 +106,8 @@ def choose(
     order, reasons = _order(customer, purpose, tuple(reachable), now, None if holdout else learned, via)
     if holdout and reasons[-1].code in ("channel.country", "channel.configured"):
         reasons.insert(0, Reason("channel.holdout"))
-    not_before, quiet = _quiet(customer, purpose, severity, now, default_quiet_hours, quiet_holidays)
+    urgency = "an answer" if owed and via is not None else _urgency(purpose, severity)
+    not_before, quiet = _quiet(customer, urgency, now, default_quiet_hours, quiet_holidays)
     return Choice(
         channel=order[0],
         address=reachable[order[0]],
@@ -172,17 +175,22 @@ def _order(
     return order, [*silent, ranked[order[0]]]
 
 
+def _urgency(purpose: Purpose, severity: Severity) -> str:
+    """Why a message breaks quiet hours; empty where it does not."""
+    if purpose is Purpose.SAFETY:
+        return "a safety notice"
+    return "critical" if severity is Severity.CRITICAL and not purpose.needs_opt_in else ""
+
+
 def _quiet(
     customer: Customer,
-    purpose: Purpose,
-    severity: Severity,
+    urgency: str,
     now: datetime,
     default_hours: str | None,
     quiet_holidays: bool,
 ) -> tuple[datetime | None, tuple[Reason, ...]]:
     hours = customer.quiet_hours or default_hours
-    urgent = purpose is Purpose.SAFETY or (severity is Severity.CRITICAL and not purpose.needs_opt_in)
-    holidays = quiet_holidays and not urgent
+    holidays = quiet_holidays and not urgency
 
     def holiday(day: date) -> str | None:
         return public_holiday(customer.country, day) if holidays else None
@@ -190,8 +198,7 @@ def _quiet(
     ends = held_over_days(hours, customer.zone, now, lambda day: holiday(day) is not None)
     if ends is None:
         return None, ()
-    if urgent:
-        urgency = "a safety notice" if purpose is Purpose.SAFETY else "critical"
+    if urgency:
         return None, (Reason("quiet_hours.broken", {"hours": hours, "urgency": urgency}),)
     local, local_end = now.astimezone(customer.zone), ends.astimezone(customer.zone)
     shown = f"{local_end:%H:%M}" if ends - now < timedelta(days=1) else f"{local_end:%Y-%m-%d %H:%M}"

@@ -23,6 +23,7 @@ SENTENCES = {
     "consent.missing": "{name} has not agreed to messages about {purpose}, which need it.",
     "consent.given": "{name} agreed to messages about {purpose}{source}.",
     "consent.not_needed": "Messages about {purpose} are sent unless objected to, and {name} has not objected.",
+    "consent.asked_for": "{name} asked for this, which needs no consent.",
     "channel.no_address": "{name} has no address on {channel}.",
     "channel.no_transport": "{channel} is not set up here.",
     "channel.unverified": "{name}'s address on {channel} is not verified yet.",

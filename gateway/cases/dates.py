@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from gateway.cases.date_messages import tell_booked, tell_cancelled
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused
 from gateway.commands.desk import CancelBooking, ConfirmBooking, HoldSlot, OfferSlots
@@ -104,11 +105,12 @@ def confirm(tx: Transaction, command: ConfirmBooking) -> None:
             tx, row["case_id"], "note", "customer", body={"text": f"Booked a service date: {when}, {row['team']}."}
         )
         touch(tx, row["case_id"])
+    tell_booked(tx, row)
     tx.changed("booking", row["id"])
 
 
 def cancel(tx: Transaction, command: CancelBooking) -> None:
-    """Give a date back."""
+    """Give a date back; a customer whose booked date staff take is told."""
     row = _booking(tx, command.booking_id)
     if command.customer_id is not None and row["customer_id"] != command.customer_id:
         raise CommandRefused("date.taken")
@@ -119,6 +121,8 @@ def cancel(tx: Transaction, command: CancelBooking) -> None:
     if row["case_id"] is not None and row["state"] == "booked":
         add_entry(tx, row["case_id"], "note", command.by, body={"text": "The service date was cancelled."})
         touch(tx, row["case_id"], needs_reply=True)
+    if command.customer_id is None and row["state"] == "booked" and row["ends_at"] > tx.now:
+        tell_cancelled(tx, row)
     tx.changed("booking", row["id"])
 
 

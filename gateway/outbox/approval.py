@@ -14,6 +14,8 @@ _ANSWERS = frozenset(
         "agent_reply",
         "answer_noted",
         "check",
+        "date_booked",
+        "date_cancelled",
         "help",
         "start_confirmed",
         "stop_confirmed",

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
+from gateway.cases import date_messages
 from gateway.cases.attachments import to_send
 from gateway.cases.record import load_case
 from gateway.cases.self_help import articles_of
@@ -26,6 +27,7 @@ from gateway.outbox.digest import cases_of, gather, said
 from gateway.outbox.due import is_behind_a_retry, is_urgent
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.outcomes import SURVEY, note_billing, note_failed, note_receipt, note_sent
+from gateway.outbox.owed import OWED, is_owed
 from gateway.outbox.pace import LONG_DOWN_S
 from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
 from gateway.outbox.reachability import said_to_staff, shut
@@ -94,7 +96,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         if row["case_id"] is not None:
             add_entry(tx, row["case_id"], "withheld", notification_id=row["id"], body={"reason": "expired"})
         return None
-    if (moot := survey.why_moot(tx, row)) is not None:
+    if (moot := survey.why_moot(tx, row) or date_messages.why_moot(tx, row)) is not None:
         set_state(tx, row["id"], "cancelled", reason=moot)
         return None
     customer = addressee(tx, row)
@@ -146,7 +148,7 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         receipt_url=links.receipt_url(key),
         automatic=row["text"] is None,
         session_open=_wrote_today(tx, customer.id, choice.channel),
-        files=to_send(tx, row["id"]) if choice.channel == "email" else (),
+        files=(*to_send(tx, row["id"]), *date_messages.calendar_of(tx, row)) if choice.channel == "email" else (),
     )
 
 
@@ -171,6 +173,7 @@ def _choice(tx: Transaction, row: sa.RowMapping, customer: Customer, command: Ha
             device_id=row["device_id"],
             via=row["facts"].get("via"),
             capped=is_capped(row["template"]) and row["text"] is None and "first_key" not in row["facts"],
+            owed=is_owed(row["template"], row["facts"].get("via")),
         )
 
     choice = choose(used)
@@ -197,6 +200,8 @@ def render_row(
     # No mail program ends safety warnings in one click: its button leads to the page, which says what they will miss.
     one_click = None if about is Purpose.SAFETY else stop_url
     message_links = Links() if has_one_address(row) else Links(page_url, stop_url, one_click)
+    if row["template"] in OWED:
+        message_links = Links(page_url)
     facts = {**row["facts"], **({"text": row["text"]} if row["text"] else {}), **_steps(tx, row, customer)}
     template = "agent_reply" if row["text"] else row["template"]
     return word(tx, template, customer, facts, channel, brand, message_links, tx.now), message_links

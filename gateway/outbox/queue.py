@@ -14,6 +14,7 @@ from gateway.outbox.approval import why_it_waits
 from gateway.outbox.caps import is_capped, within_caps
 from gateway.outbox.channels import configured_channels
 from gateway.outbox.learning import learner_for, left_out
+from gateway.outbox.owed import OWED, is_owed
 from gateway.outbox.reachability import shut_channels
 from gateway.outbox.unread import after_unread
 from gateway.people.proven import proven_channels
@@ -24,6 +25,8 @@ from notifiers.choice import Choice, choose
 from rules.respond import Notify
 
 _WAITING = ("awaiting_approval", "queued")
+_STAY = ("agent_reply", *sorted(OWED))
+"""Templates that go out whatever becomes of their case."""
 _BY_KEY = sa.select(schema.notifications.c.id).where(schema.notifications.c.key == sa.bindparam("of_key"))
 
 _LIFETIME: Mapping[Purpose, timedelta] = {
@@ -66,6 +69,7 @@ def enqueue(
         device_id=notify.device_id,
         via=via,
         capped=is_capped(notify.template),
+        owed=is_owed(notify.template, via),
     )
     state, reason = _first_state(tx, notify, choice, written_by_a_person=text is not None)
     row = {
@@ -119,7 +123,7 @@ def withdraw(
     """
     n = schema.notifications
     waiting = sa.select(n.c.id, n.c.state, n.c.reason).where(
-        n.c.case_id == case_id, n.c.state.in_(_WAITING), n.c.template != "agent_reply"
+        n.c.case_id == case_id, n.c.state.in_(_WAITING), n.c.template.not_in(_STAY)
     )
     if customer_id is not None:
         waiting = waiting.where(n.c.customer_id == customer_id)
@@ -164,6 +168,7 @@ def choose_now(
     device_id: str | None,
     via: str | None = None,
     capped: bool = True,
+    owed: bool = False,
 ) -> Choice:
     """Choose channel and time as things stand now.
 
@@ -177,6 +182,7 @@ def choose_now(
         device_id: What it is about.
         via: Where the customer wrote last.
         capped: Whether it counts among the messages that a customer gets only so many of.
+        owed: Whether they asked for it, so that it needs no consent.
     """
     settings = tx.config.notifiers
     shut = shut_channels(tx, customer)
@@ -190,6 +196,7 @@ def choose_now(
         learned=learner_for(tx, customer, purpose, severity, key, device_id),
         holdout=left_out(tx, customer),
         via=via,
+        owed=owed,
         default_quiet_hours=settings.quiet_hours.default,
         quiet_holidays=purpose in settings.quiet_hours.holidays,
     )

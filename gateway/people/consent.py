@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose
 from device_models.registry import Customer
 from gateway.commands import CommandRefused, SetConsent
+from gateway.outbox.owed import OWED
 from gateway.outbox.queue import set_state
 from gateway.store import schema
 from gateway.transaction import Transaction
@@ -82,7 +83,7 @@ def _withhold_waiting(tx: Transaction, customer_id: str, purposes: frozenset[Pur
         n.c.customer_id == customer_id,
         n.c.purpose.in_([p.value for p in purposes]),
         n.c.state.in_(("awaiting_approval", "queued")),
-        n.c.template != "agent_reply",
+        n.c.template.not_in(("agent_reply", *sorted(OWED))),
     )
     for notification_id in tx.connection.execute(waiting).scalars().all():
         set_state(tx, notification_id, "withheld", reason="consent.objected")

@@ -88,6 +88,13 @@ class Facts(TypedDict, total=False):
     """What proves a channel."""
     expires_at: str
     """Of ``check_code``."""
+    starts_at: str
+    ends_at: str
+    """Of a service date."""
+    team: str
+    """Who comes to it, as the company calls them."""
+    is_anothers: bool
+    """The product is somebody else's now."""
     added_channel: str
     """Where they are reached besides from now on, as ``notifiers.reasons.CHANNEL_NAMES`` has it."""
     added_address: str

@@ -35,6 +35,8 @@ TEMPLATES: dict[str, Purpose | None] = {
     "agent_reply": None,
     "answer_noted": Purpose.FAULT,
     "check": None,
+    "date_booked": Purpose.MAINTENANCE,
+    "date_cancelled": Purpose.MAINTENANCE,
     "digest": None,
     "fault_improving": Purpose.FAULT,
     "fault_opened": Purpose.FAULT,

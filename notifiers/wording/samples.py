@@ -29,12 +29,19 @@ _SERVICE: Mapping[str, Any] = {
     "purpose": "maintenance",
     "case_id": 1043,
 }
+_VISIT: Mapping[str, Any] = {
+    "starts_at": "2025-03-11T08:00:00Z",
+    "ends_at": "2025-03-11T09:00:00Z",
+    "team": "Berlin",
+}
 
 SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "address_added": {"added_channel": "whatsapp", "added_address": "+49…67"},
     "agent_reply": {**_FREEZER, "text": "Mia", "agent": "Mia"},
     "answer_noted": {**_FREEZER, "answer": "not_seen_fixed"},
     "check": {"check_code": "481937", "expires_at": "2025-03-03T15:02:00Z"},
+    "date_booked": {**_SERVICE, **_VISIT},
+    "date_cancelled": {**_SERVICE, **_VISIT},
     "digest": {"purpose": "maintenance", "text": "1. A\n2. B"},
     "fault_improving": {**_FREEZER, "values": {"temperature": -14.2}},
     "fault_opened": _FREEZER,

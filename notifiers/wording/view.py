@@ -111,6 +111,11 @@ class View:
     answer: str
     check_code: str
     expires_at: str
+    visit: str
+    """A service date: day and hours."""
+    visit_day: str
+    team: str
+    is_anothers: bool
     added: str
     """Where they are reached besides: "WhatsApp +49…67"."""
     customer: str
@@ -136,6 +141,7 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
     due_at, valid_until = read.moment(facts.get("due_at")), read.moment(read.part(facts, "offer").get("valid_until"))
     expires_at = read.moment(facts.get("expires_at"))
     reaches_at = read.moment(facts.get("reaches_at")) if facts.get("kind") == "forecast" else None
+    visit = _span(facts)
     shop, offer = read.part(facts, "shop"), read.part(facts, "offer")
     distance_m = read.number(shop.get("distance_m"))
     return View(
@@ -183,9 +189,18 @@ def view(facts: Mapping[str, Any], customer: Customer, purpose: Purpose | None, 
         answer=_one_of(facts.get("answer"), _ANSWERS),
         check_code=own(read.name(_as_text(facts.get("check_code"))).replace(" ", NBSP)),
         expires_at=formats.time(expires_at) if expires_at else "",
+        visit=own(formats.span(*visit)) if visit else "",
+        visit_day=formats.short_date(visit[0]) if visit else "",
+        team=own(read.name(facts.get("team"))),
+        is_anothers=facts.get("is_anothers") is True,
         added=own(_added(facts)),
         customer=own(read.name(customer.name)),
     )
+
+
+def _span(facts: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
+    begins, ends = read.moment(facts.get("starts_at")), read.moment(facts.get("ends_at"))
+    return (begins, ends) if begins is not None and ends is not None else None
 
 
 def _added(facts: Mapping[str, Any]) -> str:

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device_models.purpose import Purpose
 from gateway.cases.dates import free_slots
-from gateway.commands import CommandRefused, Upsert
+from gateway.commands import CommandRefused, HandOver, Resolve, SetConsent, Upsert
 from gateway.commands.desk import (
     AnswerSurvey,
     AskForCall,
@@ -26,10 +27,12 @@ from gateway.commands.desk import (
     WishDate,
 )
 from gateway.commands.people import TransferDevice
+from gateway.outbox.owed import OWED
 from gateway.store import schema
 from gateway.store.desk import bookings, service_slots, survey_answers, tasks
 from gateway.store.store import Store
-from tests.gateway.making import T0, Gateway, gateway
+from notifiers.message import Outgoing
+from tests.gateway.making import ANA, T0, Gateway, gateway
 
 BEN = {"id": "ben", "name": "Ben Okri", "email": "ben@example.com"}
 HOUR = timedelta(hours=1)
@@ -120,6 +123,67 @@ def test_only_whose_date_it_is_confirms_or_cancels_it(made: Gateway) -> None:
     made.submit(ConfirmBooking(booking, "ana"))
     made.submit(CancelBooking(booking, "Mia"))
     assert free(made) == ["s1", "s2", "s3"]
+
+
+def booked(made: Gateway, slot: str = "s2") -> int:
+    number: int = made.submit(HoldSlot(slot, "ana", 1))
+    made.submit(ConfirmBooking(number, "ana"))
+    return number
+
+
+def told(made: Gateway) -> list[tuple[str, str, str]]:
+    """(template, customer, state) of each message about a date."""
+    rows = [row for row in made.rows(schema.notifications) if row["template"] in OWED]
+    return [(row["template"], row["customer_id"], row["state"]) for row in rows]
+
+
+def handed_over(made: Gateway) -> Outgoing:
+    row = made.rows(schema.notifications)[-1]
+    out: Outgoing = made.submit(HandOver(row["id"]))
+    assert out is not None, row["state"]
+    return out
+
+
+def test_a_booked_date_is_confirmed_with_a_calendar_file_whatever_they_stopped(made: Gateway) -> None:
+    made.submit(SetConsent("ana", tuple(Purpose), granted=False, source="test"))
+    booked(made)
+    out = handed_over(made)
+    assert "Sua visita técnica está marcada: segunda-feira, 2 de março de 2026, 12:00–13:00." in out.rendered.text
+    assert "Berlin" in (out.rendered.html or "")
+    assert out.links.stop_url is None
+    [file] = out.files
+    assert (file.name, file.kind) == ("service.ics", "text/calendar")
+    assert b"DTSTART:20260302T120000Z" in file.content
+
+
+def test_a_date_that_staff_cancel_is_told_and_leaves_the_calendar_and_their_own_is_not(made: Gateway) -> None:
+    number = booked(made)
+    made.submit(CancelBooking(number, "Mia"))
+    out = handed_over(made)
+    assert "Precisamos cancelar sua visita técnica" in out.rendered.text
+    assert b"METHOD:CANCEL" in out.files[0].content
+    assert f"UID:booking-{number}@".encode() in out.files[0].content
+    made.submit(HandOver(made.rows(schema.notifications, template="date_booked")[0]["id"]))
+    mine = booked(made, "s3")
+    made.submit(CancelBooking(mine, "customer", "ana"))
+    states = [("date_booked", "ana", "cancelled"), ("date_cancelled", "ana", "handed_over")]
+    assert told(made) == [*states, ("date_booked", "ana", "queued")]
+    made.submit(HandOver(made.rows(schema.notifications)[-1]["id"]))
+    assert told(made)[-1] == ("date_booked", "ana", "cancelled"), "a confirmation that waited is true no more"
+
+
+def test_a_confirmation_waits_for_the_morning_and_a_date_cancelled_at_short_notice_does_not(made: Gateway) -> None:
+    made.submit(Upsert("customers", (ANA | {"quiet_hours": "07:00-11:00", "timezone": "America/Sao_Paulo"},), by="t"))
+    number = booked(made)
+    made.submit(CancelBooking(number, "Mia"))
+    waits = {row["template"]: row["not_before"] for row in made.rows(schema.notifications) if row["template"] in OWED}
+    assert waits == {"date_booked": T0 + 4 * HOUR, "date_cancelled": None}
+
+
+def test_a_case_that_is_over_withdraws_no_word_about_a_date(made: Gateway) -> None:
+    booked(made)
+    made.submit(Resolve(1, "Mia"))
+    assert told(made) == [("date_booked", "ana", "queued")]
 
 
 def test_a_feed_that_names_a_date_no_more_takes_no_booking_away(made: Gateway) -> None:

@@ -75,6 +75,7 @@ OFFER: dict[str, Any] = {
         "valid_until": "2025-03-10T22:00:00+00:00",
     },
 }
+VISIT = {"starts_at": "2025-03-11T08:00:00Z", "ends_at": "2025-03-11T09:00:00Z", "team": "Berlin"}
 FACTS: dict[str, dict[str, Any]] = {
     "fault_opened": FREEZER,
     "fault_update": FREEZER | {"text": "A technician can come tomorrow at 10.", "agent": "Mia"},
@@ -84,6 +85,8 @@ FACTS: dict[str, dict[str, Any]] = {
     "offer": OFFER,
     "agent_reply": FREEZER | {"text": "Hello Ana,\nthe seal looks worn.\nMay we come at 10?", "agent": "Mia"},
     "answer_noted": FREEZER | {"answer": "not_seen_fixed"},
+    "date_booked": SERVICE | VISIT,
+    "date_cancelled": SERVICE | VISIT,
     "digest": {"purpose": "maintenance", "text": "• Freezer 14\n• Cellar"},
     "fault_improving": FREEZER | {"values": {"temperature": -14.2}},
     "stop_confirmed": {"purpose": "offer"},

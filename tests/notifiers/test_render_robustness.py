@@ -171,6 +171,10 @@ _FACTS = st.fixed_dictionaries(
         "answer": st.sampled_from(["done", "later", "x"]) | _NUMBER,
         "check_code": _NUMBER,
         "expires_at": _TIME,
+        "starts_at": _TIME,
+        "ends_at": _TIME,
+        "team": _NUMBER,
+        "is_anothers": _NUMBER,
         "may_repeat": _NUMBER,
     },
 )

@@ -113,8 +113,7 @@ class _Shown:
     names_team: bool
 
     def span(self, row: sa.RowMapping) -> str:
-        f = self.formats
-        text = f"{f.long_date(row['starts_at'])}, {f.time(row['starts_at'])}–{f.time(row['ends_at'])}"
+        text = self.formats.span(row["starts_at"], row["ends_at"])
         return f"{text} · {row['team']}" if self.names_team else text
 
 

@@ -34,6 +34,8 @@ MEANS: Mapping[str, str] = {
     "agent_reply": N_("An agent's answer"),
     "answer_noted": N_("Thanks for an answer"),
     "check": N_("Proof of an address: a code"),
+    "date_booked": N_("A service date was booked"),
+    "date_cancelled": N_("A service date, or a call, was cancelled"),
     "digest": N_("Several messages in one"),
     "fault_improving": N_("It gets better"),
     "fault_opened": N_("A fault was found"),
