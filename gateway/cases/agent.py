@@ -6,13 +6,12 @@ import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
 from gateway.cases.attachments import keep_with_answer, keep_with_note
-from gateway.cases.record import load_case
+from gateway.cases.claiming import claimed
+from gateway.cases.record import case_of
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import (
-    Acknowledge,
     AddNote,
     Approve,
-    Assign,
     CommandRefused,
     Discard,
     Hold,
@@ -22,7 +21,6 @@ from gateway.commands import (
 from gateway.outbox.approval import needs_second, note_use
 from gateway.outbox.queue import enqueue, load_notification, set_state
 from gateway.outbox.reachability import mend_address
-from gateway.staff.owners import check_owner
 from gateway.store import schema
 from gateway.transaction import Transaction
 from rules.respond import Notify, device_facts
@@ -31,30 +29,9 @@ _SECOND = "approval.second_person"
 _HELD_BACK = ("awaiting_approval", "queued")
 
 
-def acknowledge(tx: Transaction, command: Acknowledge) -> None:
-    """Take a case on."""
-    case = _case(tx, command.case_id)
-    values = {} if case["acknowledged_at"] else {"acknowledged_at": tx.now}
-    touch(tx, case["id"], assignee=case["assignee"] or command.by, **values)
-    add_entry(tx, case["id"], "acknowledged", command.by)
-    tx.audit(command.by, "case.acknowledge", str(case["id"]))
-
-
-def assign(tx: Transaction, command: Assign) -> None:
-    """Hand a case to somebody, or to nobody."""
-    case = _case(tx, command.case_id)
-    if case["assignee"] == command.assignee:
-        return
-    if command.assignee is not None:
-        check_owner(tx, case, command.assignee)
-    touch(tx, case["id"], assignee=command.assignee)
-    add_entry(tx, case["id"], "assigned", command.by, body={"assignee": command.assignee})
-    tx.audit(command.by, "case.assign", str(case["id"]), assignee=command.assignee)
-
-
 def add_note(tx: Transaction, command: AddNote) -> None:
     """Keep an internal note."""
-    case = _case(tx, command.case_id)
+    case = case_of(tx, command.case_id)
     add_entry(tx, case["id"], "note", command.by, body={"text": _words(command.text)})
     if command.files:
         keep_with_note(tx, command.files, case["id"], case["customer_id"], command.by)
@@ -62,7 +39,7 @@ def add_note(tx: Transaction, command: AddNote) -> None:
 
 def reply(tx: Transaction, command: Reply) -> int | None:
     """Answer the customer where they last wrote; return the message's id."""
-    case = _case(tx, command.case_id)
+    case = case_of(tx, command.case_id)
     own = _words(command.text)
     text = _words(command.translation) if command.translation is not None else own
     to, via = _wrote_last(tx, case)
@@ -79,8 +56,8 @@ def reply(tx: Transaction, command: Reply) -> int | None:
         keep_with_answer(tx, command.files, notification_id, case["id"], to, command.by)
     values = {} if case["first_response_at"] else {"first_response_at": tx.now}
     waiting = tx.now if command.waits and case["state"] == "open" else None
-    assignee = case["assignee"] or command.by
-    touch(tx, case["id"], needs_reply=False, assignee=assignee, waiting_since=waiting, **values)
+    values |= claimed(case, command.by, tx.now)
+    touch(tx, case["id"], needs_reply=False, waiting_since=waiting, **values)
     tx.audit(command.by, "case.reply", str(case["id"]))
     return notification_id
 
@@ -170,13 +147,6 @@ def _words(text: str) -> str:
     if not words:
         raise CommandRefused("the text is empty")
     return words[:10_000]
-
-
-def _case(tx: Transaction, case_id: int) -> sa.RowMapping:
-    row = load_case(tx, case_id)
-    if row is None:
-        raise CommandRefused(f"there is no case {case_id}")
-    return row
 
 
 def _notification(tx: Transaction, notification_id: int) -> sa.RowMapping:

@@ -3,8 +3,9 @@
 import sqlalchemy as sa
 
 from gateway.cases.agent import notify_of
+from gateway.cases.claiming import claimed
 from gateway.cases.kept import give_back, keep, refuse_newer
-from gateway.cases.merging import case_of
+from gateway.cases.record import case_of
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused, Reopen, Resolve, Unresolve
 from gateway.outbox.queue import enqueue, set_state
@@ -69,7 +70,8 @@ def reopen(tx: Transaction, command: Reopen) -> None:
         raise CommandRefused(f"case {case['id']} is open already")
     refuse_newer(tx, case)
     back = {"resolved_at": None, "resolved_by": None, "resolution": None, "cause": None, "fix": None}
-    touch(tx, case["id"], state="open", merged_into=None, assignee=command.by, **back)
+    whose = claimed(dict(case) | {"assignee": command.by}, command.by, tx.now)
+    touch(tx, case["id"], state="open", merged_into=None, **whose, **back)
     add_entry(tx, case["id"], "reopened", command.by)
     tx.audit(command.by, "case.reopen", str(case["id"]))
 

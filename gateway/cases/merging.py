@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from gateway.cases import attachments
 from gateway.cases.by_hand import open_by_hand
-from gateway.cases.record import load_case
+from gateway.cases.record import case_of
 from gateway.cases.timeline import add_entry, touch
 from gateway.cases.verdicts import give_verdict, verdict_of
 from gateway.commands import CommandRefused, GiveVerdict
@@ -108,14 +108,6 @@ def link(tx: Transaction, command: LinkCases) -> None:
     add_entry(tx, case["id"], kind, command.by, body={"case": other["id"]})
     add_entry(tx, other["id"], kind, command.by, body={"case": case["id"]})
     tx.audit(command.by, f"case.{kind}", str(case["id"]), other=other["id"])
-
-
-def case_of(tx: Transaction, case_id: int) -> sa.RowMapping:
-    """Load a case. Raises CommandRefused where there is none."""
-    row = load_case(tx, case_id)
-    if row is None:
-        raise CommandRefused(f"there is no case {case_id}")
-    return row
 
 
 _TITLE = 80

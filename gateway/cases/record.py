@@ -19,6 +19,7 @@ from gateway.cases.alerts import (
 from gateway.cases.crowds import load_rest, save_member, touched_crowds
 from gateway.cases.silences import load_silences
 from gateway.cases.timeline import TOLD_TOGETHER, add_entry, touch
+from gateway.commands import CommandRefused
 from gateway.outbox.outcomes import note_fixed
 from gateway.outbox.queue import enqueue, withdraw
 from gateway.store import schema
@@ -133,6 +134,14 @@ def _load_cases(tx: Transaction, keys: Iterable[str], customers: Collection[str]
 def load_case(tx: Transaction, case_id: int) -> sa.RowMapping | None:
     """Read one case's row."""
     return load(tx.connection, schema.cases, case_id)
+
+
+def case_of(tx: Transaction, case_id: int) -> sa.RowMapping:
+    """Load a case. Raises CommandRefused where there is none."""
+    row = load_case(tx, case_id)
+    if row is None:
+        raise CommandRefused(f"there is no case {case_id}")
+    return row
 
 
 def _told_customers(tx: Transaction, row: sa.RowMapping, customers: Collection[str]) -> frozenset[str]:

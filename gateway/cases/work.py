@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from gateway.cases import device_commands, merging, phrases, views
 from gateway.cases.by_hand import open_by_hand
-from gateway.cases.merging import case_of
+from gateway.cases.claiming import claimed
+from gateway.cases.record import case_of
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused
 from gateway.commands import cases as c
@@ -72,7 +73,8 @@ def route_by_hand(tx: Transaction, command: c.RouteCase) -> None:
         raise CommandRefused(f"there is no team '{command.team}'")
     if case["team"] == command.team:
         return
-    touch(tx, case["id"], team=command.team, assignee=None, routed_to=None)
+    # It is new to them.
+    touch(tx, case["id"], team=command.team, assignee=None, routed_to=None, acknowledged_at=None)
     add_entry(tx, case["id"], "routed", command.by, body={"team": command.team, "before": case["team"]})
     tx.audit(command.by, "case.route", str(case["id"]), team=command.team)
 
@@ -89,7 +91,7 @@ def snooze(tx: Transaction, command: c.Snooze) -> None:
         raise CommandRefused(f"case {case['id']} is resolved; it need not rest")
     if not tx.now < command.until <= tx.now + LONGEST_REST:
         raise CommandRefused(f"a case can rest for at most {LONGEST_REST.days} days from now")
-    touch(tx, case["id"], snoozed_until=command.until, assignee=case["assignee"] or command.by)
+    touch(tx, case["id"], snoozed_until=command.until, **claimed(case, command.by, tx.now))
     add_entry(tx, case["id"], "snoozed", command.by, body={"until": command.until.isoformat()})
     tx.audit(command.by, "case.snooze", str(case["id"]), until=command.until.isoformat())
 

@@ -12,7 +12,7 @@ from notifiers.replies import Intent
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """An agent has seen the case and takes it on; ``assignee`` defaults to them."""
+    """An agent takes the case on; refused where somebody else has it."""
 
     case_id: int
     by: str
@@ -20,7 +20,7 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """Hand the case to ``assignee``, None to nobody."""
+    """Hand the case to ``assignee``, None to nobody: it is new again. To oneself it is claimed."""
 
     case_id: int
     assignee: str | None

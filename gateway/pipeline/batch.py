@@ -13,6 +13,7 @@ from device_models.registry import Device
 from gateway import commands as c
 from gateway.cases import (
     agent,
+    claiming,
     closing,
     desk,
     device_commands,
@@ -206,9 +207,9 @@ class Batch:
             return desk.run(tx, command)
         match command:
             case c.Acknowledge():
-                return agent.acknowledge(tx, command)
+                return claiming.acknowledge(tx, command)
             case c.Assign():
-                return agent.assign(tx, command)
+                return claiming.assign(tx, command)
             case c.AddNote():
                 return agent.add_note(tx, command)
             case c.Resolve():

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from device_models.purpose import Purpose, Severity
+from gateway.cases.claiming import take_all
 from gateway.cases.timeline import add_entry
 from gateway.outbox.channels import configured_channels
 from gateway.outbox.checking import STAFF_ALERT
@@ -142,9 +143,10 @@ def tell(tx: Transaction, links: LinkSigner) -> int:
 
 
 def acknowledge(tx: Transaction, alert: sa.RowMapping, who: str, via: str) -> None:
-    """Somebody takes it: nobody else is told."""
+    """Somebody takes it, and its cases: nobody else is told."""
     _set(tx, alert["id"], state="acknowledged", acknowledged_by=who, acknowledged_at=tx.now, next_at=None)
     _note(tx, alert, "staff_acknowledged", who, {"via": via})
+    take_all(tx, {item["case_id"] for item in alert["items"] if item["case_id"] is not None}, who)
     tx.audit(who, "alert.acknowledge", str(alert["id"]), via=via)
 
 

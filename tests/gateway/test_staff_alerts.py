@@ -135,8 +135,20 @@ def test_an_answer_takes_it_and_nobody_else_is_told(running: Gateway) -> None:
     assert (alert(running)["state"], alert(running)["acknowledged_by"]) == ("acknowledged", "mia")
     assert after(running, 60) == 0
     assert kinds(running, number) == ["staff_alerted", "staff_acknowledged"]
+    # The queue says so too.
+    [case] = running.rows(schema.cases, id=number)
+    assert (case["assignee"], case["acknowledged_at"]) == ("mia", running.now - timedelta(minutes=60))
     # It was no customer's word.
     assert running.rows(schema.inbound) == []
+
+
+def test_taking_an_alert_takes_no_case_from_whom_a_person_gave_it_to(running: Gateway) -> None:
+    number = opened(running)
+    running.submit(c.Assign(number, "ben", "lea"))
+    after(running, 0)
+    wrote(running, "OK")
+    [case] = running.rows(schema.cases, id=number)
+    assert (alert(running)["state"], case["assignee"], case["acknowledged_at"]) == ("acknowledged", "ben", None)
 
 
 def test_no_passes_it_on_at_once(running: Gateway) -> None:

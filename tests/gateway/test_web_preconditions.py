@@ -167,11 +167,11 @@ async def test_a_gateway_that_demands_conditions_says_so_but_for_what_overwrites
         web.town.deps = deps
         async with TestClient(TestServer(web.town.app())) as client:
             strict = replace(web, client=client)
-            refused = await post(strict, f"/api/cases/{case}/acknowledge")
+            refused = await post(strict, f"/api/cases/{case}/verdict")
             assert (refused.status, refused.content_type) == (428, "application/problem+json")
             assert (await post(strict, f"/api/cases/{case}/note", {"text": "Called."})).status == 200
             etag = (await get(strict, f"/api/cases/{case}")).headers["ETag"]
-            assert (await post(strict, f"/api/cases/{case}/acknowledge", If_Match=etag)).status == 200
+            assert (await post(strict, f"/api/cases/{case}/verdict", If_Match=etag)).status == 200
             # The console is no program; its forms say what they saw by themselves.
             strict.csrf = log_in(strict.town, client, "Mia")
             assert (await strict.script(f"/cases/{case}/escalate", {"reason": "for Lea"})).status == 200
@@ -215,9 +215,9 @@ async def test_two_leads_do_not_overwrite_each_others_answer(tmp_path: Path) -> 
 async def test_a_condition_is_of_its_own_request_alone(tmp_path: Path) -> None:
     async with visit(tmp_path, None) as web:
         case = web.town.case_of("f-souza")["id"]
-        assert (await post(web, f"/api/cases/{case}/acknowledge", If_Match='"v0"')).status == 412
+        assert (await post(web, f"/api/cases/{case}/verdict", If_Match='"v0"')).status == 412
         # The same connection, so the same task within the server.
-        assert (await post(web, f"/api/cases/{case}/acknowledge")).status == 200
+        assert (await post(web, f"/api/cases/{case}/verdict")).status == 200
         assert (await post(web, f"/api/cases/{case}/verdict", {"verdict": "maybe"}, If_Match='"v0"')).status == 422
         assert (await post(web, "/api/hold")).status == 200
 

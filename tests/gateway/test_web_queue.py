@@ -1,5 +1,6 @@
 """The queue: the most urgent first, with its reason; filters, search and pages; and its cost."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.commands import Acknowledge, Resolve, Upsert
+from gateway.commands import Acknowledge, Assign, Resolve, Upsert
 from gateway.store import schema
 from gateway.web.queries import queue, search
 from gateway.web.queries.queue import QueueFilter, Reason, View
@@ -241,3 +242,23 @@ async def test_the_queue_reads_by_its_indexes(tmp_path: Path) -> None:
     # SQLite says SCAN also where it walks a partial index, which holds only the few rows that are wanted.
     scans = [plan for plan in plans if plan.startswith(("SCAN cases", "SCAN notifications")) and "INDEX" not in plan]
     assert scans == []
+
+
+async def test_who_was_given_a_case_claims_it_and_of_two_who_claim_one_is_refused(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        given, free = web.town.case_of("f-yusuf")["id"], web.town.case_of("h-meier")["id"]
+        with web.town.store.write() as connection:
+            change = sa.update(schema.cases).where(schema.cases.c.id.in_((given, free)))
+            connection.execute(change.values(acknowledged_at=None, assignee=None))
+        await web.town.submit(Assign(given, "Mia", "Ben"))
+        pane = await web.page(f"/preview/{given}")
+        assert f'action="/cases/{given}/acknowledge"' in pane
+        etag = re.search(rf"data-thing=\"/cases/{free}/\" data-etag='([^']+)'", await web.page(f"/preview/{free}"))
+        assert etag
+        await web.town.submit(Acknowledge(free, "Ben"))
+        headers = {"Accept": "application/json", "X-CSRF-Token": web.csrf, "If-Match": etag[1]}
+        assert (await web.client.post(f"/cases/{free}/acknowledge", headers=headers)).status == 412
+        refused = await web.script(f"/cases/{free}/acknowledge")
+        assert (refused.status, (await refused.json())["detail"][:10]) == (409, "Ben has it")
+        many = await (await web.script("/bulk", {"action": "acknowledge", "ids": f"{given},{free}"})).json()
+        assert (many["done"], list(many["refused"])) == (1, [str(free)])
