@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+
 from gateway.cases.record import case_of, load_case
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import Acknowledge, Assign, CommandRefused
@@ -58,7 +60,7 @@ def take_all(tx: Transaction, case_ids: Collection[int], who: str) -> None:
         add_entry(tx, case_id, "acknowledged", who)
 
 
-def claimed(case: Mapping[str, Any], by: str, now: datetime) -> dict[str, Any]:
+def claimed(case: sa.RowMapping | Mapping[str, Any], by: str, now: datetime) -> dict[str, Any]:
     """Whose a case is once ``by`` works on it: theirs, if it was nobody's; and what is theirs they have claimed."""
     values: dict[str, Any] = {"assignee": case["assignee"] or by}
     if values["assignee"] == by and case["acknowledged_at"] is None:
