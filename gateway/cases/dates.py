@@ -12,12 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.cases.date_messages import tell_booked, tell_cancelled
+from device_models.registry import Device
+from gateway.cases.date_messages import tell_booked, tell_cancelled, tell_not_theirs, tell_of_tasks
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import CommandRefused
 from gateway.commands.desk import CancelBooking, ConfirmBooking, HoldSlot, OfferSlots
 from gateway.store import dialect
-from gateway.store.desk import bookings, service_slots
+from gateway.store.desk import bookings, service_slots, tasks
+from gateway.store.schema import cases
 from gateway.transaction import Transaction
 
 HELD_FOR = timedelta(minutes=5)
@@ -174,6 +176,30 @@ def _free(
         return after < len(full) and full[after][0] < row["ends_at"]
 
     return [row for row in asked or offered if row["team"] == team and not is_full(row)]
+
+
+def end_for_owner(tx: Transaction, before: Device, by: str, reason: str) -> None:
+    """Give back the dates, and drop the calls and wishes, of whoever had a device until now, and tell them.
+
+    ``before``: the device as they knew it.
+    """
+    b, t, c = bookings, tasks, cases.c
+    of_device = sa.select(c.id).where(c.device_id == before.id)
+    ahead = (b.c.case_id.in_(of_device), b.c.state != "cancelled", b.c.ends_at > tx.now)
+    for row in tx.connection.execute(sa.select(b).where(*ahead)).mappings().all():
+        tx.connection.execute(sa.update(b).where(b.c.id == row["id"]).values(state="cancelled", held_until=None))
+        if row["state"] == "booked":
+            add_entry(tx, row["case_id"], "note", by, body={"text": f"The service date was cancelled: {reason}."})
+            tell_not_theirs(tx, row, before)
+        tx.changed("booking", row["id"])
+    asked = (t.c.case_id.in_(of_device), t.c.state == "open")
+    waiting = tx.connection.execute(sa.select(t.c.id, t.c.customer_id).where(*asked)).all()
+    settled = {"state": "cancelled", "outcome": reason, "settled_by": by, "settled_at": tx.now}
+    tx.connection.execute(sa.update(t).where(*asked).values(**settled))
+    for number, _ in waiting:
+        tx.changed("task", number)
+    for customer_id in dict.fromkeys(customer_id for _, customer_id in waiting):
+        tell_of_tasks(tx, customer_id, before)
 
 
 def _booking(tx: Transaction, booking_id: int) -> sa.RowMapping:

@@ -1,6 +1,6 @@
 """Rows of the outbox: how a decision to tell someone becomes a message that waits, and how waiting ends early."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -129,20 +129,22 @@ def withdraw(
         waiting = waiting.where(n.c.customer_id == customer_id)
     withdrawn: list[tuple[int, str, str | None]] = []
     for notification_id, state, why in tx.connection.execute(waiting).all():
-        if not _tells_of_others(tx, notification_id, case_id):
+        if not goes_on_without(tx, notification_id, lambda item: item["case_id"] == case_id):
             set_state(tx, notification_id, "cancelled", reason=reason)
             withdrawn.append((notification_id, state, why))
     return withdrawn
 
 
-def _tells_of_others(tx: Transaction, notification_id: int, case_id: int) -> bool:
-    """Whether a message that waits tells of other cases too; then it goes on without this one."""
+def goes_on_without(tx: Transaction, notification_id: int, is_over: Callable[[Mapping[str, Any]], bool]) -> bool:
+    """Whether a message that waits tells of other things too; then it goes on without those of which ``is_over``."""
     row = load_notification(tx, notification_id)
-    items = [item for item in row["facts"].get("items", ()) if item["case_id"] != case_id] if row is not None else []
-    if row is None or not items:
+    items = row["facts"].get("items", ()) if row is not None else ()
+    left = [item for item in items if not is_over(item)]
+    if row is None or not left:
         return False
-    values = {"case_id": items[0]["case_id"], "facts": {**row["facts"], "items": items}}
-    set_state(tx, notification_id, row["state"], **values)
+    if len(left) < len(items):
+        first = {name: left[0][name] for name in ("case_id", "device_id")}
+        set_state(tx, notification_id, row["state"], **first, facts={**row["facts"], "items": left})
     return True
 
 

@@ -52,8 +52,13 @@ def make_claim_codes(tx: Transaction, command: MakeClaimCodes) -> list[dict[str,
 
 def begin_for(tx: Transaction, device: Device, customer_id: str, by: str) -> str:
     """Begin the enrolment of a new owner who is a customer already: welcome them; return a code for their product."""
-    welcome(tx, tx.registry.customers[customer_id], device, f"transfer:{device.id}:{tx.now.isoformat()}")
+    welcome_owner(tx, device, customer_id)
     return _new_claim(tx, device.id, customer_id, by, timedelta(days=90))
+
+
+def welcome_owner(tx: Transaction, device: Device, customer_id: str) -> None:
+    """Welcome a customer who was handed a product."""
+    welcome(tx, tx.registry.customers[customer_id], device, f"transfer:{device.id}:{tx.now.isoformat()}")
 
 
 def start_claim(tx: Transaction, command: StartClaim) -> dict[str, str]:
@@ -204,7 +209,10 @@ def link_address(tx: Transaction, channel: str, address: str, code: str) -> str 
 
 
 def welcome(tx: Transaction, customer: Customer, device: Device | None, key: str, via: str | None = None) -> None:
-    """Say on a channel that it is where we will write: what arrives there proves that it works."""
+    """Say on a channel that it is where we will write: what arrives there proves that it works.
+
+    ``via``: the channel on which they asked for it just now; None for who was handed a product, and may be asleep.
+    """
     owned = device or next((d for d in tx.registry.devices.values() if d.customer_id == customer.id), None)
     notify = Notify(
         key=f"welcome:{customer.id}:{key}",
@@ -212,8 +220,8 @@ def welcome(tx: Transaction, customer: Customer, device: Device | None, key: str
         customer_id=customer.id,
         device_id=owned.id if owned else "",
         case_id=None,
-        # They have just asked for it, so it belongs to no purpose that they could have stopped.
-        purpose=Purpose.SAFETY,
+        # What it promises: to tell of faults. Who asked for it gets it whatever they stopped, see ``outbox.owed``.
+        purpose=Purpose.FAULT,
         severity=Severity.INFO,
         facts=device_facts(owned, tx.profiles) if owned else {},
         mode="auto",

@@ -1,6 +1,6 @@
 """Owners as rows with start and end, and what follows from a change: what ends for one and begins for the other."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,8 @@ from device_models.registry import Device
 from gateway.cases.silences import end_silence
 from gateway.cases.timeline import add_entry, touch
 from gateway.commands import EndSilence
-from gateway.outbox.queue import set_state
+from gateway.outbox.digest import TEMPLATE as DIGEST
+from gateway.outbox.queue import goes_on_without, set_state
 from gateway.people.contacts import set_contacts
 from gateway.store import schema
 from gateway.store.ownership import device_people
@@ -88,17 +89,29 @@ def visible_since(connection: sa.Connection, device_id: str, customer_id: str) -
 
 
 def end_messages(tx: Transaction, device_id: str, reason: str, customer_id: str | None = None) -> int:
-    """Withdraw what still waits to be said about a device, to one person or to all; return how many."""
+    """Withdraw what still waits to be said about a device, to one person or to all; return how many messages end.
+
+    One that tells of other devices too goes on without this one.
+    """
     n, c = schema.notifications.c, schema.cases.c
-    cases = sa.select(c.id).where(c.device_id == device_id)
-    about = sa.or_(n.device_id == device_id, n.case_id.in_(cases))
+    cases = set(tx.connection.execute(sa.select(c.id).where(c.device_id == device_id)).scalars())
+    about = sa.or_(
+        n.device_id == device_id,
+        n.case_id.in_(sa.select(c.id).where(c.device_id == device_id)),
+        # Whatever its row is about, it may tell of this one as well.
+        n.template == DIGEST,
+    )
     query = sa.select(n.id).where(n.state.in_(_WAITING), about)
     if customer_id is not None:
         query = query.where(n.customer_id == customer_id)
-    waiting = tx.connection.execute(query).scalars().all()
-    for notification_id in waiting:
+
+    def is_over(item: Mapping[str, Any]) -> bool:
+        return item["device_id"] == device_id or item["case_id"] in cases
+
+    ended = [i for i in tx.connection.execute(query).scalars().all() if not goes_on_without(tx, i, is_over)]
+    for notification_id in ended:
         set_state(tx, notification_id, "cancelled", reason=reason)
-    return len(waiting)
+    return len(ended)
 
 
 def end_cases(tx: Transaction, device_id: str, by: str, reason: str) -> list[sa.RowMapping]:

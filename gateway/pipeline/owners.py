@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Device
+from gateway.cases import dates
 from gateway.commands import CommandRefused
 from gateway.commands.people import (
     EndContact,
@@ -118,13 +119,21 @@ def give(tx: Transaction, devices: Devices, device_id: str, customer_id: str, by
 def follow_import(
     tx: Transaction, devices: Devices, before: Mapping[str, Device], device_ids: Sequence[str], by: str
 ) -> None:
-    """Let the rows of owners follow an import; a device that changed hands by it is handed over."""
+    """Let the rows of owners follow an import; a device that changed hands by it is handed over.
+
+    Its new owner is welcomed, once for all of them. No code is made, which nobody would see.
+    """
+    received: dict[str, Device] = {}
     now = [tx.registry.devices[device_id] for device_id in device_ids if device_id in tx.registry.devices]
     for device in now:
         old = before.get(device.id)
         if old is not None and old.customer_id is not None and old.customer_id != device.customer_id:
             _end_for(tx, devices, old, device, tx.now, by)
             tx.audit(by, "device.transfer", device.id, customer_id=device.customer_id)
+            if device.customer_id in tx.registry.customers:
+                received.setdefault(device.customer_id, device)
+    for customer_id, device in received.items():
+        enrolment.welcome_owner(tx, device, customer_id)
     ownership.record_owners(tx, now, by)
 
 
@@ -212,6 +221,7 @@ def _end_for(tx: Transaction, devices: Devices, before: Device, after: Device, a
     if before.customer_id is not None:
         ownership.end_silences_of(tx, before.id, before.customer_id, by)
     ended = ownership.end_messages(tx, before.id, _NEW_OWNER)
+    dates.end_for_owner(tx, before, by, _NEW_OWNER)
     firing = ownership.firing_alerts(tx, before.id)
     closed = ownership.end_cases(tx, before.id, by, _NEW_OWNER)
     ownership.change_owner(tx, before.id, after.customer_id, at, by)

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from device_models.contact import Role
 from device_models.purpose import Purpose
 from gateway.commands import Command, CommandRefused, CreateSilence, CustomerWrote, HandOver, Reply, Sent, Sweep, Upsert
+from gateway.commands.desk import AskForCall, ConfirmBooking, HoldSlot, OfferSlots
 from gateway.commands.people import EndContact, LearnDevices, ReplaceDevice, SaveContact, TransferDevice
 from gateway.people.ownership import visible_since
 from gateway.store import schema
+from gateway.store.desk import bookings, tasks
 from gateway.store.ownership import device_people, device_replacements
 from tests.gateway.making import T0, Gateway, gateway
 
@@ -236,3 +238,77 @@ def test_learned_devices_leave_the_quarantine_and_count_from_their_next_message(
     assert made.publish("devices/new1/status", {"temperature": -18}).rejected == 0
     assert made.rows(schema.devices, id="new1")[0]["site"] == "Bar"
     assert made.rows(device_people, device_id="new1")[0]["customer_id"] == "ben"
+
+
+def of_template(made: Gateway, template: str) -> list[sa.RowMapping]:
+    return made.rows(schema.notifications, template=template)
+
+
+def test_a_transfer_cancels_dates_and_calls_of_the_old_owner_and_says_so(made: Gateway) -> None:
+    number = warm_up(made)["id"]
+    span = (made.now + timedelta(days=1), made.now + timedelta(days=1, hours=1))
+    made.submit(OfferSlots("Berlin", (("s1", *span),)))
+    booking = made.submit(HoldSlot("s1", "ana", number))
+    made.submit(ConfirmBooking(booking, "ana"))
+    made.submit(AskForCall("ana", number, "The noise"))
+    made.submit(AskForCall("ben", None, "Something else"))
+    made.submit(TransferDevice("f1", "carla", by="Mia"))
+    assert [row["state"] for row in made.rows(bookings)] == ["cancelled"]
+    assert [(row["state"], row["outcome"]) for row in made.rows(tasks)] == [
+        ("cancelled", "the device has a new owner"),
+        ("open", None),
+    ]
+    assert [row["state"] for row in of_template(made, "date_booked")] == ["cancelled"]
+    date, call = of_template(made, "date_cancelled")
+    assert {(row["customer_id"], row["case_id"], row["state"]) for row in (date, call)} == {("ana", None, "queued")}
+    text = made.submit(HandOver(date["id"])).rendered.text
+    assert (
+        "“Garage freezer” (freezer) não está mais em seu nome, por isso sua visita técnica foi cancelada: terça-feira"
+        in text
+    )
+    assert "a ligação ou visita que você pediu foi cancelada" in made.submit(HandOver(call["id"])).rendered.text
+
+
+@pytest.mark.parametrize("sold", ["f1", "f2"])
+def test_a_digest_goes_on_without_the_device_that_was_transferred(made: Gateway, sold: str) -> None:
+    made.submit(
+        Upsert("devices", ({"id": "f2", "profile": "freezer", "customer_id": "ana", "name": "Cellar"},), by="t")
+    )
+    kept = {"f1": "f2", "f2": "f1"}[sold]
+    items = [
+        {"template": "maintenance_due", "facts": {"device": {"name": name}}, "case_id": None, "device_id": name}
+        for name in ("f1", "f2")
+    ]
+    row = {
+        "key": "both",
+        "customer_id": "ana",
+        "device_id": "f1",
+        "purpose": "maintenance",
+        "severity": "minor",
+        "template": "digest",
+        "facts": {"purpose": "maintenance", "items": items},
+        "state": "queued",
+        "channel": "email",
+        "address": "ana@example.com",
+        "why": [],
+        "tried": [],
+        "attempts": 1,
+        "created_at": made.now,
+        "updated_at": made.now,
+    }
+    with made.store.write() as connection:
+        connection.execute(sa.insert(schema.notifications).values(**row))
+    made.submit(TransferDevice(sold, "ben", by="Mia"))
+    [digest] = of_template(made, "digest")
+    assert (digest["state"], digest["device_id"]) == ("queued", kept)
+    assert [item["device_id"] for item in digest["facts"]["items"]] == [kept]
+
+
+def test_whom_an_import_hands_devices_is_welcomed_once_and_not_at_night(made: Gateway) -> None:
+    made.submit(Upsert("devices", ({"id": "f2", "profile": "freezer", "customer_id": "ana"},), by="import"))
+    assert of_template(made, "welcome") == [], "a device that was nobody's changes no hands"
+    made.submit(Upsert("customers", (BEN | {"quiet_hours": "09:00-12:00"},), by="import"))
+    made.submit(Upsert("devices", tuple({"id": i, "customer_id": "ben"} for i in ("f1", "f2")), by="import"))
+    [row] = of_template(made, "welcome")
+    assert (row["customer_id"], row["state"], row["not_before"]) == ("ben", "queued", T0.replace(hour=12))
+    assert [why["code"] for why in row["why"]][-1] == "quiet_hours.hold"
