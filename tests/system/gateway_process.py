@@ -1,11 +1,9 @@
 """``gateway run`` as a process of its own, with a configuration written for one test, and a real SMTP server."""
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +22,7 @@ from gateway.config import load_config
 from gateway.control import submit_command
 from gateway.web.auth import token_hash
 from tests.servers import free_port, require
+from tests.system.forked import Forked
 
 TOKEN = "test-token"
 
@@ -103,17 +102,11 @@ sender = "Acme Service <service@acme.example>"
             encoding="utf-8",
         )
         self.log = folder / "gateway.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "run", "-c", str(self.config_file)],
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
+        self._process = Forked(["run", "-c", str(self.config_file)], self.log, self.log)
         wait_for(self._ready, "the gateway to be ready", within_s=60)
 
     def _ready(self) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import resource
 import subprocess
-import sys
 import threading
 import urllib.request
 from collections import Counter
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.system.forked import Forked
 from tests.system.gateway_process import GatewayProcess, MailServer, wait_for
 
 RULES = """
@@ -50,8 +50,11 @@ def states(gateway: GatewayProcess) -> dict[str, str]:
 
 def command(gateway: GatewayProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``gateway …`` with the gateway's own configuration."""
-    line = [sys.executable, "-m", "gateway", *arguments, "-c", str(gateway.config_file)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    out, err = gateway.folder / "stdout", gateway.folder / "stderr"
+    for file in (out, err):
+        file.write_bytes(b"")
+    status = Forked([*arguments, "-c", str(gateway.config_file)], out, err).wait()
+    return subprocess.CompletedProcess(arguments, status, out.read_text("utf-8"), err.read_text("utf-8"))
 
 
 @pytest.fixture
