@@ -10,9 +10,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
 from babel import Locale, UnknownLocaleError
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    model_validator,
+)
 
 from device_models.purpose import Purpose
+
+IMPORTED = "import"
+"""The source of what the company's file says without a source."""
 
 
 def _words(value: object) -> object:
@@ -64,6 +76,15 @@ def _choices(value: object) -> object:
     return _pairs(value, "purpose=channel, such as offer=email")
 
 
+def _origins(value: object) -> object:
+    """Read ``offer=app/2026-01-12T09:30:00Z`` of a CSV cell; the time may be absent."""
+    pairs = _pairs(value, "what=source/time, such as offer=app/2026-01-12T09:30:00Z")
+    if not isinstance(value, str) or not isinstance(pairs, dict):
+        return pairs
+    parts = {what: said.rpartition("/") if "/" in said else (said, "", None) for what, said in pairs.items()}
+    return {what: {"source": source, "at": at} for what, (source, _, at) in parts.items()}
+
+
 def _pairs(value: object, form: str) -> object:
     """Read ``name=value name=value`` of a CSV cell; leave JSON's objects as they are."""
     if not isinstance(value, str):
@@ -105,10 +126,15 @@ class Record(BaseModel):
     id: Id
     """The company's own; a device's is the one that its topics carry."""
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _drop_empty(cls, data: Any) -> Any:
-        return {k: v for k, v in data.items() if v != "" and v is not None} if isinstance(data, dict) else data
+    def _drop_empty(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, dict):
+            return validate(data)
+        record = validate({k: v for k, v in data.items() if v != "" and v is not None})
+        # An emptied cell says something, unlike a column that is not there.
+        record.model_fields_set.update(data.keys() & cls.model_fields.keys())
+        return record
 
 
 class Device(Record):
@@ -133,6 +159,19 @@ class Device(Record):
     def label(self) -> str:
         """What people call it."""
         return self.name or self.model or self.id
+
+
+class Origin(BaseModel):
+    """Where a consent, an address or a setting of a customer comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Text
+    """``app``, ``contract``, ``stop by sms``."""
+    at: AwareDatetime | None = None
+    """When it was given; None: not known."""
+    own: bool = False
+    """They said so here, to us: no import changes it."""
 
 
 class Customer(Record):
@@ -161,7 +200,11 @@ class Customer(Record):
     objections: Annotated[frozenset[Purpose], BeforeValidator(_words)] = frozenset()
     """Purposes objected to (STOP); they win over ``consents``."""
     consent_source: OptionalText = None
+    """Of an import: where its consents and addresses come from that have no origin of their own. Not kept as such."""
     consented_at: AwareDatetime | None = None
+    """As ``consent_source``: since when."""
+    origins: Annotated[dict[Kept, Origin], BeforeValidator(_origins)] = Field(default_factory=dict)
+    """By purpose (its consent or objection), channel (the address there) or field (a setting)."""
     left_at: AwareDatetime | None = None
     """When they stopped being a customer, as the company has it; for the report of churn, messages do not go by it."""
 
@@ -177,6 +220,12 @@ class Customer(Record):
             return self.addresses[channel]
         own = {"email": self.email, "sms": self.phone, "whatsapp": None, "voice": self.phone, "inbox": self.id}
         return own.get(channel)
+
+    def origin(self, what: str) -> Origin | None:
+        """Return where a consent (by purpose), an address (by channel) or a setting (by field) is from."""
+        given = self.consent_source is not None or self.consented_at is not None
+        general = Origin(source=self.consent_source or IMPORTED, at=self.consented_at) if given else None
+        return self.origins.get(what, general)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -17,6 +17,7 @@ def consent(customer: Customer, purpose: Purpose) -> tuple[bool, Reason]:
         return True, Reason("consent.not_needed", facts)
     if purpose not in customer.consents:
         return False, Reason("consent.missing", facts)
-    since = f" on {customer.consented_at:%Y-%m-%d}" if customer.consented_at else ""
-    by = f" through {customer.consent_source}" if customer.consent_source else ""
+    origin = customer.origin(purpose.value)
+    since = f" on {origin.at:%Y-%m-%d}" if origin and origin.at else ""
+    by = f" through {origin.source}" if origin else ""
     return True, Reason("consent.given", {**facts, "source": f"{by}{since}"})

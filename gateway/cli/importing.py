@@ -70,7 +70,7 @@ class _Gateway:
         from gateway.commands import Upsert
         from gateway.control import submit_command
 
-        rows = tuple(record.model_dump(mode="json") for record in records)
+        rows = tuple(record.model_dump(mode="json", exclude_unset=True) for record in records)
         created, updated = submit_command(self._config, Upsert(kind, rows, by="command line"))
         return int(created), int(updated)
 

@@ -7,9 +7,9 @@ when they lift it there (START, unblocking the bot), or with another address.
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from device_models.registry import Customer
+from device_models.registry import Customer, Origin
 from gateway.commands import CommandRefused
-from gateway.people.registry import upsert_records
+from gateway.people.registry import put_records
 from gateway.store import dialect
 from gateway.store.reachability import unreachable
 from gateway.transaction import Transaction
@@ -70,8 +70,11 @@ def mend_address(tx: Transaction, row: sa.RowMapping, address: str) -> None:
         changed = {"email" if channel == "email" else "phone": address.strip()}
     else:
         changed = {"addresses": {**customer.addresses, channel: address.strip()}}
+    # The company's file still has the one that did not work, and must not bring it back.
+    mended = Origin(source="mended by staff", at=tx.now, own=True)
+    changed["origins"] = customer.origins | {"sms" if channel == "voice" else channel: mended}
     try:
-        upsert_records(tx, "customers", [{**customer.model_dump(mode="json"), **changed}])
+        put_records(tx, "customers", [Customer.model_validate({**customer.model_dump(), **changed})])
     except ValidationError as error:
         # Without the value, which is somebody's address.
         said = str(error.errors()[0]["msg"]).removeprefix("Value error, ")

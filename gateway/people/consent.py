@@ -5,10 +5,11 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from device_models.purpose import Purpose
-from device_models.registry import Customer
+from device_models.registry import Customer, Origin
 from gateway.commands import CommandRefused, SetConsent
 from gateway.outbox.owed import OWED
 from gateway.outbox.queue import set_state
+from gateway.people.consent_log import log_consent
 from gateway.store import schema
 from gateway.transaction import Transaction
 
@@ -23,23 +24,14 @@ def set_consent(tx: Transaction, command: SetConsent) -> Customer:
         update = {"objections": customer.objections - purposes, "consents": customer.consents | purposes}
     else:
         update = {"objections": customer.objections | purposes, "consents": customer.consents - purposes}
-    changed = customer.model_copy(update=update)
+    theirs = Origin(source=command.source, at=tx.now, own=True)
+    origins = {**customer.origins, **{purpose.value: theirs for purpose in purposes}}
+    changed = customer.model_copy(update={**update, "origins": origins})
     c = schema.customers
-    values = {name: sorted(purpose.value for purpose in value) for name, value in update.items()}
+    values: dict[str, object] = {name: sorted(purpose.value for purpose in value) for name, value in update.items()}
+    values |= changed.model_dump(mode="json", include={"origins"})
     tx.connection.execute(sa.update(c).where(c.c.id == customer.id).values(**values))
-    entries = [
-        {
-            "customer_id": customer.id,
-            "purpose": p.value,
-            "granted": command.granted,
-            "source": command.source,
-            "at": tx.now,
-            "allowed_before": customer.allows(p),
-        }
-        for p in sorted(purposes)
-    ]
-    if entries:
-        tx.connection.execute(sa.insert(schema.consent_log), entries)
+    log_consent(tx, customer, purposes, command.source, granted=command.granted)
     # Within this transaction others must see it too, so the registry changes now and is put back if it fails.
     _replace_customer(tx, changed)
     if not command.granted:

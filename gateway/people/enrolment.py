@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from device_models.purpose import Purpose, Severity
-from device_models.registry import Customer, Device
+from device_models.registry import Customer, Device, Origin
 from gateway.commands import CommandRefused, SetConsent
 from gateway.commands.enrolment import MakeClaimCodes, MakeLinkCode, SaveSettings, SendCheck, StartClaim
 from gateway.outbox.checking import ADDRESS_ADDED, enqueue_to
@@ -33,6 +33,7 @@ _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Without what is easily mistaken for another: 0 and O, 1 and I."""
 _CLAIM_LETTERS = 12
 _LINK_LIFE = timedelta(hours=1)
+_PAGE = "their page"
 _TOLD_WITHIN = timedelta(days=2)
 _READABLE = frozenset({"email", "sms", "whatsapp"})
 """Channels whose addresses say something to their owner; a messenger's number for them does not."""
@@ -130,7 +131,7 @@ def put_address(tx: Transaction, customer: Customer, channel: str, address: str,
     """Reach a customer at a proven address from now on, and say so where they were reached until now."""
     if customer.id in tx.registry.customers and customer.address(channel) != address:
         _tell_known_addresses(tx, customer, channel, address)
-    changed = _with_address(customer, channel, address)
+    changed = _with_address(customer, channel, address, Origin(source=source, at=tx.now, own=True))
     put_records(tx, "customers", [changed])
     row = {"customer_id": customer.id, "channel": channel, "address": address, "source": source, "at": tx.now}
     dialect.upsert(tx.connection, verified_addresses, [row])
@@ -147,7 +148,8 @@ def drop_address(tx: Transaction, customer_id: str, channel: str) -> None:
         raise CommandRefused("address.last")
     kept = {purpose: chosen for purpose, chosen in customer.channel_choices.items() if chosen != channel}
     left_alone = customer.model_copy(update={"channel_choices": kept})
-    put_records(tx, "customers", [_with_address(left_alone, channel, None)])
+    dropped = Origin(source=_PAGE, at=tx.now, own=True)
+    put_records(tx, "customers", [_with_address(left_alone, channel, None, dropped)])
     v = verified_addresses.c
     tx.connection.execute(sa.delete(verified_addresses).where(v.customer_id == customer.id, v.channel == channel))
     tx.audit("customer", "customer.address_dropped", customer.id, channel=channel)
@@ -201,7 +203,8 @@ def link_address(tx: Transaction, channel: str, address: str, code: str) -> str 
     for other in list(tx.registry.customers.values()):
         if other.id != row["customer_id"] and other.addresses.get(channel) == address:
             # One messenger account is one person: an answer there must find one customer.
-            put_records(tx, "customers", [_with_address(other, channel, None)])
+            taken = Origin(source="linked by somebody else", at=tx.now, own=True)
+            put_records(tx, "customers", [_with_address(other, channel, None, taken)])
     source = "link" if row["proved"] else OPEN_LINK
     customer = put_address(tx, tx.registry.customers[row["customer_id"]], channel, address, source)
     welcome(tx, customer, None, f"link:{row['code_hash'][:16]}", via=channel)
@@ -251,12 +254,15 @@ def save_settings(tx: Transaction, command: SaveSettings) -> None:
     if given:
         try:
             changed = Customer.model_validate({**customer.model_dump(), **given})
+            new = [name for name in given if getattr(changed, name) != getattr(customer, name)]
+            theirs = dict.fromkeys(new, Origin(source=_PAGE, at=tx.now, own=True))
+            changed = changed.model_copy(update={"origins": customer.origins | theirs})
         except ValidationError as error:
             raise CommandRefused(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from error
         put_records(tx, "customers", [changed])
     for purposes, granted in ((refused, False), (wished, True)):
         if purposes:
-            set_consent(tx, SetConsent(customer.id, tuple(purposes), granted, "their page"))
+            set_consent(tx, SetConsent(customer.id, tuple(purposes), granted, _PAGE))
     if command.location is not None:
         _put_settings(tx, customer.id, location=command.location)
     tx.audit("customer", "customer.settings", customer.id, changed=sorted(given))
@@ -306,18 +312,18 @@ def _new_customer(draft: Mapping[str, Any]) -> Customer:
             "name": draft.get("name") or "–",
             "locale": draft.get("locale") or "en",
             "timezone": draft.get("timezone") or "UTC",
-            "consent_source": "their product's code",
         }
     )
 
 
-def _with_address(customer: Customer, channel: str, address: str | None) -> Customer:
+def _with_address(customer: Customer, channel: str, address: str | None, origin: Origin) -> Customer:
     others = {name: value for name, value in customer.addresses.items() if name != channel}
-    if channel == "email":
-        return customer.model_copy(update={"email": address, "addresses": others})
-    if channel == "sms":
-        return customer.model_copy(update={"phone": address, "addresses": others})
-    return customer.model_copy(update={"addresses": others | ({channel: address} if address else {})})
+    update: dict[str, Any] = {"addresses": others, "origins": customer.origins | {channel: origin}}
+    if channel in ("email", "sms"):
+        update["email" if channel == "email" else "phone"] = address
+    elif address is not None:
+        update["addresses"] = others | {channel: address}
+    return customer.model_copy(update=update)
 
 
 def _choices(tx: Transaction, customer: Customer, wanted: Mapping[Purpose, str] | None) -> dict[Purpose, str] | None:

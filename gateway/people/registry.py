@@ -11,8 +11,10 @@ from device_models.contact import Contact
 from device_models.purpose import Purpose
 from device_models.registry import Customer, Device, Offer, Record, Shop
 from gateway.commands import CommandRefused
+from gateway.people.consent_log import log_changes
 from gateway.people.contacts import load_contacts
 from gateway.people.objections import objected_before
+from gateway.people.renewal import renewed
 from gateway.store import dialect, schema
 from gateway.store.enrolment import customer_settings
 from gateway.store.fleets import device_changes
@@ -107,16 +109,17 @@ def upsert_records(
 ) -> tuple[int, int]:
     """Write records by id, never delete; return how many were new and how many were there.
 
-    What changes about a device is kept, with its ``source``: ``import``, or ``device`` where it said so itself.
-    Objections that a customer raised since stay: an import may add consents, only the customer takes a STOP back. So do
-    their choices of channels, and a device's owner, where the import names none.
+    Columns that are not there stay as they are, and so does what customers said themselves. What changes about a device
+    is kept, with its ``source``: ``import``, or ``device`` where it said so itself; so is what changes about what a
+    customer agrees or objects to.
     Raises pydantic.ValidationError for a row that is none of ``kind``, CommandRefused for hours that cannot be read.
     """
     model = _TABLES[kind][1]
     known = tx.registry.of_kind(kind)
-    records = [_keep_known(known.get(str(row.get("id"))), model.model_validate(dict(row))) for row in rows]
+    records = [renewed(known.get(str(row.get("id"))), model.model_validate(dict(row)), tx.now) for row in rows]
     if kind == "customers":
         records = [_with_old_objections(tx, record, known) for record in records]
+        log_changes(tx, [(known.get(record.id), record) for record in records if isinstance(record, Customer)])
     for record in records:
         if isinstance(record, Shop) and record.opening_hours and (wrong := check_opening_hours(record.opening_hours)):
             raise CommandRefused(f"{record.id}: opening_hours: {wrong}")
@@ -165,18 +168,6 @@ def _keep_changes(
         tx.connection.execute(sa.insert(device_changes), changes)
 
 
-def _keep_known(known: Record | None, record: Record) -> Record:
-    update: dict[str, Any] = {}
-    if isinstance(known, Customer) and isinstance(record, Customer):
-        if known.objections:
-            update["objections"] = known.objections | record.objections
-        if known.channel_choices and not record.channel_choices:
-            update["channel_choices"] = known.channel_choices
-    if isinstance(known, Device) and isinstance(record, Device) and record.customer_id is None and known.customer_id:
-        update["customer_id"] = known.customer_id
-    return record.model_copy(update=update) if update else record
-
-
 def _with_old_objections(tx: "Transaction", record: Record, known: Mapping[str, Record]) -> Record:
     """A new customer at an address whose owner was erased is not written to for what that owner had stopped."""
     if not isinstance(record, Customer) or record.id in known:
@@ -186,5 +177,7 @@ def _with_old_objections(tx: "Transaction", record: Record, known: Mapping[str, 
 
 
 def _row(record: Record) -> dict[str, Any]:
-    row = record.model_dump()
+    row = record.model_dump(exclude={"consent_source", "consented_at"})
+    if isinstance(record, Customer):
+        row |= record.model_dump(mode="json", include={"origins"})
     return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in row.items()}

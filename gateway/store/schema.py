@@ -89,8 +89,7 @@ customers = Table(
     Column("quiet_hours", sa.Text),
     Column("consents", sa.JSON, nullable=False),
     Column("objections", sa.JSON, nullable=False),
-    Column("consent_source", sa.Text),
-    Column("consented_at", UtcTime),
+    Column("origins", sa.JSON, nullable=False, default=dict),
     Column("left_at", UtcTime),
 )
 

@@ -176,7 +176,7 @@ def decide_offer(
         "sentence": f"They were near {shop.name}, which was open, and '{offer.title}' fits.",
         "offer": offer.id,
         "occasion": offer.occasion,
-        "consent_source": customer.consent_source,
+        "consent_source": origin.source if (origin := customer.origin(Purpose.OFFER.value)) else None,
         "expires_at": rfc3339(expires_at),
     }
     return OfferDecision(offer, None, explanation, code, expires_at)

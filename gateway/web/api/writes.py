@@ -37,7 +37,7 @@ def _checked(kind: str, index: int, record: object) -> dict[str, Any]:
     if model is None:
         raise web.HTTPNotFound(text=f"There is nothing to import as {kind}.")
     try:
-        return model.model_validate(record).model_dump(mode="json")
+        return model.model_validate(record).model_dump(mode="json", exclude_unset=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in ("records", index, *first["loc"]))

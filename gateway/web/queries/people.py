@@ -37,8 +37,8 @@ class CustomerCard:
     quiet_hours: str | None
     consents: tuple[str, ...]
     objections: tuple[str, ...]
-    consent_source: str | None
-    consented_at: datetime | None
+    origins: Mapping[str, Mapping[str, Any]]
+    """See ``Customer.origins``, as JSON."""
     left_at: datetime | None
 
 

@@ -412,8 +412,7 @@ def upgrade() -> None:
         sa.Column("quiet_hours", sa.Text(), nullable=True),
         sa.Column("consents", sa.JSON(), nullable=False),
         sa.Column("objections", sa.JSON(), nullable=False),
-        sa.Column("consent_source", sa.Text(), nullable=True),
-        sa.Column("consented_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("origins", sa.JSON(), nullable=False),
         sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
