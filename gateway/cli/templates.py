@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import jinja2
 import orjson
 import typer
 
@@ -60,7 +59,7 @@ def preview(
     config: ConfigOption = None,
 ) -> None:
     """Print one message as it would go out."""
-    with plain_errors(ConfigError, OSError, ValueError, jinja2.TemplateError):
+    with plain_errors(ConfigError, OSError, ValueError):
         settings = read_config(config)
         if template not in TEMPLATES:
             raise ValueError(f"there is no template '{template}'; there are {', '.join(sorted(TEMPLATES))}")

@@ -244,6 +244,15 @@ class HandOver:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOverFailed:
+    """A fault of ours kept a message from being handed over: it is put aside alone, for a person."""
+
+    notification_id: int
+    fault: str
+    """The kind of error."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """The provider took the message."""
 
@@ -305,6 +314,7 @@ MessageCommand = (
     | ReceiptArrived
     | HandOver
     | Sent
+    | HandOverFailed
     | SendFailed
     | NoReceipt
     | SettleOutcomes

@@ -14,7 +14,7 @@ from device_models.registry import Customer
 from gateway.cases.record import load_case
 from gateway.cases.timeline import TOLD_TOGETHER, add_entry
 from gateway.outbox.queue import load_notification, set_state
-from gateway.outbox.wording import renderer_of
+from gateway.outbox.wording import word_sentence
 from gateway.store import schema
 from gateway.transaction import Transaction
 from notifiers.message import Brand
@@ -69,10 +69,9 @@ def said(
     if len(left) == 1:
         only = items[left[0] - 1]
         return only["template"], only["facts"], only["case_id"]
-    renderer = renderer_of(tx.config, tx.registry.texts)
 
     def sentence(item: Mapping[str, Any]) -> str:
-        return renderer.sentence(item["template"], customer, item["facts"], brand, tx.now)
+        return word_sentence(tx, item["template"], customer, item["facts"], brand, tx.now)
 
     text = "\n".join(f"{number}. {sentence(items[number - 1])}" for number in left)
     return TEMPLATE, {"purpose": row["purpose"], "text": text}, None

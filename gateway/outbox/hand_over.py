@@ -18,7 +18,7 @@ from gateway.cases.attachments import to_send
 from gateway.cases.record import load_case
 from gateway.cases.self_help import articles_of
 from gateway.cases.timeline import add_entry, touch
-from gateway.commands import HandOver, ReceiptArrived, SendFailed, Sent
+from gateway.commands import HandOver, HandOverFailed, ReceiptArrived, SendFailed, Sent
 from gateway.outbox import survey
 from gateway.outbox.caps import is_capped
 from gateway.outbox.checking import addressee, choice_of_one, has_one_address, is_staff_alert, without_code
@@ -150,6 +150,13 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
         session_open=_wrote_today(tx, customer.id, choice.channel),
         files=(*to_send(tx, row["id"]), *date_messages.calendar_of(tx, row)) if choice.channel == "email" else (),
     )
+
+
+def put_aside(tx: Transaction, command: HandOverFailed) -> None:
+    """Make a message that trips a fault of ours a dead letter, so that it keeps back nobody else's."""
+    row = load_notification(tx, command.notification_id)
+    if row is not None and row["state"] == "queued":
+        _bury(tx, row, f"it could not be made ready ({command.fault}); the log says more")
 
 
 def as_it_stands(text: str, language: str) -> Rendered:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 from gateway.clock import Clock
-from gateway.commands import Commands, HandOver, SendFailed, Sent
+from gateway.commands import Commands, HandOver, HandOverFailed, SendFailed, Sent
 from gateway.outbox.due import Line, Wanted, first_in_line, line_of, next_due
 from gateway.outbox.metrics import OutboxMetrics
 from gateway.outbox.pace import Pace
@@ -188,6 +188,10 @@ class Sender:
         outgoing: Outgoing | None = None
         try:
             outgoing = await self._commands.submit(HandOver(notification_id, paused, down))
+        except Exception as error:
+            # Whatever it is, it is about this message alone; met again at each start it would stop all others.
+            log.error("outbox.message_put_aside", notification_id=notification_id, error=type(error).__name__)
+            await self._commands.submit(HandOverFailed(notification_id, type(error).__name__))
         finally:
             if pace is not None and tries and (outgoing is None or outgoing.channel != line[1]):
                 pace.let_go()

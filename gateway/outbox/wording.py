@@ -4,7 +4,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import sqlalchemy as sa
 import structlog
 
@@ -12,7 +11,7 @@ from gateway.config import Config
 from gateway.store import schema
 from gateway.texts.own import NOTHING, OwnTexts
 from gateway.transaction import Transaction
-from notifiers.wording.render import Renderer, render
+from notifiers.wording.render import BrokenTemplate, Renderer, render, render_sentence
 
 log = structlog.get_logger()
 
@@ -40,18 +39,32 @@ def renderer_of(config: Config, texts: OwnTexts = NOTHING) -> Renderer:
 
 
 def word(tx: Transaction, template: str, *given: Any) -> Any:
-    """Render a message; one of the company's own templates that breaks gives way to what ships here, and is reported.
+    """Render a message; one of the company's own templates that fails gives way to what ships here, and is reported.
 
     ``given``: as ``Renderer.render`` takes it after the template.
     """
     try:
         rendered = renderer_of(tx.config, tx.registry.texts).render(template, *given)
-    except jinja2.TemplateError as error:
-        log.error("template.broken", template=template, error=type(error).__name__)
-        _count(tx, (f"template:{template}",))
+    except BrokenTemplate as error:
+        _report(tx, template, error)
         return render(template, *given)
     _count(tx, rendered.missing)
     return rendered
+
+
+def word_sentence(tx: Transaction, template: str, *given: Any) -> str:
+    """Say what is the matter, as ``word`` does; ``given``: as ``Renderer.sentence`` takes it after the template."""
+    try:
+        return renderer_of(tx.config, tx.registry.texts).sentence(template, *given)
+    except BrokenTemplate as error:
+        _report(tx, template, error)
+        return render_sentence(template, *given)
+
+
+def _report(tx: Transaction, template: str, error: BrokenTemplate) -> None:
+    # Its words may hold what it was given, which is about a customer.
+    log.error("template.broken", template=template, error=type(error.__cause__).__name__)
+    _count(tx, (f"template:{template}",))
 
 
 def fall_backs(connection: sa.Connection) -> dict[str, int]:

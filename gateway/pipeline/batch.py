@@ -277,6 +277,8 @@ class Batch:
                 return outbox.record_receipt(tx, command)
             case c.HandOver():
                 return outbox.hand_over(tx, command, self._owner.links)
+            case c.HandOverFailed():
+                return outbox.put_aside(tx, command)
             case c.Sent():
                 return outbox.record_sent(tx, command)
             case c.SendFailed():

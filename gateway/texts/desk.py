@@ -170,7 +170,7 @@ class TextDesk:
     ) -> Rendered:
         """Render a message as a customer of ``language`` would read it, about the fault of ``rule_id``.
 
-        Raises UnknownTemplate, jinja2.TemplateError.
+        Raises UnknownTemplate, BrokenTemplate.
         """
         texts = texts or self._own
         renderer = renderer_of(self._config, texts) if texts is self._own else self._fresh(texts)

@@ -8,6 +8,7 @@ given. Companies may put their own templates and translations before these.
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -66,6 +67,10 @@ Tone = Literal["critical", "major", "minor", ""]
 
 class UnknownTemplate(KeyError):
     """There is no message of that name."""
+
+
+class BrokenTemplate(ValueError):
+    """A text of the company's own cannot be rendered; what ships here always can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +241,7 @@ class Renderer:
             now: aware; what "today" is.
         Raises:
             UnknownTemplate: there is none of that name.
-            jinja2.TemplateError: a company's own template is broken; what ships here never raises it.
+            BrokenTemplate: a company's own template or translation fails; what ships here never raises it.
         """
         if template not in TEMPLATES:
             raise UnknownTemplate(template)
@@ -255,10 +260,11 @@ class Renderer:
             support_name=isolate(line(brand.support_name), seen.direction),
         )
         context = {"view": seen, "brand": named, "words": words}
-        content = self._content(template, seen, context)
         layout = context | {"links": links}
-        text = self._text(channel, content, layout)
-        html = self._layout("layouts/mail.html.j2", content, layout) if channel == "email" else None
+        with _running(template):
+            content = self._content(template, seen, context)
+            text = self._text(channel, content, layout)
+            html = self._layout("layouts/mail.html.j2", content, layout) if channel == "email" else None
         return Rendered(
             subject=content.subject,
             text=text,
@@ -273,13 +279,14 @@ class Renderer:
     def sentence(self, template: str, customer: Customer, facts: Mapping[str, Any], brand: Brand, now: datetime) -> str:
         """Say only what is the matter, in the customer's language, for a person to begin an answer with.
 
-        Raises UnknownTemplate.
+        Raises UnknownTemplate, BrokenTemplate.
         """
         if template not in TEMPLATES:
             raise UnknownTemplate(template)
         words = Words(self._catalogues[self._language(customer.locale)])
         seen = view(facts, customer, _purpose(facts) or TEMPLATES[template], words, now)
-        return self._content(template, seen, {"view": seen, "brand": brand, "words": words}).sentence
+        with _running(template):
+            return self._content(template, seen, {"view": seen, "brand": brand, "words": words}).sentence
 
     def _language(self, locale: str) -> str:
         """The catalogue for a locale: its own, its language's, English."""
@@ -357,6 +364,15 @@ class Renderer:
     def _layout(self, name: str, content: Content, layout: Mapping[str, Any]) -> str:
         text = self._environment.get_template(name).render({**layout, "content": content})
         return _GAP.sub("\n\n", text).strip()
+
+
+@contextmanager
+def _running(template: str) -> Iterator[None]:
+    """Name whatever a template raises: it is a program of the company's own, and ours to run, not to trust."""
+    try:
+        yield
+    except Exception as error:
+        raise BrokenTemplate(f"{template}: {type(error).__name__}: {error}") from error
 
 
 def _environment(loader: jinja2.BaseLoader) -> SandboxedEnvironment:

@@ -16,7 +16,7 @@ from device_models.registry import Customer
 from notifiers.message import Brand, Links, Rendered
 from notifiers.understanding.plain import plain
 from notifiers.wording.links import is_ours
-from notifiers.wording.render import TEMPLATES, Renderer
+from notifiers.wording.render import TEMPLATES, BrokenTemplate, Renderer
 from notifiers.wording.samples import SAMPLES
 from notifiers.wording.segments import MOST
 from notifiers.wording.view import View
@@ -71,7 +71,7 @@ def check(
                 where = f"{template} {language} {channel}"
                 try:
                     rendered = preview(renderer, template, language, channel, brand)
-                except jinja2.TemplateError as error:
+                except BrokenTemplate as error:
                     found.append(Finding("error", where, f"cannot be rendered: {error}"))
                     continue
                 missing.update(dict.fromkeys(rendered.missing))
@@ -91,7 +91,7 @@ def preview(
 ) -> Rendered:
     """Render one template as a customer of ``language`` would read it; ``facts`` None: the sample's.
 
-    Raises UnknownTemplate, and jinja2.TemplateError for a template that is broken.
+    Raises UnknownTemplate, and BrokenTemplate for one that fails.
     """
     someone = customer or Customer(id="sample", name="Ana", locale=language)
     home = brand.public_url.rstrip("/")

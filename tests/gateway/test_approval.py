@@ -88,20 +88,34 @@ def test_an_answer_to_a_customer_never_waits(url: str, tmp_path: Path) -> None:
         assert made.rows(schema.notifications)[-1]["state"] == "queued"
 
 
-def test_a_companys_template_speaks_and_a_broken_one_gives_way(url: str, tmp_path: Path) -> None:
+def test_a_companys_template_speaks(url: str, tmp_path: Path) -> None:
     folder = tmp_path / "templates"
     folder.mkdir()
-    own = folder / "fault_opened.j2"
-    own.write_text(
+    (folder / "fault_opened.j2").write_text(
         "{% block subject %}Hej{% endblock %}{% block sentence %}Hej {{ view.name }}{% endblock %}", encoding="utf-8"
     )
     with gateway(url, tmp_path, notifiers=MAIL | {"templates": [str(folder)]}) as made:
         assert "Hej" in made.submit(c.HandOver(warm(made)["id"])).rendered.text
-    own.write_text("{% block subject %}{{ view.nothing }}{% endblock %}", encoding="utf-8")
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "fault_opened.j2").write_text("{% block subject %}{{ view.nothing }}{% endblock %}", encoding="utf-8")
-    with gateway(f"{url}3", tmp_path, notifiers=MAIL | {"templates": [str(other)]}) as made:
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ("fault_opened", "{% block subject %}{{ view.nothing }}{% endblock %}"),
+        ("fault_opened", "{% block subject %}{{ 1 / 0 }}{% endblock %}"),
+        ("fault_opened", "{% block subject %}{{ view.product + 1 }}{% endblock %}"),
+        ("partials/footer", "no block"),
+    ],
+)
+def test_a_companys_template_that_fails_in_whatever_way_gives_way_to_ours(
+    tmp_path: Path, broken: tuple[str, str]
+) -> None:
+    name, source = broken
+    file = tmp_path / "templates" / f"{name}.j2"
+    file.parent.mkdir(parents=True)
+    file.write_text(source, encoding="utf-8")
+    settings = MAIL | {"templates": [str(tmp_path / "templates")]}
+    with gateway(f"sqlite:///{tmp_path / 'gateway.sqlite'}", tmp_path, notifiers=settings) as made:
         assert "Garage freezer" in made.submit(c.HandOver(warm(made)["id"])).rendered.text
         meta = {row["key"]: row["value"] for row in made.rows(schema.meta)}
         assert meta[FALL_BACKS]["template:fault_opened"] == 1

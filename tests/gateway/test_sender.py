@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
+from device_models.registry import Customer
 from gateway import commands as c
+from gateway.outbox import hand_over
 from gateway.outbox.pace import FAILURES_TO_OPEN, LONG_DOWN_S
 from gateway.store import schema
 from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown, Unwritten
-from notifiers.message import Outgoing
+from notifiers.message import Outgoing, Rendered
 from tests.gateway.making import TOO_WARM, Gateway
 from tests.gateway.sending import Provider, Running
 from tests.gateway.test_ladder import PERSON, break_down, opened
@@ -266,6 +269,26 @@ async def test_what_is_urgent_goes_first_and_past_a_provider_that_wants_nothing(
     running.later(timedelta(minutes=50))
     await running.until_idle(sender)
     assert len(smtp.taken) == 2
+
+
+async def test_a_message_that_trips_a_fault_of_ours_is_put_aside_alone(
+    made: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def word(tx: object, template: str, customer: Customer, *given: object) -> Rendered:
+        if customer.id == "p0":
+            raise ZeroDivisionError
+        return Rendered("Hello", "Hello", None, "en", "ltr")
+
+    monkeypatch.setattr(hand_over, "word", word)
+    twilio, smtp = providers()
+    running = Running(made, [twilio, smtp])
+    people(made, 2)
+    for customer_id in ("p0", "p1"):
+        queue(made, customer_id)
+    with capture_logs():  # printing the traceback takes seconds
+        await running.until_idle()
+    assert [row["state"] for row in made.rows(schema.notifications)] == ["dead", "accepted"]
+    assert "ZeroDivisionError" in made.rows(schema.notifications)[0]["reason"]
 
 
 async def test_what_we_refuse_ourselves_says_nothing_of_the_provider(made: Gateway) -> None:

@@ -35,6 +35,7 @@ def test_every_template_has_a_sample() -> None:
         ("{% block sentence %}See https://evil.example/x{% endblock %}", "links to https://evil.example/x"),
         ("{% block sentence %}Bitte Ihr Passwort{% endblock %}", "never ask for a password"),
         ("{% block sentence %}{{ view.name }", "is no template"),
+        ("{% block sentence %}{{ view.product + 1 }}{% endblock %}", "cannot be rendered"),
         ("{% block sentence %}{{ ''.__class__.__mro__ }}{% endblock %}", "cannot be rendered"),
     ],
 )
