@@ -189,7 +189,7 @@ class Sender:
         try:
             outgoing = await self._commands.submit(HandOver(notification_id, paused, down))
         except Exception as error:
-            # It is about this message alone, and was logged where it happened; met again at each start it would stop all others.
+            # About this message alone, and logged where it happened; met again at each start it would stop all others.
             log.warning("outbox.message_put_aside", notification_id=notification_id, error=type(error).__name__)
             await self._commands.submit(HandOverFailed(notification_id, type(error).__name__))
         finally:
