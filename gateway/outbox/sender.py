@@ -189,8 +189,8 @@ class Sender:
         try:
             outgoing = await self._commands.submit(HandOver(notification_id, paused, down))
         except Exception as error:
-            # About this message alone, and logged where it happened; met again at each start it would stop all others.
-            log.warning("outbox.message_put_aside", notification_id=notification_id, error=type(error).__name__)
+            # Whatever it is, it is about this message alone; met again at each start it would stop all others.
+            log.exception("outbox.message_put_aside", notification_id=notification_id)
             await self._commands.submit(HandOverFailed(notification_id, type(error).__name__))
         finally:
             if pace is not None and tries and (outgoing is None or outgoing.channel != line[1]):
