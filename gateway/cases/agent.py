@@ -121,6 +121,8 @@ def resend(tx: Transaction, command: Resend) -> None:
     row = _notification(tx, command.notification_id)
     if row["state"] not in ("dead", "unknown", "expired"):
         raise CommandRefused(f"message {row['id']} need not be resent: it is {row['state']}")
+    if row["template"] == "offer":
+        raise CommandRefused(f"message {row['id']} is an offer: they have left the shop, and its code may be another's")
     if command.address is not None:
         mend_address(tx, row, command.address)
     values = {"tried": [], "attempts": 0, "not_before": None, "provider": None, "provider_id": None}

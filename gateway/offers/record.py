@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from device_models.purpose import Purpose
 from device_models.registry import Customer
+from gateway.offers.spent import is_spent
 from gateway.outbox.queue import enqueue, set_state
 from gateway.store import schema
 from gateway.transaction import Transaction
@@ -129,13 +130,10 @@ def _history(tx: Transaction, customer: Customer | None) -> OfferHistory:
             d.c.at >= tx.now - _REMEMBERED,
         )
         sent = [Sent(at, shop_id, offer_id) for at, shop_id, offer_id in tx.connection.execute(query)]
-    used = (
-        sa.select(d.c.offer_id, sa.func.count().label("sent"))
-        .where(d.c.offer_id.is_not(None), d.c.reason.is_(None))
-        .group_by(d.c.offer_id)
-    )
+    used = sa.select(d.c.offer_id, sa.func.count().label("sent")).where(is_spent()).group_by(d.c.offer_id)
+    given = sa.select(d.c.offer_id, d.c.code).where(d.c.code.is_not(None), is_spent())
     codes: defaultdict[str, set[str]] = defaultdict(set)
-    for offer_id, code in tx.connection.execute(sa.select(d.c.offer_id, d.c.code).where(d.c.code.is_not(None))):
+    for offer_id, code in tx.connection.execute(given):
         codes[offer_id].add(code)
     return OfferHistory(
         sent=tuple(sent),

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.commands.offers import OfferOpened, RedeemOffers, Redemption
+from gateway.offers.spent import is_spent
 from gateway.outbox.outcomes import note_redeemed
 from gateway.store import dialect
 from gateway.store.redemptions import redemptions
@@ -57,7 +58,7 @@ def note_opened(tx: Transaction, command: OfferOpened) -> None:
     d = offer_decisions
     query = (
         sa.select(d.c.id, d.c.opened_at)
-        .where(d.c.customer_id == command.customer_id, d.c.offer_id.is_not(None), d.c.reason.is_(None))
+        .where(d.c.customer_id == command.customer_id, is_spent())
         .order_by(d.c.id.desc())
         .limit(1)
     )
@@ -77,7 +78,7 @@ def _by_code(tx: Transaction, one: Redemption, code: str, by: str) -> Redeemed:
     d = offer_decisions
     given = (
         sa.select(d.c.id, d.c.offer_id, d.c.customer_id, d.c.notification_id)
-        .where(d.c.code == code, d.c.offer_id.in_([offer.id for offer in offers]))
+        .where(d.c.code == code, d.c.offer_id.in_([offer.id for offer in offers]), is_spent())
         .order_by(d.c.id.desc())
     )
     decision = tx.connection.execute(given).first()
@@ -111,7 +112,7 @@ def _by_customer(tx: Transaction, one: Redemption, by: str) -> Redeemed:
     d, n = offer_decisions, notifications
     query = (
         sa.select(d.c.id, d.c.notification_id)
-        .where(d.c.customer_id == one.customer_id, d.c.offer_id == offer.id, d.c.reason.is_(None), d.c.at <= at)
+        .where(d.c.customer_id == one.customer_id, d.c.offer_id == offer.id, is_spent(), d.c.at <= at)
         .where(sa.or_(d.c.notification_id.is_(None), sa.exists().where(n.c.id == d.c.notification_id)))
         .order_by(d.c.id.desc())
         .limit(1)

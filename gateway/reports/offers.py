@@ -34,7 +34,7 @@ def offers(connection: sa.Connection, period: Period) -> Report:
     first: dict[tuple[str, str], datetime] = {}
     for row in connection.execute(query):
         held_out = row.reason == "holdout"
-        if row.customer_id is not None:
+        if row.customer_id is not None and (held_out or row.state in _SHOWN):
             pair = (row.customer_id, row.offer_id)
             groups[held_out].add(pair)
             first.setdefault(pair, row.at)
@@ -78,7 +78,7 @@ def offers(connection: sa.Connection, period: Period) -> Report:
         "What did offers bring?",
         "Opened: the message was reported as read, or its link was followed. Redeemed: a till reported its code, or"
         f" the customer's purchase, within {_COUNTS_WITHIN.days} days. Gained: how many more bought of the customers"
-        " who were made an offer than of those left out on purpose; the till must name customers for it.",
+        " who were sent an offer than of those left out on purpose; the till must name customers for it.",
         figures,
         columns,
         tuple(rows),
@@ -116,7 +116,7 @@ def _gain(groups: Mapping[bool, set[tuple[str, str]]], bought: set[tuple[str, st
             None,
             Unit.SHARE,
             offered + held_out,
-            note=f"needs {_ENOUGH} customers in each group; {offered} were made an offer and {held_out} left out",
+            note=f"needs {_ENOUGH} customers in each group; {offered} were sent an offer and {held_out} left out",
         )
     hits, hits_without = len(groups[False] & bought), len(groups[True] & bought)
     low, high = difference(hits, offered, hits_without, held_out)

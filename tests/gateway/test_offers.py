@@ -141,7 +141,51 @@ def test_the_report_counts_from_the_visit_to_the_till(made: Gateway) -> None:
     assert report.rows == (("Door seal", 1, 1, 1, 1, 1.0, 19.9),)
     gain = report.figures[-1]
     assert gain.value is None
-    assert gain.note == "needs 20 customers in each group; 1 were made an offer and 0 left out"
+    assert gain.note == "needs 20 customers in each group; 1 were sent an offer and 0 left out"
+
+
+def decisions(made: Gateway) -> list[tuple[str, str | None, str | None]]:
+    """(customer, code, reason)."""
+    return [(row["customer_id"], row["code"], row["reason"]) for row in made.rows(schema.offer_decisions)]
+
+
+@pytest.mark.parametrize("end", ["discarded", "expired"])
+def test_an_offer_that_nobody_was_sent_gives_code_and_budget_back(store_url: str, tmp_path: Path, end: str) -> None:
+    notifiers = NOTIFIERS | {"mode": "approve"}
+    with gateway(store_url, tmp_path, RULES, notifiers=notifiers, offers={"holdout": 0.0}) as made:
+        one = OFFER | {"codes": ["A1"], "budget": 1}
+        walk_in(made, "ana", offer=one)
+        walk_in(made, "bo", offer=one)
+        assert decisions(made) == [("ana", "A1", None), ("bo", None, "budget")]
+        first = made.rows(schema.notifications)[0]["id"]
+        if end == "discarded":
+            made.submit(c.Discard(first, by="Mia"))
+        else:
+            made.now += timedelta(hours=1)
+            made.submit(c.Approve(first, by="Mia"))
+            made.submit(c.HandOver(first))
+        assert made.rows(schema.notifications)[0]["state"] == end
+        assert redeem(made, Redemption(code="A1")) == ["not_given"]
+        walk_in(made, "cid", offer=one)
+        assert decisions(made)[-1] == ("cid", "A1", None)
+        made.submit(c.Approve(made.rows(schema.notifications)[-1]["id"], by="Mia"))
+        made.submit(c.HandOver(made.rows(schema.notifications)[-1]["id"]))
+        walk_in(made, "dee", offer=one)
+        assert decisions(made)[-1] == ("dee", None, "budget"), "what was sent is spent"
+        assert redeem(made, Redemption(code="A1")) == ["redeemed"]
+        assert made.rows(redemptions)[0]["customer_id"] == "cid"
+        with made.store.read() as connection:
+            gain = offers(connection, Period(T0 - timedelta(days=1), made.now + timedelta(minutes=1))).figures[-1]
+        assert "1 were sent an offer" in (gain.note or "")
+
+
+def test_an_offer_is_not_resent_to_whoever_has_left(made: Gateway) -> None:
+    walk_in(made)
+    made.now += timedelta(hours=1)
+    number = made.rows(schema.notifications)[0]["id"]
+    made.submit(c.HandOver(number))
+    with pytest.raises(c.CommandRefused, match="have left"):
+        made.submit(c.Resend(number, "Mia"))
 
 
 def test_an_offer_without_an_occasion_needs_consent_to_news(made: Gateway) -> None:
@@ -157,6 +201,13 @@ def test_where_somebody_was_is_forgotten_on_schedule(made: Gateway) -> None:
     walk_in(made, "ana")
     walk_in(made, "bo", "offer", OFFER | {"occasion": "after_fault"})
     assert len(made.rows(schema.offer_decisions)) == 2
+    first = made.rows(schema.notifications)[0]["id"]
+    made.submit(c.HandOver(first))
+    made.submit(c.Sent(first, "smtp", "<1@x>"))
+    copy = {**made.rows(schema.notifications)[0]}
+    copy |= {"id": first + 1, "key": copy["key"] + "+2", "facts": {**copy["facts"], "first_key": copy["key"]}}
+    with made.store.write() as connection:
+        connection.execute(schema.notifications.insert().values(**copy))
     made.submit(ForgetVisits())
     assert len(made.rows(schema.offer_decisions)) == 2
     made.now += timedelta(days=91)
@@ -165,6 +216,11 @@ def test_where_somebody_was_is_forgotten_on_schedule(made: Gateway) -> None:
     [row] = made.rows(schema.offer_decisions)
     assert (row["customer_id"], row["offer_id"], row["shop_id"], row["device_id"]) == ("ana", "seal", "", "")
     assert row["explanation"] == {"forgotten": True}
+    messages = made.rows(schema.notifications)
+    assert [message["device_id"] for message in messages] == ["", ""]
+    assert all(message["handed_over_at"] for message in messages)
+    for word in ("mitte", "bike", "distance", "seal"):
+        assert word not in repr([dict(message) for message in messages]).casefold()
     with made.store.read() as connection:
         assert count_to_forget(connection, made.now) == 0
 
