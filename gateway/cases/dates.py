@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from device_models.registry import Device
 from gateway.cases.date_messages import tell_booked, tell_cancelled, tell_not_theirs, tell_of_tasks
 from gateway.cases.timeline import add_entry, touch
+from gateway.cases.unanswered import ASKS
 from gateway.commands import CommandRefused
 from gateway.commands.desk import CancelBooking, ConfirmBooking, HoldSlot, OfferSlots
 from gateway.store import dialect
@@ -121,7 +122,7 @@ def cancel(tx: Transaction, command: CancelBooking) -> None:
     b = bookings
     tx.connection.execute(sa.update(b).where(b.c.id == row["id"]).values(state="cancelled", held_until=None))
     if row["case_id"] is not None and row["state"] == "booked":
-        add_entry(tx, row["case_id"], "note", command.by, body={"text": "The service date was cancelled."})
+        add_entry(tx, row["case_id"], "note", command.by, body={"text": "The service date was cancelled.", ASKS: True})
         touch(tx, row["case_id"], needs_reply=True)
     if command.customer_id is None and row["state"] == "booked" and row["ends_at"] > tx.now:
         tell_cancelled(tx, row)

@@ -9,6 +9,7 @@ from gateway.cases import dates
 from gateway.cases.record import load_case
 from gateway.cases.silences import create_silence, end_silence
 from gateway.cases.timeline import add_entry, touch
+from gateway.cases.unanswered import ASKS
 from gateway.commands import CommandRefused, CreateSilence, EndSilence
 from gateway.commands.desk import (
     AnswerSurvey,
@@ -103,7 +104,7 @@ def _task(tx: Transaction, row: dict[str, Any], said: str) -> int:
     number: int = tx.connection.execute(insert).scalar_one()
     if row["case_id"] is not None:
         words = " ".join(part for part in (said, row["about"]) if part)
-        add_entry(tx, row["case_id"], "note", "customer", body={"text": words, "task": number})
+        add_entry(tx, row["case_id"], "note", "customer", body={"text": words, "task": number, ASKS: True})
         touch(tx, row["case_id"], needs_reply=True)
     tx.changed("task", number)
     return number

@@ -10,10 +10,11 @@ from device_models.registry import Customer
 from gateway.cases.answers import Answered, message_answered, move, needs_a_person, things_meant
 from gateway.cases.attachments import keep_from_customer
 from gateway.cases.rating import rate, rating_in, tags_of
-from gateway.cases.reading import keep_reading, own_phrases, shown_tags
+from gateway.cases.reading import amend_entry, keep_reading, own_phrases, shown_tags
 from gateway.cases.record import load_case
 from gateway.cases.stopping import obey
 from gateway.cases.timeline import add_entry, touch
+from gateway.cases.unanswered import ASKS
 from gateway.cases.unjoined import keep_apart
 from gateway.commands import ChannelBlocked, CustomerWrote, SetConsent
 from gateway.outbox.outcomes import note_answer
@@ -163,6 +164,8 @@ def _join(
         answer = _service_answer(case, tags)
         needs = tags.may_stop if answer is not None else move(tx, case, customer, tags, command.channel, key)
     wakes = {"snoozed_until": None, "waiting_since": None} if needs else {}
+    if needs:
+        amend_entry(tx, case["id"], inbound_id, {ASKS: True})
     touch(tx, case["id"], needs_reply=case["needs_reply"] or needs, **wakes)
     return Understood(tags.intent, customer.id, case["id"], _answers_of(case, answer))
 

@@ -4,12 +4,13 @@ import sqlalchemy as sa
 
 from gateway.cases import attachments
 from gateway.cases.by_hand import open_by_hand
+from gateway.cases.kept import give_back, keep, refuse_newer
 from gateway.cases.record import case_of
 from gateway.cases.timeline import add_entry, touch
-from gateway.cases.verdicts import give_verdict, verdict_of
+from gateway.cases.unanswered import asked_when_merged, merging_of, still_asks
+from gateway.cases.verdicts import give_verdict, put_back, said_of, verdict_of
 from gateway.commands import CommandRefused, GiveVerdict
 from gateway.commands.cases import LinkCases, MergeCase, OpenCase, SplitCase, UnmergeCase
-from gateway.outbox.queue import withdraw
 from gateway.store import schema
 from gateway.store.case_work import case_links
 from gateway.transaction import Transaction
@@ -30,36 +31,41 @@ def merge(tx: Transaction, command: MergeCase) -> None:
         # One thread would show each what the other wrote.
         raise CommandRefused("they are of different customers; link them instead")
     c = schema.cases
+    children = tx.connection.execute(sa.select(c.c.id).where(c.c.merged_into == case["id"])).scalars().all()
     tx.connection.execute(sa.update(c).where(c.c.merged_into == case["id"]).values(merged_into=target["id"]))
-    was = {name: _plain(case[name]) for name in ("state", "assignee", "needs_reply", "resolution", "resolved_by")}
-    was["resolved_at"] = case["resolved_at"].isoformat() if case["resolved_at"] else None
-    was["verdict"] = (verdict_of(tx.connection, case["id"]) or {}).get("verdict")
+    standing = verdict_of(tx.connection, case["id"])
+    was = keep(tx, case, f"the case was merged into #{target['id']}")
+    was |= {"children": list(children), "verdict": said_of(standing) if standing else None}
     closed = {"state": "resolved", "resolved_at": tx.now, "resolved_by": command.by} if case["state"] == "open" else {}
     touch(tx, case["id"], merged_into=target["id"], needs_reply=False, snoozed_until=None, waiting_since=None, **closed)
     add_entry(tx, case["id"], "merged", command.by, body={"into": target["id"], "was": was})
     add_entry(tx, target["id"], "merged", command.by, body={"from": case["id"]})
     touch(tx, target["id"], needs_reply=target["needs_reply"] or case["needs_reply"])
-    withdraw(tx, case["id"], f"the case was merged into #{target['id']}")
     give_verdict(tx, GiveVerdict(case["id"], "duplicate", command.by, target["id"]))
     tx.audit(command.by, "case.merge", str(case["id"]), into=target["id"])
 
 
 def unmerge(tx: Transaction, command: UnmergeCase) -> None:
-    """Give a merged case back what it had; the message it waited to send is not made again."""
+    """Give a merged case back what it had, and what had been merged into it; both are answered for themselves again."""
     case = case_of(tx, command.case_id)
-    if case["merged_into"] is None:
+    target = case["merged_into"]
+    if target is None:
         raise CommandRefused(f"case {case['id']} is part of no other")
-    t = schema.timeline
-    merged = sa.select(t.c.body).where(t.c.case_id == case["id"], t.c.kind == "merged").order_by(t.c.id.desc()).limit(1)
-    was = (tx.connection.execute(merged).scalar() or {}).get("was") or {"state": "open"}
-    values: dict[str, object] = {"state": was["state"], "needs_reply": bool(was.get("needs_reply"))}
+    merged = merging_of(tx, case["id"])
+    was = merged.body["was"] if merged is not None else {"state": "open"}
     if was["state"] == "open":
-        values |= {"resolved_at": None, "resolved_by": None, "resolution": None}
-    touch(tx, case["id"], merged_into=None, **values)
-    add_entry(tx, case["id"], "unmerged", command.by, body={"from": case["merged_into"]})
-    add_entry(tx, case["merged_into"], "unmerged", command.by, body={"case": case["id"]})
-    give_verdict(tx, GiveVerdict(case["id"], was.get("verdict"), command.by))
-    tx.audit(command.by, "case.unmerge", str(case["id"]), into=case["merged_into"])
+        refuse_newer(tx, case)
+    c = schema.cases
+    theirs = (c.c.id.in_(was.get("children", ())), c.c.merged_into == target)
+    own = tx.connection.execute(sa.select(c.c.id).where(*theirs)).scalars().all()
+    asks = any(asked_when_merged(tx, one) for one in (case["id"], *own))
+    give_back(tx, case["id"], was, merged_into=None, needs_reply=asks)
+    tx.connection.execute(sa.update(c).where(*theirs).values(merged_into=case["id"]))
+    add_entry(tx, case["id"], "unmerged", command.by, body={"from": target})
+    add_entry(tx, target, "unmerged", command.by, body={"case": case["id"]})
+    touch(tx, target, needs_reply=still_asks(tx, target))
+    put_back(tx, case["id"], was.get("verdict"), command.by)
+    tx.audit(command.by, "case.unmerge", str(case["id"]), into=target)
 
 
 def split(tx: Transaction, command: SplitCase) -> int:
@@ -81,7 +87,8 @@ def split(tx: Transaction, command: SplitCase) -> int:
         tx.connection.execute(moved.values(case_id=number))
         attachments.move(tx, number, inbound_id=entry["body"].get("inbound_id"))
         touch(tx, number, needs_reply=True)
-        touch(tx, case["id"], needs_reply=False)
+        thread = case["merged_into"] or case["id"]
+        touch(tx, thread, needs_reply=still_asks(tx, thread))
     else:
         attachments.move(tx, number, entry_id=entry["id"])
     add_entry(tx, case["id"], "split", command.by, body={"into": number})
@@ -111,7 +118,3 @@ def link(tx: Transaction, command: LinkCases) -> None:
 
 
 _TITLE = 80
-
-
-def _plain(value: object) -> object:
-    return value if isinstance(value, str | bool | None) else str(value)

@@ -12,6 +12,7 @@ from device_models.registry import Customer
 from gateway.cases import attachments
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry, touch
+from gateway.cases.unanswered import ASKS
 from gateway.commands import CommandRefused, CustomerWrote, DiscardMessage, JoinMessage
 from gateway.store import dialect, schema
 from gateway.store.readings import readings, unjoined
@@ -56,6 +57,7 @@ def join(tx: Transaction, command: JoinMessage) -> None:
         "inbound_id": command.inbound_id,
         "joined_by": command.by,
         "unproven": not message["verified"],
+        ASKS: True,
     }
     attachments.join(tx, case["id"], case["customer_id"], command.inbound_id)
     add_entry(tx, case["id"], "message_in", "customer", body=body)

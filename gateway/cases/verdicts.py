@@ -90,6 +90,19 @@ def verdict_of(connection: sa.Connection, case_id: int) -> Mapping[str, Any] | N
     return {str(name): value for name, value in row.items()} if row else None
 
 
+def said_of(standing: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a verdict as ``verdict_of`` reads it so that ``put_back`` can say it again."""
+    return {**standing, "at": standing["at"].isoformat()}
+
+
+def put_back(tx: Transaction, case_id: int, said: Mapping[str, Any] | None, by: str) -> None:
+    """Let a verdict stand again as it was said, by whom and when; None: none stands."""
+    give_verdict(tx, GiveVerdict(case_id, said["verdict"] if said else None, by))
+    if said is not None:
+        values = {**said, "at": datetime.fromisoformat(said["at"])}
+        tx.connection.execute(sa.update(verdicts).where(verdicts.c.case_id == case_id).values(values))
+
+
 def count_by_rule(connection: sa.Connection, since: datetime | None = None) -> dict[str, Verdicts]:
     """Count the verdicts on cases that opened from ``since`` on, by rule."""
     query = sa.select(verdicts.c.rule, verdicts.c.verdict, sa.func.count()).where(verdicts.c.case_id.is_not(None))

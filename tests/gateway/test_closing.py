@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from gateway import commands as c
 from gateway.commands import cases as w
 from gateway.store import schema
+from gateway.store.verdicts import verdicts
 from tests.gateway.making import T0, Gateway, gateway
 
 F2 = {"id": "f2", "profile": "freezer", "customer_id": "ana", "name": "Kitchen freezer"}
@@ -126,3 +127,77 @@ def test_only_what_staff_resolved_last_can_be_taken_back(running: Gateway) -> No
     running.submit(c.Reopen(by_hand, "mia"))
     with pytest.raises(c.CommandRefused, match="open"):
         running.submit(w.Unresolve(by_hand, "mia"))
+
+
+def test_a_merge_taken_back_gives_both_what_they_had(running: Gateway) -> None:
+    kept, double = opened(running), opened(running, "f2")
+    wrote(running, double)
+    running.submit(w.Snooze(double, T0 + timedelta(hours=5), "ben"))
+    before = had(running, double), had(running, kept)
+    running.submit(w.MergeCase(double, kept, "mia"))
+    assert case(running, kept)["needs_reply"] is True
+    running.submit(w.UnmergeCase(double, "mia"))
+    assert (had(running, double), had(running, kept)) == before
+
+
+def test_an_answer_where_it_was_merged_into_was_an_answer_to_it(running: Gateway) -> None:
+    kept, double = opened(running), opened(running, "f2")
+    wrote(running, double)
+    running.submit(w.MergeCase(double, kept, "mia"))
+    running.submit(c.Reply(kept, "We send somebody", "mia"))
+    running.submit(w.UnmergeCase(double, "mia"))
+    assert case(running, double)["needs_reply"] is False
+    # What was asked there meanwhile is asked there.
+    running.submit(w.MergeCase(double, kept, "mia"))
+    wrote(running, kept, "When?")
+    running.submit(w.UnmergeCase(double, "mia"))
+    assert (case(running, kept)["needs_reply"], case(running, double)["needs_reply"]) == (True, False)
+
+
+def test_what_belonged_to_a_merged_case_goes_with_it_when_they_part(running: Gateway) -> None:
+    first, second, third = opened(running), opened(running, "f2"), opened(running)
+    wrote(running, first)
+    running.submit(w.MergeCase(first, second, "mia"))
+    running.submit(w.MergeCase(second, third, "mia"))
+    running.submit(w.UnmergeCase(second, "mia"))
+    assert (case(running, first)["merged_into"], case(running, second)["merged_into"]) == (second, None)
+    assert (case(running, second)["needs_reply"], case(running, third)["needs_reply"]) == (True, False)
+
+
+def test_a_merge_taken_back_keeps_whose_word_a_verdict_was_and_what_waited(store_url: str, tmp_path: Path) -> None:
+    email = {"url": "smtp://127.0.0.1:1", "sender": "help@acme.example"}
+    with gateway(store_url, tmp_path, notifiers={"mode": "approve", "email": email}) as running:
+        number, other = warm(running), opened(running)
+        running.submit(c.GiveVerdict(number, "false_alarm", "customer"))
+        running.submit(w.MergeCase(number, other, "mia"))
+        running.submit(w.UnmergeCase(number, "mia"))
+        [verdict] = running.rows(verdicts)
+        assert (verdict["verdict"], verdict["said_by"], verdict["duplicate_of"]) == ("false_alarm", "customer", None)
+        assert [row["state"] for row in running.rows(schema.notifications, case_id=number)] == ["awaiting_approval"]
+
+
+def test_a_merged_case_whose_fault_has_a_newer_one_stays_merged(running: Gateway) -> None:
+    number, other = warm(running), opened(running)
+    running.submit(w.MergeCase(number, other, "mia"))
+    running.temperature(-20, 20)
+    running.now = T0 + timedelta(days=3)
+    for minute in (4320, 4325, 4336):
+        running.temperature(-8, minute)
+    newer = running.rows(schema.cases)[-1]
+    assert newer["dedupe_key"] == case(running, number)["dedupe_key"]
+    assert newer["state"] == "open"
+    with pytest.raises(c.CommandRefused, match="open for the same fault"):
+        running.submit(w.UnmergeCase(number, "mia"))
+
+
+def test_what_stays_in_a_case_is_still_to_be_answered_when_another_matter_is_split_off(running: Gateway) -> None:
+    number = opened(running)
+    wrote(running, number, "It is still warm")
+    entry = wrote(running, number, "By the way, my bill is wrong")
+    other = running.submit(w.SplitCase(number, entry, "mia"))
+    assert (case(running, number)["needs_reply"], case(running, other)["needs_reply"]) == (True, True)
+    # What was answered before is no reason to answer again.
+    running.submit(c.Reply(number, "We look at it", "mia"))
+    entry = wrote(running, number, "And the invoice?")
+    running.submit(w.SplitCase(number, entry, "mia"))
+    assert case(running, number)["needs_reply"] is False
