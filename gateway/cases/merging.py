@@ -1,5 +1,7 @@
 """Cases joined and parted: merge with its way back, split, link."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from gateway.cases import attachments
@@ -52,7 +54,7 @@ def unmerge(tx: Transaction, command: UnmergeCase) -> None:
     if target is None:
         raise CommandRefused(f"case {case['id']} is part of no other")
     merged = merging_of(tx, case["id"])
-    was = merged.body["was"] if merged is not None else {"state": "open"}
+    was: dict[str, Any] = merged.body["was"] if merged is not None else {"state": "open"}
     if was["state"] == "open":
         refuse_newer(tx, case)
     c = schema.cases

@@ -41,7 +41,7 @@ def asked_when_merged(tx: Transaction, case_id: int) -> bool:
     return not any(line.template in _ANSWERS for line in tx.connection.execute(later))
 
 
-def merging_of(tx: Transaction, case_id: int) -> sa.Row[Any] | None:
+def merging_of(tx: Transaction, case_id: int) -> sa.Row[Any, Any] | None:
     """Read the line that says into what a case was merged last, with what it had."""
     t = schema.timeline.c
     query = sa.select(t.id, t.body).where(t.case_id == case_id, t.kind == "merged").order_by(t.id.desc())
