@@ -7,7 +7,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import SlowConsumerError
@@ -24,12 +23,13 @@ parser.MSG_RE = re.compile(rb"\AMSG[ \t]+([^ \t\r\n]+)[ \t]+(\d+)[ \t]+(([^ \t\r
 parser.HMSG_RE = re.compile(rb"\AHMSG[ \t]+([^ \t\r\n]+)[ \t]+(\d+)[ \t]+(([^ \t\r\n]+)[ \t]+)?(\d+)[ \t]+(\d+)\r\n")
 
 
-Take = Callable[[bytes, bytes, bytes, bytes | None], None]
-"""Takes one message as it was read: subject, reply subject, payload, headers with their status line or None."""
+Take = Callable[[bytes, bytes, bytes, bytes | None], bool]
+"""Is given a message as it was read: subject, reply subject, payload, headers with their status line or None. Returns
+whether that is all there is to do with it."""
 
 
 class LogClient(Client):
-    """Can hand the messages of a subscription on as they are read.
+    """Can hand on a subscription's messages as they are read.
 
     nats-py itself reads each message's headers, makes an object of it and puts that into a queue for a task: two thirds
     of what reading a message costs.
@@ -39,11 +39,9 @@ class LogClient(Client):
         super().__init__()
         self._taking: dict[int, Take] = {}
 
-    async def subscribe_directly(self, subject: str, take: Take) -> Subscription:
-        """Subscribe, and let ``take`` have each message at once; nothing is ever dropped for want of room."""
-        subscription = await self.subscribe(subject, cb=_never)
+    def hand_on(self, subscription: Subscription, take: Take) -> None:
+        """Give ``take`` each message of a subscription; nats-py sees those alone for which it returns False."""
         self._taking[subscription._id] = take
-        return subscription
 
     def _remove_sub(self, sid: int, *rest: int) -> None:
         self._taking.pop(sid, None)
@@ -51,14 +49,8 @@ class LogClient(Client):
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
         take = self._taking.get(sid)
-        if take is not None:
-            take(subject, reply, data, headers)
-        else:
+        if take is None or not take(subject, reply, data, headers):
             await super()._process_msg(sid, subject, reply, data, headers or b"")
-
-
-async def _never(_: Msg) -> None:
-    raise RuntimeError("a message that was to be handed on came through the subscription's queue")
 
 
 def read_headers(raw: bytes) -> dict[str, str]:

@@ -8,12 +8,11 @@ import asyncio
 from contextlib import suppress
 
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, OutboundBufferLimitError
 from nats.errors import Error as NatsError
 
-from gateway.ingest.connection import connect
+from gateway.ingest.connection import LogClient, connect
 from gateway.ingest.topics import QOS0_PREFIX, log_address, topic_of
 
 log = structlog.get_logger(__name__)
@@ -27,7 +26,7 @@ class Qos0Carrier:
 
     def __init__(self, nats_url: str) -> None:
         self._url = nats_url
-        self._client: Client | None = None
+        self._client: LogClient | None = None
         self._connected = asyncio.Event()
         self.carried = 0
         self.dropped = 0
@@ -39,7 +38,10 @@ class Qos0Carrier:
             self._url, "gateway-qos0", self._came_back, on_dropped=self._drop, on_lost=self._connected.clear
         )
         self._connected.set()
-        await self._client.subscribe(">", cb=self._carry, pending_msgs_limit=0, pending_bytes_limit=64 * 1024**2)
+        heard = await self._client.subscribe(
+            ">", cb=self._carry, pending_msgs_limit=0, pending_bytes_limit=64 * 1024**2
+        )
+        self._client.hand_on(heard, _is_in_the_log)
         await self._client.flush()
 
     async def stop(self) -> None:
@@ -66,7 +68,7 @@ class Qos0Carrier:
                 await client.flush()
 
     async def _carry(self, msg: Msg) -> None:
-        # The copy of a QoS 1 or 2 publish is in the log already; what has no header is no device's.
+        # What has no such header is no device's.
         if msg.headers is None or msg.headers.get(_QOS_HEADER) != "0" or self._client is None:
             return
         subject, headers = log_address(QOS0_PREFIX, topic_of(msg.subject))
@@ -81,3 +83,8 @@ class Qos0Carrier:
         if self.dropped & (self.dropped - 1) == 0:
             # At 1, 2, 4, 8, …: a flood must not flood the log too.
             log.warning("broker.qos0_dropped", dropped=self.dropped, mend="devices that matter should use QoS 1")
+
+
+def _is_in_the_log(_subject: bytes, _reply: bytes, _payload: bytes, headers: bytes | None) -> bool:
+    """Whether it is the copy of a QoS 1 or 2 publish, as most are: it costs little to leave it here."""
+    return headers is not None and (b"Nmqtt-Pub:1" in headers or b"Nmqtt-Pub:2" in headers)

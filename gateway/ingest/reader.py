@@ -136,7 +136,8 @@ class OrderedReader:
         self._request_subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{info.name}"
         self._delivery, self._asked, self._pending = 0, 0, -1
         self._inbox = self._client.new_inbox()
-        self._subscription = await self._client.subscribe_directly(self._inbox, self._receive)
+        self._subscription = await self._client.subscribe(self._inbox)
+        self._client.hand_on(self._subscription, self._receive)
         self._heard_at = self._clock()
         self._broken = False
 
@@ -166,13 +167,17 @@ class OrderedReader:
         }
         await self._client.publish(self._request_subject, json.dumps(request).encode(), reply=self._inbox)
 
-    def _receive(self, subject: bytes, reply: bytes, payload: bytes, raw_headers: bytes | None) -> None:
+    def _receive(self, subject: bytes, reply: bytes, payload: bytes, raw_headers: bytes | None) -> bool:
         if self._subscription is None or self._broken:
-            return
+            return True
         self._heard_at = self._clock()
-        if not reply.startswith(b"$JS.ACK."):
+        if reply.startswith(b"$JS.ACK."):
+            self._read(subject, reply, payload, raw_headers)
+        else:
             self._read_status(read_headers(raw_headers or b""))
-            return
+        return True
+
+    def _read(self, subject: bytes, reply: bytes, payload: bytes, raw_headers: bytes | None) -> None:
         sequence, delivery, stored_at, pending = _read_metadata(reply)
         self._asked -= 1
         if delivery != self._delivery + 1 or sequence <= self._received:
