@@ -64,9 +64,14 @@ class Presence:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON-ready form."""
-        known = zip(_TIMES, (self.last_heard_at, self.offline_since), strict=True)
-        count = {"count": self.count.to_json()} if self.count is not None else {}
-        return {name: rfc3339(at) for name, at in known if at is not None} | count
+        data: dict[str, Any] = {}
+        if self.last_heard_at is not None:
+            data["last_heard_at"] = rfc3339(self.last_heard_at)
+        if self.offline_since is not None:
+            data["offline_since"] = rfc3339(self.offline_since)
+        if self.count is not None:
+            data["count"] = self.count.to_json()
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

@@ -39,14 +39,27 @@ class Twin:
             for name, value in values.items()
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON-ready form: ``{name: [value, RFC 3339]}``."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return ``{name: [value, RFC 3339]}``, as the API shows it."""
         return {name: [value, rfc3339(self.observed_at[name])] for name, value in self.values.items()}
 
+    def to_json(self) -> dict[str, dict[str, Value]]:
+        """Return the JSON-ready form: ``{RFC 3339: {name: value}}``, since a message says many things at one time."""
+        by_time: dict[datetime, dict[str, Value]] = {}
+        times = self.observed_at
+        for name, value in self.values.items():
+            at = times[name]
+            if at not in by_time:
+                by_time[at] = {}
+            by_time[at][name] = value
+        return {rfc3339(at): values for at, values in by_time.items()}
+
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Mapping[str, Value]]) -> Self:
         """Read what ``to_json`` wrote."""
-        return cls(
-            {name: value for name, (value, _) in data.items()},
-            {name: datetime.fromisoformat(at) for name, (_, at) in data.items()},
-        )
+        values: dict[str, Value] = {}
+        times: dict[str, datetime] = {}
+        for at, said in data.items():
+            values |= said
+            times |= dict.fromkeys(said, datetime.fromisoformat(at))
+        return cls(values, times)

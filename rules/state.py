@@ -10,7 +10,7 @@ from device_models.presence import Presence
 from device_models.twin import Twin
 from rules.evaluator import RuleState
 
-FORMAT = 1
+FORMAT = 2
 """Version of the JSON form."""
 
 
@@ -94,21 +94,32 @@ class DeviceState:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON-ready form; what is empty is left out."""
-        optional: dict[str, Any] = {
-            "twin": self.twin.to_json(),
-            "presence": self.presence.to_json(),
-            "rules": {rule: state.to_json() for rule, state in self.rules.items()},
-            "watermarks": {clock: rfc3339(at) for clock, at in self.watermarks.items()},
-            "wait_s": self.wait.total_seconds(),
-            "held": [_event_to_json(event) for event in self.held],
-            "rules_version": self.rules_version,
-            "unsampled": {rule: [u.reason, rfc3339(u.at), u.count] for rule, u in self.unsampled.items()},
-            "windows": dict(self.windows),
-            "counters": dict(self.counters),
-        }
-        times = {name: getattr(self, name) for name in _TIMES}
-        optional |= {name: rfc3339(at) for name, at in times.items() if at is not None}
-        return {"format": FORMAT} | {name: value for name, value in optional.items() if value}
+        # One ``if`` after the other: it runs for every event, and a device has little of what there may be.
+        data: dict[str, Any] = {"format": FORMAT}
+        if self.twin.values:
+            data["twin"] = self.twin.to_json()
+        if presence := self.presence.to_json():
+            data["presence"] = presence
+        if self.rules:
+            data["rules"] = {rule: state.to_json() for rule, state in self.rules.items()}
+        if self.watermarks:
+            data["watermarks"] = {clock: rfc3339(at) for clock, at in self.watermarks.items()}
+        if self.wait:
+            data["wait_s"] = self.wait.total_seconds()
+        if self.held:
+            data["held"] = [event.as_dict() for event in self.held]
+        if self.rules_version:
+            data["rules_version"] = self.rules_version
+        if self.unsampled:
+            data["unsampled"] = {rule: [u.reason, rfc3339(u.at), u.count] for rule, u in self.unsampled.items()}
+        if self.windows:
+            data["windows"] = dict(self.windows)
+        if self.counters:
+            data["counters"] = dict(self.counters)
+        for name in _TIMES:
+            if (at := getattr(self, name)) is not None:
+                data[name] = rfc3339(at)
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -134,10 +145,6 @@ class DeviceState:
 
 
 _TIMES = ("first_seen_at", "rule_time", "event_due_at", "arrival_due_at")
-
-
-def _event_to_json(event: Event) -> dict[str, Any]:
-    return event.as_dict()
 
 
 def _event_from_json(data: Mapping[str, Any]) -> Event:

@@ -139,7 +139,7 @@ def _rows(connection: sa.Connection, name: str, held: Held, customer_id: str) ->
 def _now_of(connection: sa.Connection, device_id: str) -> dict[str, Any]:
     s = schema.device_states.c
     state = connection.execute(sa.select(s.state).where(s.device_id == device_id)).scalar()
-    return dict(twin_of(state).to_json())
+    return twin_of(state).as_dict()
 
 
 def _csv(columns: Sequence[str], device_id: str, rows: Sequence[Sequence[Any]]) -> str:

@@ -53,7 +53,8 @@ def send(gateway: GatewayProcess, topic: str, payload: bytes, *options: str) -> 
 def twin(gateway: GatewayProcess, device: str = "freezer-1") -> dict[str, Any]:
     """What is known of a device, by field."""
     rows = gateway.rows(f"SELECT state FROM device_states WHERE device_id = '{device}'")  # noqa: S608 - our own ids
-    return {name: value for name, (value, *_) in json.loads(rows[0]["state"])["twin"].items()} if rows else {}
+    twin = json.loads(rows[0]["state"])["twin"] if rows else {}
+    return {name: value for said in twin.values() for name, value in said.items()}
 
 
 def assert_goes_on(gateway: GatewayProcess, mail: MailServer) -> None:

@@ -54,7 +54,7 @@ async def get_case(request: web.Request) -> web.StreamResponse:
         "explanation": facts.case.explanation,
         "firing_from": facts.firing_from,
         "firing_until": facts.firing_until,
-        "twin": twin_of(facts.device.state if facts.device else None).to_json(),
+        "twin": twin_of(facts.device.state if facts.device else None).as_dict(),
         "series": None
         if series is None
         else {"field": series.field, "unit": series.unit, "times": series.times, "values": series.values},
@@ -92,7 +92,7 @@ async def get_device(request: web.Request) -> web.StreamResponse:
     shown = {
         **present.device(line),
         "presence": asdict(await read(request, presence_of, line)),
-        "twin": twin_of(line.state).to_json(),
+        "twin": twin_of(line.state).as_dict(),
         "cases": [present.case(c) for c in of_device],
         "explain": [dict(rule) for rule in explained],
     }
