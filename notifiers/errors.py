@@ -61,6 +61,8 @@ class Because(StrEnum):
     """This address will never work: mark it dead, go to the next channel."""
     OPTED_OUT = "opted_out"
     """The person told the provider to stop: record the objection on this channel."""
+    NO_MARKETING = "no_marketing"
+    """The person told the provider to stop offers and news: record that objection; all else still reaches them."""
     MESSAGE = "message"
     """This message or its settings: a person looks at the dead letter."""
     EXPIRED = "expired"

@@ -20,7 +20,7 @@ from gateway.commands import (
 )
 from gateway.outbox.approval import needs_second, note_use
 from gateway.outbox.queue import enqueue, load_notification, set_state
-from gateway.outbox.reachability import mend_address
+from gateway.outbox.reachability import mend_address, try_again
 from gateway.store import schema
 from gateway.transaction import Transaction
 from rules.respond import Notify, device_facts
@@ -125,6 +125,8 @@ def resend(tx: Transaction, command: Resend) -> None:
         raise CommandRefused(f"message {row['id']} is an offer: they have left the shop, and its code may be another's")
     if command.address is not None:
         mend_address(tx, row, command.address)
+    elif row["channel"] is not None:
+        try_again(tx, row["customer_id"], row["channel"])
     values = {"tried": [], "attempts": 0, "not_before": None, "provider": None, "provider_id": None}
     expires_at = tx.now + (row["expires_at"] - row["created_at"]) if row["expires_at"] else None
     set_state(tx, row["id"], "queued", reason=f"resent by {command.by}", expires_at=expires_at, **values)

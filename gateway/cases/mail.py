@@ -12,6 +12,8 @@ from gateway.outbox.hand_over import INBOUND_MAIL, record_receipt
 from gateway.people.at_address import customers_at, plain_mail
 from gateway.store import schema
 from gateway.transaction import Transaction
+from notifiers.errors import Because
+from notifiers.mail.status import is_dead_address
 
 _UNVERIFIED = "mail.unverified"
 """``inbound.provider`` of a mail that joins nothing, so that a forged one cannot use up a customer's Message-ID."""
@@ -54,7 +56,9 @@ def bounced(tx: Transaction, command: MailBounced) -> bool:
     recipients = {plain_mail(address) for address in command.recipients}
     for row in tx.connection.execute(query).mappings().all():
         if plain_mail(row["address"]) in recipients:
-            return record_receipt(tx, ReceiptArrived(row["provider"], row["provider_id"], "failed", command.status))
+            because = Because.ADDRESS if is_dead_address(command.status) else Because.MESSAGE
+            receipt = ReceiptArrived(row["provider"], row["provider_id"], "failed", command.status, because)
+            return record_receipt(tx, receipt)
     return False
 
 

@@ -5,8 +5,9 @@ transaction that checks consent, expiry and the hold switch again. A crash in be
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from gateway.cases.attachments import to_send
 from gateway.cases.record import load_case
 from gateway.cases.self_help import articles_of
 from gateway.cases.timeline import add_entry, touch
-from gateway.commands import HandOver, HandOverFailed, ReceiptArrived, SendFailed, Sent
+from gateway.commands import HandOver, HandOverFailed, ReceiptArrived, SendFailed, Sent, SetConsent
 from gateway.outbox import survey
 from gateway.outbox.caps import is_capped
 from gateway.outbox.checking import addressee, choice_of_one, has_one_address, is_staff_alert, without_code
@@ -32,6 +33,7 @@ from gateway.outbox.pace import LONG_DOWN_S
 from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
 from gateway.outbox.reachability import said_to_staff, shut
 from gateway.outbox.wording import word
+from gateway.people.consent import set_consent
 from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from gateway.web.links import LinkSigner, twilio_status_url
@@ -66,7 +68,7 @@ _WROTE_SINCE = (
     )
     .limit(1)
 )
-_RECEIPTS = sa.select(_r.state).where(
+_RECEIPTS = sa.select(_r.state, _r.because, _r.error_code).where(
     _r.provider == sa.bindparam("by"), _r.provider_id == sa.bindparam("of_id"), _r.received_at >= sa.bindparam("since")
 )
 _OUR_MAILS = (
@@ -238,8 +240,11 @@ def record_sent(tx: Transaction, command: Sent) -> None:
     if row is None or row["state"] not in ("handed_over", "unknown"):
         return
     values = {"provider": command.provider, "provider_id": command.provider_id, "accepted_at": tx.now}
-    state = _furthest(tx, command.provider, command.provider_id, SendState(command.state), row["handed_over_at"])
+    reports = _reports(tx, command.provider, command.provider_id, row["handed_over_at"])
+    state = reduce(advance, (SendState(report["state"]) for report in reports), SendState(command.state))
     if state is SendState.FAILED:
+        failed = next(report for report in reports if report["state"] == "failed")
+        _heed_failure(tx, row, Because(failed["because"] or "message"), command.provider, failed["error_code"] or "")
         _next_channel(tx, row, f"{command.provider} reported a failure before it had answered")
         return
     set_state(tx, row["id"], state.value, **values, **_times(tx, state), **without_code(row))
@@ -273,7 +278,7 @@ def record_failure(tx: Transaction, command: SendFailed, chance: random.Random) 
         set_state(tx, row["id"], "unknown", reason=command.reason)
         _after_unknown(tx, row)
     else:
-        _shut_where_it_failed(tx, row, command.because, row["channel"], command.code)
+        _heed_failure(tx, row, command.because, row["channel"], command.code)
         _next_channel(tx, row, command.reason)
 
 
@@ -287,13 +292,15 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
         "provider_id": command.provider_id,
         "state": command.state,
         "error_code": command.error_code,
+        "because": command.because.value,
         "received_at": tx.now,
     }
-    if not dialect.insert_new(tx.connection, schema.receipts, row, unique=["provider", "provider_id", "state"]):
-        return False
+    new = dialect.insert_new(tx.connection, schema.receipts, row, unique=["provider", "provider_id", "state"])
     n = schema.notifications
     query = sa.select(n).where(n.c.provider == command.provider, n.c.provider_id == command.provider_id)
     found = tx.connection.execute(query).mappings().first()
+    if not new and not _is_of_an_earlier_sending(tx, row, found):
+        return False
     if found is None and command.key is not None:
         found = _by_key(tx, command)
     if found is None or found["state"] not in _REPORTED_ON:
@@ -302,7 +309,7 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
         note_billing(tx, found["id"], found["channel"], command.billed_as)
     state = advance(SendState(found["state"]), SendState(command.state))
     if state is SendState.FAILED:
-        _shut_where_it_failed(tx, found, command.because, command.provider, command.error_code or "")
+        _heed_failure(tx, found, command.because, command.provider, command.error_code or "")
         _next_channel(tx, found, f"{command.provider} reported a failure ({command.error_code or 'no code'})")
     elif state.value != found["state"]:
         set_state(tx, found["id"], state.value, **_times(tx, state))
@@ -312,6 +319,16 @@ def record_receipt(tx: Transaction, command: ReceiptArrived) -> bool:
         if found["case_id"] is not None:
             touch(tx, found["case_id"])
     return True
+
+
+def _is_of_an_earlier_sending(tx: Transaction, report: Mapping[str, Any], row: sa.RowMapping | None) -> bool:
+    """Whether the same was reported before a person sent the message again, under the same id; it is noted anew."""
+    if row is None or row["handed_over_at"] is None:
+        return False
+    r = schema.receipts.c
+    same = [r[name] == report[name] for name in ("provider", "provider_id", "state")]
+    again = sa.update(schema.receipts).where(*same, r.received_at < row["handed_over_at"])
+    return bool(tx.connection.execute(again.values(**report)).rowcount)
 
 
 def _by_key(tx: Transaction, command: ReceiptArrived) -> sa.RowMapping | None:
@@ -327,11 +344,16 @@ def _by_key(tx: Transaction, command: ReceiptArrived) -> sa.RowMapping | None:
     return load_notification(tx, found["id"])
 
 
-def _shut_where_it_failed(tx: Transaction, row: sa.RowMapping, because: Because, provider: str, code: str) -> None:
-    """Remember what a failure says of the address itself, so that it is not tried in vain again."""
+def _heed_failure(tx: Transaction, row: sa.RowMapping, because: Because, provider: str, code: str) -> None:
+    """Remember what a failure says of the person or the address, so that it is not tried in vain again."""
     customer = tx.registry.customers.get(row["customer_id"])
+    if customer is None or customer.address(row["channel"]) != row["address"]:
+        return
+    if because is Because.NO_MARKETING:
+        marketing = tuple(purpose for purpose in Purpose if purpose.needs_opt_in)
+        set_consent(tx, SetConsent(customer.id, marketing, granted=False, source=f"stop by {provider}"))
     reason = {Because.ADDRESS: "dead", Because.OPTED_OUT: "blocked"}.get(because)
-    if customer is None or reason is None or customer.address(row["channel"]) != row["address"]:
+    if reason is None:
         return
     shut(tx, customer, row["channel"], row["address"], reason, provider, code)
     if row["case_id"] is not None:
@@ -389,12 +411,10 @@ def _bury(tx: Transaction, row: sa.RowMapping, reason: str) -> None:
         add_entry(tx, row["case_id"], "dead", notification_id=row["id"], body={"reason": reason})
 
 
-def _furthest(tx: Transaction, provider: str, provider_id: str, state: SendState, since: datetime) -> SendState:
+def _reports(tx: Transaction, provider: str, provider_id: str, since: datetime) -> Sequence[sa.RowMapping]:
     # A mail has the same id each time it is sent: what bounced before a person sent it again says nothing of now.
     asked = {"by": provider, "of_id": provider_id, "since": since}
-    for reported in tx.connection.execute(_RECEIPTS, asked).scalars():
-        state = advance(state, SendState(reported))
-    return state
+    return tx.connection.execute(_RECEIPTS, asked).mappings().all()
 
 
 def _times(tx: Transaction, state: SendState) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Which of a customer's channels are shut: a dead address, or one whose owner told the provider to stop.
 
-A dead address is tried again once it is another one, or its owner writes from it. An objection at the provider ends
-when they lift it there (START, unblocking the bot), or with another address.
+A dead address is tried again once it is another one, its owner writes from it, or a person sends a message again. An
+objection at the provider ends when they lift it there (START, unblocking the bot), or with another address.
 """
 
 import sqlalchemy as sa
@@ -55,6 +55,14 @@ def heard_from(tx: Transaction, customer: Customer, channel: str, *, let_in: boo
         gone = gone.where(unreachable.c.reason == "dead")
     if tx.connection.execute(gone).rowcount:
         tx.changed("customer", customer.id)
+
+
+def try_again(tx: Transaction, customer_id: str, channel: str) -> None:
+    """A person wants a channel tried again whose address was found dead; what its owner stopped stays stopped."""
+    u = unreachable.c
+    dead = sa.delete(unreachable).where(u.customer_id == customer_id, u.channel == channel, u.reason == "dead")
+    if tx.connection.execute(dead).rowcount:
+        tx.changed("customer", customer_id)
 
 
 def mend_address(tx: Transaction, row: sa.RowMapping, address: str) -> None:

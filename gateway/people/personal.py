@@ -187,7 +187,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "rejections": "id sequence topic reason first_bytes received_at",
         "channel_reports": "channel stage last_at",
         # Those of their messages are deleted.
-        "receipts": "id provider provider_id state error_code received_at",
+        "receipts": "id provider provider_id state error_code because received_at",
         "crowds": "key rule alike state",
         # Said by staff, or by "customer" without a name.
         "verdicts": "id case_id transition_id rule device_id verdict duplicate_of said_by at fired_at",

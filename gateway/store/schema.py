@@ -456,9 +456,11 @@ receipts = Table(
     Column("provider_id", sa.Text, nullable=False),
     Column("state", sa.Text, nullable=False),
     Column("error_code", sa.Text),
+    Column("because", sa.Text),
     Column("received_at", UtcTime, nullable=False, index=True),
     sa.UniqueConstraint("provider", "provider_id", "state"),
 )
+"""``because``: what a failure says of the address itself, see ``Because``; a report may come before the answer."""
 
 inbound = Table(
     "inbound",

@@ -16,6 +16,7 @@ from aiosmtplib import SMTP
 
 from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Unknown, Unwritten
 from notifiers.mail.compose import Mailbox, compose, own_message_id, parse_mailbox
+from notifiers.mail.status import is_dead_address
 from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
 
@@ -210,7 +211,7 @@ class SmtpTransport:
         if error.code in (530, 534, 535, 538):
             advice = "the server wants us to log in; check notifiers.email.url"
             return TryLater(self.name, code, advice, _SETTINGS_WAIT_S)
-        if at_recipient and _is_dead_address(code):
+        if at_recipient and is_dead_address(code):
             return Undeliverable(self.name, code, "there is no such mailbox", Because.ADDRESS)
         return Undeliverable(self.name, code, "the server refuses this mail; see its log")
 
@@ -219,10 +220,3 @@ def _code(error: aiosmtplib.SMTPResponseException) -> str:
     """The enhanced code where there is one, else the reply code; never the server's words, which repeat addresses."""
     enhanced = _ENHANCED.match(error.message.strip())
     return enhanced.group() if enhanced else str(error.code)
-
-
-def _is_dead_address(code: str) -> bool:
-    """Source: RFC 3463 §3.2 (addressing) and X.2.1, mailbox disabled; bare 550, 551, 553 of RFC 5321 §4.2.3."""
-    if code in ("550", "551", "553", "5.2.1"):
-        return True
-    return code.startswith("5.1.") and code not in ("5.1.7", "5.1.8")

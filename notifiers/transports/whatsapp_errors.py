@@ -8,7 +8,7 @@ from notifiers.errors import Because, NotifierError, TryLater, Undeliverable, Un
 from notifiers.transports.http import Answer, refusal, retry_after_s
 
 _NAME = "whatsapp_cloud"
-_OPTED_OUT = {"131050": "the customer has told WhatsApp to stop marketing messages from us"}
+_NO_MARKETING = {"131050": "the customer has told WhatsApp to stop marketing messages from us"}
 _LATER = {
     "4": ("the app's rate limit is reached", None),
     "80007": ("the account's rate limit is reached", None),
@@ -54,12 +54,12 @@ def because(code: str) -> Because:
 
     131026 has too many reasons (an old app, terms not accepted) for the number to be called dead.
     """
-    return Because.OPTED_OUT if code in _OPTED_OUT else Because.MESSAGE
+    return Because.NO_MARKETING if code in _NO_MARKETING else Because.MESSAGE
 
 
 def advice_for(code: str) -> str:
     """Say it in a sentence."""
-    known = _OPTED_OUT | _SETTINGS | _MESSAGE | {number: advice for number, (advice, _) in _LATER.items()}
+    known = _NO_MARKETING | _SETTINGS | _MESSAGE | {number: advice for number, (advice, _) in _LATER.items()}
     return known.get(code, "it refused the message; look the code up among WhatsApp's error codes")
 
 

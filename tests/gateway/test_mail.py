@@ -8,6 +8,7 @@ import pytest
 from device_models.purpose import Purpose
 from gateway import commands as c
 from gateway.store import schema
+from gateway.store.reachability import unreachable
 from notifiers.message import Outgoing
 from tests.gateway.making import ANA, TOO_WARM, Gateway, gateway
 
@@ -137,6 +138,26 @@ def test_a_bounce_leaves_a_dead_letter_where_there_is_no_other_channel(told: Gat
     assert "5.1.1" in row["reason"]
     assert kinds(told)[-1] == "dead"
     assert told.submit(bounce()) is False
+
+
+@pytest.mark.parametrize(("status", "dead"), [("5.1.1", True), ("5.2.1", True), ("5.2.2", False), ("5.7.1", False)])
+def test_a_bounce_for_want_of_a_mailbox_says_that_the_address_is_dead(told: Gateway, status: str, dead: bool) -> None:
+    told.submit(c.MailBounced((SENT,), ("ana@example.com",), status))
+    assert [row["reason"] for row in told.rows(unreachable)] == (["dead"] if dead else [])
+
+
+def test_a_second_bounce_of_a_mail_that_was_sent_again_counts(told: Gateway) -> None:
+    told.submit(bounce())
+    [row] = told.rows(schema.notifications)
+    told.tick(30)
+    told.submit(c.Resend(row["id"], by="kim", address="ana.new@example.com"))
+    told.submit(c.HandOver(row["id"]))
+    told.submit(c.Sent(row["id"], "smtp", SENT))
+    assert told.submit(bounce()) is False  # the first one's again, to the address of then
+    assert told.submit(bounce("ana.new@example.com")) is True
+    assert told.rows(schema.notifications)[0]["state"] == "dead"
+    assert told.rows(unreachable)[0]["address"] == "ana.new@example.com"
+    assert told.submit(bounce("ana.new@example.com")) is False
 
 
 def test_a_bounce_about_somebody_else_changes_nothing(told: Gateway) -> None:

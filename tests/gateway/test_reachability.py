@@ -53,6 +53,28 @@ def test_a_dead_address_is_not_tried_again_until_it_is_another_one(store_url: st
         assert "channel.dead" not in why
 
 
+def test_whatsapps_stop_for_marketing_ends_offers_and_news_and_nothing_else(store_url: str, tmp_path: Path) -> None:
+    with opened(store_url, tmp_path, channels=["whatsapp", "sms", "email"]) as made:
+        break_down(made)
+        made.submit(c.Upsert("customers", (PERSON | {"preferred_channel": "whatsapp"},), by="test"))
+        assert fail(made, Because.NO_MARKETING, "131050").channel == "whatsapp"
+        assert made.rows(unreachable) == []
+        assert made.rows(schema.customers, id="ana")[0]["objections"] == ["news", "offer"]
+        reply(made)
+        assert chosen(made)[0] == "whatsapp"
+
+
+def test_what_a_report_says_of_the_address_counts_also_before_the_answer(store_url: str, tmp_path: Path) -> None:
+    with opened(store_url, tmp_path) as made:
+        break_down(made)
+        [row] = made.rows(schema.notifications, state="queued")
+        made.submit(c.HandOver(row["id"]))
+        made.submit(c.ReceiptArrived("twilio", "SM1", "failed", "30006", Because.ADDRESS))
+        made.submit(c.Sent(row["id"], "twilio", "SM1"))
+        [found] = made.rows(unreachable)
+        assert (found["channel"], found["reason"], found["code"]) == ("sms", "dead", "30006")
+
+
 def test_a_refused_message_says_nothing_of_the_address(store_url: str, tmp_path: Path) -> None:
     with opened(store_url, tmp_path) as made:
         break_down(made)

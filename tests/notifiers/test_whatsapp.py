@@ -85,7 +85,7 @@ async def test_without_a_template_it_goes_by_another_channel_after_a_day() -> No
     [
         (400, 131047, Undeliverable, Because.MESSAGE),
         (400, 131049, Undeliverable, Because.MESSAGE),
-        (400, 131050, Undeliverable, Because.OPTED_OUT),
+        (400, 131050, Undeliverable, Because.NO_MARKETING),
         (400, 131026, Undeliverable, Because.MESSAGE),
         (404, 132001, Undeliverable, Because.MESSAGE),
         (400, 100, Undeliverable, Because.MESSAGE),

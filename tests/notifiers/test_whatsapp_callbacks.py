@@ -67,7 +67,7 @@ def test_each_status_is_a_state_and_names_our_key(word: str, state: SendState) -
     )
 
 
-@pytest.mark.parametrize(("code", "because"), [(131049, Because.MESSAGE), (131050, Because.OPTED_OUT)])
+@pytest.mark.parametrize(("code", "because"), [(131049, Because.MESSAGE), (131050, Because.NO_MARKETING)])
 def test_a_failure_says_why(code: int, because: Because) -> None:
     status = {"id": "wamid.X", "status": "failed", "timestamp": "soon", "errors": [{"code": code, "title": "x"}]}
 

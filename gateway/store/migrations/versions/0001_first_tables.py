@@ -790,6 +790,7 @@ def upgrade() -> None:
         sa.Column("provider_id", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("because", sa.Text(), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("provider", "provider_id", "state", name=op.f("uq_receipts_provider_provider_id_state")),
