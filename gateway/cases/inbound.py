@@ -81,6 +81,8 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     tx.changed("inbound", command.provider_id)
     for person in people:
         heard_from(tx, person, command.channel, let_in=tags.intent is Intent.START)
+        if command.opt_out is Intent.STOP:
+            shut(tx, person, command.channel, command.address, "blocked", command.provider, "")
     obey(tx, people, command, tags)
     if case is None:
         if not people or needs_a_person(tags):
@@ -112,6 +114,9 @@ def _open_to(tx: Transaction, case_id: int) -> sa.RowMapping | None:
 
 
 def _understood(tx: Transaction, command: CustomerWrote, people: Sequence[Customer], answered: Answered) -> Tags:
+    if command.opt_out is not None:
+        # The company's own keyword at the provider, which is in no list here.
+        return Tags(command.opt_out, 1.0, "keyword")
     said = command.text if command.keyword is None else command.keyword
     locales = dict.fromkeys(person.locale for person in people) or {"en": None}
     read = [understand(said, locale, answered.options, own_phrases(tx, said)) for locale in locales]

@@ -26,7 +26,7 @@ _CARRIER_KEYWORDS = frozenset(
     {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "start", "unstop", "yes"}
     | {"help", "info"}
 )
-"""What Twilio answers by itself (its "Advanced Opt-Out" and default keywords); any other STOP is confirmed by us."""
+"""What Twilio answers by itself; any other STOP is confirmed by us. An account's own keywords come as ``opt_out``."""
 
 
 def obey(tx: Transaction, people: Sequence[Customer], command: CustomerWrote, tags: Tags) -> None:
@@ -86,7 +86,7 @@ def _answer(
 ) -> None:
     """Say on the same channel that it was heeded, and how to undo it. The page says so itself."""
     by_carrier = command.channel == "sms" and command.text.strip().casefold() in _CARRIER_KEYWORDS
-    if by_carrier or command.channel == "page":
+    if by_carrier or command.opt_out is not None or command.channel == "page":
         return
     enqueue(
         tx,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from device_models.purpose import Purpose
 from notifiers.attachment import Attachment
 from notifiers.errors import Because
+from notifiers.replies import Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class CustomerWrote:
     """What is read for STOP, DONE and their like where that is not all of the text: a mail has closing phrases."""
     answers: str | None = None
     """The provider's id of the message of ours that it answers, where they chose one."""
+    opt_out: Intent | None = None
+    """STOP, START or HELP, whatever the words, where the provider has obeyed and answered it itself."""
     link_code: str | None = field(default=None, repr=False)
     """Set where it links this address to a customer (``notifiers.link_codes``)."""
     claims: str = field(default="", repr=False)

@@ -36,7 +36,15 @@ async def twilio_inbound(request: web.Request) -> web.StreamResponse:
     if inbound is None:
         log.info("webhook.not_understood", provider="twilio", kind="inbound")
         return _twiml()
-    command = CustomerWrote(inbound.provider, inbound.provider_id, inbound.channel, inbound.address, inbound.text)
+    command = CustomerWrote(
+        inbound.provider,
+        inbound.provider_id,
+        inbound.channel,
+        inbound.address,
+        inbound.text,
+        answers=inbound.answers,
+        opt_out=inbound.opt_out,
+    )
     try:
         await request.app[DEPS].commands.submit(command)
     except CommandRefused as refused:

@@ -1,7 +1,7 @@
 """What Twilio posts to us: receipts and inbound messages, and the check that it was Twilio.
 
-Source: Twilio, "Webhooks security" (signature), "Message status callbacks", "Incoming message webhook", "Advanced
-Opt-Out" (``OptOutType``).
+Source: Twilio, "Webhooks security" (signature), "Message status callbacks", "Incoming message webhook" (with WhatsApp's
+``OriginalRepliedMessageSid``), "Advanced Opt-Out" (``OptOutType``).
 """
 
 import base64
@@ -87,6 +87,7 @@ def parse_inbound(form: Form) -> Inbound | None:
         to=fields.get("To", "").rpartition(":")[2],
         opt_out=_OPT_OUTS.get(fields.get("OptOutType", "")),
         media=int(media) if media.isdecimal() else 0,
+        answers=fields.get("OriginalRepliedMessageSid") or None,
     )
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from gateway.store import schema
+from gateway.store.reachability import unreachable
 from gateway.web.links import twilio_status_url
 from notifiers.transports.twilio_callbacks import signature
 from tests.gateway.web_fleet import TWILIO_TOKEN
@@ -46,6 +47,21 @@ async def test_what_a_customer_writes_joins_their_case_once(tmp_path: Path) -> N
         assert [(row["customer_id"], row["text"]) for row in received] == [("c-lumen", "Die Tür war offen")]
         case = web.town.rows(schema.cases, id=received[0]["case_id"])[0]
         assert case["needs_reply"]
+
+
+async def test_a_keyword_of_the_companys_own_that_twilio_obeyed_ends_and_reopens_the_channel(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        before = len(web.town.rows(schema.notifications))
+        stop = {**WROTE, "Body": "ADIEU", "OptOutType": "STOP"}
+        assert (await call(web, INBOUND, stop))[0] == 200
+        stopped = web.town.rows(schema.consent_log, customer_id="c-lumen", granted=False)
+        assert {row["source"] for row in stopped} == {"stop by whatsapp"}
+        [shut] = web.town.rows(unreachable, customer_id="c-lumen")
+        assert (shut["channel"], shut["reason"]) == ("whatsapp", "blocked")
+        await call(web, INBOUND, {**WROTE, "MessageSid": "SM100", "Body": "REVOILA", "OptOutType": "START"})
+        assert web.town.rows(unreachable, customer_id="c-lumen") == []
+        assert web.town.rows(schema.customers, id="c-lumen")[0]["objections"] == []
+        assert len(web.town.rows(schema.notifications)) == before, "Twilio has answered both"
 
 
 @pytest.mark.parametrize("path", [STATUS, INBOUND])

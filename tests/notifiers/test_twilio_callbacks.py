@@ -101,13 +101,16 @@ def test_a_reply_by_sms_is_read() -> None:
 
 
 def test_a_button_on_whatsapp_is_its_text() -> None:
-    body = b"MessageSid=SM3&From=whatsapp%3A%2B971501234567&To=whatsapp%3A%2B14155238886&Body=x&ButtonText=Done"
+    body = (
+        b"MessageSid=SM3&From=whatsapp%3A%2B971501234567&To=whatsapp%3A%2B14155238886&Body=x&ButtonText=Done"
+        b"&OriginalRepliedMessageSid=SM2"
+    )
 
     inbound = parse_inbound(parse_form(body))
 
     assert inbound is not None
     assert (inbound.channel, inbound.address, inbound.to) == ("whatsapp", "+971501234567", "+14155238886")
-    assert inbound.text == "Done"
+    assert (inbound.text, inbound.answers) == ("Done", "SM2")
 
 
 def test_an_opt_out_that_twilio_has_obeyed_is_known() -> None:
