@@ -3,60 +3,38 @@
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from device_models.duration import parse_duration
-from device_models.profile import GENERIC, DeviceProfile
 from device_models.yaml_lines import InvalidFileError
 from gateway.backtest.sources import History as HistorySource
-from gateway.backtest.trial import Trial
 from gateway.cli.options import ConfigOption, plain_errors, read_config, stderr
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError
 from gateway.errors import StartRefused
 from gateway.history import HistoryError
 from gateway.rulebook.files import load_profiles, load_rules
+from gateway.rulebook.proposals import VERIFIED, Answer, Terms, propose
 from rules.authoring.rule_edit import NotEditable, with_settings
-from rules.authoring.suggestion import Favour, Refusal, Suggestion, suggest
-from rules.base import BaseRule
-from rules.kinds.condition import ConditionRule
+from rules.authoring.suggestion import Favour, Suggestion
 from rules.schema import RuleSet
 
-_VERIFIED = ("cases", "messages", "customers_told")
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one rule, and how its file would change."""
 
-@dataclass(slots=True)
-class Answer:
-    """What became of one rule."""
-
-    rule: str
-    unrecorded: int = 0
-    refusal: Refusal | None = None
-    suggestion: Suggestion | None = None
-    verified: dict[str, Any] = field(default_factory=dict)
-    """``now`` and ``proposed``: cases, messages and customers over the whole history."""
-    withdrawn: str | None = None
-    """Why what was found is not proposed after all."""
+    answer: Answer
     diff: str = ""
-
-    @property
-    def proposes(self) -> bool:
-        """Whether there is something to do."""
-        return self.suggestion is not None and self.suggestion.changed and self.withdrawn is None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it JSON-ready."""
-        told: dict[str, Any] = {"rule": self.rule, "proposes": self.proposes, "unrecorded_verdicts": self.unrecorded}
-        if self.refusal is not None:
-            told |= {"reason": self.refusal.reason, "message": self.refusal.message}
-        if self.suggestion is not None:
-            told |= self.suggestion.as_dict()
-        return told | {"verified": self.verified or None, "withdrawn": self.withdrawn, "diff": self.diff or None}
+        return self.answer.as_dict() | {"diff": self.diff or None}
 
 
 def suggest_rules(
@@ -84,95 +62,30 @@ def suggest_rules(
         answers = _answers(
             settings, rule or [], parse_duration(since), keep, "recall" if favour == "recall" else "precision"
         )
-    for answer in answers:
+    for told in answers:
         if as_json:
-            print(json.dumps(answer.as_dict(), ensure_ascii=False))
+            print(json.dumps(told.as_dict(), ensure_ascii=False))
             continue
-        for line in _lines(answer):
+        for line in _lines(told.answer):
             stderr.print(line, soft_wrap=True, markup=False, highlight=False)
-        if answer.diff:
-            print(answer.diff, end="")
-    proposing = sum(answer.proposes for answer in answers)
+        if told.diff:
+            print(told.diff, end="")
+    proposing = sum(told.answer.proposes for told in answers)
     stderr.print(f"{proposing} of {len(answers)} rules could be better; looked back {since}", soft_wrap=True)
 
 
-def _answers(config: Config, wanted: Sequence[str], span: timedelta, keep: float, favour: Favour) -> list[Answer]:
+def _answers(config: Config, wanted: Sequence[str], span: timedelta, keep: float, favour: Favour) -> list[Told]:
     profiles = load_profiles(config)
     ruleset = load_rules(config)
     for name in wanted:
         if name not in {rule.id for rule in ruleset.rules}:
             raise ValueError(f"there is no rule '{name}' in the rule files")
-    with HistorySource.opened(config, profiles, span, Clock().now()) as source:
-        return [
-            _answer(config, source, ruleset, rule, profiles, span, keep, favour)
-            for rule in ruleset.rules
-            if not wanted or rule.id in wanted
+    terms = Terms(span, Clock().now(), keep, favour)
+    with HistorySource.opened(config, profiles, span, terms.until) as source:
+        answers = [
+            propose(config, source, rule, profiles, terms) for rule in ruleset.rules if not wanted or rule.id in wanted
         ]
-
-
-def _answer(
-    config: Config,
-    source: HistorySource,
-    ruleset: RuleSet,
-    rule: BaseRule,
-    profiles: Mapping[str, DeviceProfile],
-    span: timedelta,
-    keep: float,
-    favour: Favour,
-) -> Answer:
-    from gateway.rulebook.suggesting import episodes_of, read_lesson
-    from gateway.store.store import Store
-
-    answer = Answer(rule.id)
-    if not isinstance(rule, ConditionRule):
-        answer.refusal = Refusal("kind", f"only condition rules have a limit to move; this is one of kind {rule.kind}")
-        return answer
-    now = Clock().now()
-    store = Store(config.store_url)
-    try:
-        with store.read() as connection:
-            episodes = episodes_of(connection, rule.id, now - span, now)
-    finally:
-        store.close()
-    profile = profiles.get(rule.profile[0], GENERIC) if rule.profile else GENERIC
-    reads = _fields_of(rule)
-    lesson = source.read(lambda history: read_lesson(history, episodes, reads, source.devices, profiles))
-    answer.unrecorded = lesson.unrecorded
-    found = suggest(rule, profile, lesson.recording, lesson.episodes, keep=keep, favour=favour)
-    if isinstance(found, Refusal):
-        answer.refusal = found
-        return answer
-    answer.suggestion = found
-    if found.changed:
-        _verify(answer, found, source, profile, favour)
-    if answer.proposes:
-        answer.diff = _diff(ruleset, found)
-    return answer
-
-
-def _fields_of(rule: ConditionRule) -> frozenset[str]:
-    from rules.expression import compile_expression
-
-    sources = [rule.when, *([rule.clear_when] if rule.clear_when else [])]
-    return frozenset(name for source in sources for name in compile_expression(source).fields)
-
-
-def _verify(answer: Answer, found: Suggestion, source: HistorySource, profile: DeviceProfile, favour: Favour) -> None:
-    """Run what is in force and what is proposed over everything that was recorded."""
-    trials = {
-        name: Trial(RuleSet.of([rule]), profile, source, (), (), UTC, None)
-        for name, rule in (("now", found.rule), ("proposed", found.proposed))
-    }
-    for item in source.items():
-        for trial in trials.values():
-            trial.take(item)
-    for name, trial in trials.items():
-        trial.finish()
-        report = trial.report()
-        answer.verified[name] = {figure: report[figure] for figure in _VERIFIED}
-    before, after = (answer.verified[name]["cases"] for name in ("now", "proposed"))
-    if favour == "precision" and after > before:
-        answer.withdrawn = f"over the whole history it would open {after} cases instead of {before}"
+    return [Told(one, _diff(ruleset, one.suggestion) if one.proposes and one.suggestion else "") for one in answers]
 
 
 def _diff(ruleset: RuleSet, found: Suggestion) -> str:
@@ -212,7 +125,7 @@ def _lines(answer: Answer) -> list[str]:
         lines.append(f"    expected of new cases: {_rates(told['cross_checked'])} (each verdict left out in turn)")
     if answer.verified:
         was, would = answer.verified["now"], answer.verified["proposed"]
-        changes = ", ".join(f"{name} {was[name]} → {would[name]}" for name in _VERIFIED)
+        changes = ", ".join(f"{name} {was[name]} → {would[name]}" for name in VERIFIED)
         lines.append(f"    over the whole history: {changes}")
     lines += ["    curve:    limit       for   precision  recall"]
     lines += [f"        {_row(point)}" for point in told["curve"]]

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from device_models.duration import format_duration
 from device_models.profile import DeviceProfile
+from device_models.sentences import Sentence, sentence
 from rules.authoring.rule_settings import Setting, limits_of, number, present, with_setting
 from rules.expression import Limit
 from rules.kinds.condition import ConditionRule
@@ -47,7 +48,7 @@ class Refusal:
     """Why nothing can be suggested."""
 
     reason: Literal["kind", "no_limit", "not_enough_verdicts", "nothing_recorded", "no_false_alarm", "none_real"]
-    message: str
+    message: Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,9 @@ class Suggestion:
 
 
 _WHY = {
-    "when": "the limit that keeps the real ones and leaves most false alarms out",
-    "for": "false alarms end sooner than real ones",
-    "clear_when": "the gap behind the limit moves with it, or is as wide as the value's own noise",
+    "when": sentence("the limit that keeps the real ones and leaves most false alarms out"),
+    "for": sentence("false alarms end sooner than real ones"),
+    "clear_when": sentence("the gap behind the limit moves with it, or is as wide as the value's own noise"),
 }
 
 
@@ -159,15 +160,20 @@ def refuse(rule: ConditionRule, episodes: Sequence[Episode]) -> Refusal | None:
     real = sum(episode.real for episode in episodes)
     false = len(episodes) - real
     if not limits_of(rule):
-        return Refusal("no_limit", "its condition compares no field with a number, so there is no limit to move")
+        return Refusal(
+            "no_limit", sentence("its condition compares no field with a number, so there is no limit to move")
+        )
     if len(episodes) < LEAST_JUDGED:
-        message = f"not enough verdicts: {real} real and {false} false alarms are recorded; {LEAST_JUDGED} are needed"
+        message = sentence(
+            "not enough verdicts: {1} real and {2} false alarms are recorded; {3} are needed", real, false, LEAST_JUDGED
+        )
         return Refusal("not_enough_verdicts", message)
     if false < LEAST_OF_EACH:
-        return Refusal("no_false_alarm", f"{real} of {len(episodes)} were real: there is nothing to mend")
+        message = sentence("{1} of {2} were real: there is nothing to mend", real, len(episodes))
+        return Refusal("no_false_alarm", message)
     if real < LEAST_OF_EACH:
-        message = (
-            f"{false} of {len(episodes)} were false alarms: no limit tells them apart; think about the rule itself"
+        message = sentence(
+            "{1} of {2} were false alarms: no limit tells them apart; think about the rule itself", false, len(episodes)
         )
         return Refusal("none_real", message)
     return None
@@ -317,21 +323,28 @@ def _without(figures: Figures, out: int) -> Figures:
     return Figures(found, real, figures.alerts, figures.unjudged, figures.joined)
 
 
-def _notes(now: Tried, best: Tried, episodes: Sequence[Episode]) -> list[str]:
-    notes = []
+def _notes(now: Tried, best: Tried, episodes: Sequence[Episode]) -> list[Sentence]:
+    notes: list[Sentence] = []
     before, after = now.figures, best.figures
     if (after.precision or 0) < (before.precision or 0):
-        notes.append(f"precision falls from {before.precision:.0%} to {after.precision:.0%}, for more real ones found")
+        fall = f"{before.precision:.0%}", f"{after.precision:.0%}"
+        notes.append(sentence("precision falls from {1} to {2}, for more real ones found", *fall))
     if (lost := before.right - after.right) > 0:
-        notes.append(f"{lost} real one{'s' if lost > 1 else ''} found now would be missed")
+        one = sentence("1 real one found now would be missed")
+        notes.append(sentence("{1} real ones found now would be missed", lost) if lost > 1 else one)
     if (more := after.unjudged - before.unjudged) > 0:
-        notes.append(f"{more} more alerts than now that nobody judged")
+        notes.append(sentence("{1} more alerts than now that nobody judged", more))
     if (silent := sum(before.real) - before.right) > 0:
-        notes.append(f"{silent} of {sum(before.real)} real ones are not found by the rule as it is now")
+        all_real = sum(before.real)
+        notes.append(sentence("{1} of {2} real ones are not found by the rule as it is now", silent, all_real))
     gone = sum(not hit for hit, real in zip(before.found, before.real, strict=True) if not real)
     if gone:
         notes.append(
-            f"{gone} of {len(episodes)} judged cases were false alarms that the rule as it is now does not raise"
+            sentence(
+                "{1} of {2} judged cases were false alarms that the rule as it is now does not raise",
+                gone,
+                len(episodes),
+            )
         )
     return notes
 
