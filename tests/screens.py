@@ -59,6 +59,8 @@ from gateway.commands.staff import (
 from gateway.config import Config
 from gateway.rulebook.editing import with_text
 from gateway.rulebook.files import file_text, rule_paths
+from gateway.rulebook.proposals import VERIFIED, Answer, Terms
+from gateway.rulebook.suggestions import Found
 from gateway.rulebook.versions import rules_as_written
 from gateway.settings.login import Oidc
 from gateway.staff.sla import Policy, Target
@@ -67,6 +69,9 @@ from gateway.web.auth import hash_password, token_hash
 from gateway.web.customer.session import PROOF_COOKIE, give_proof
 from gateway.web.second_factor import STEP_S
 from rules.authoring.rule_text import text_of
+from rules.authoring.suggestion import Suggestion, refuse, suggest
+from rules.kinds.condition import ConditionRule
+from rules.recordings.judged import Episode, Recording
 from rules.schema import parse_rules
 from tests.gateway.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider, running
 from tests.gateway.roll_out import roll_out
@@ -92,7 +97,7 @@ SAMPLES = (
         "rule",
     ),
     *("rule-editor", "reports", "admin", "teams", "sla", "rota", "texts", "account", "tasks", "palette", "keys"),
-    *("not-found", "undecided", "silences", "second-factor"),
+    *("not-found", "undecided", "silences", "second-factor", "suggestions", "rule-wrong"),
 )
 """Screens that are pictured in those too."""
 
@@ -182,6 +187,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
     souza = made.case_of("f-souza", "freezer-compressor-stopped")["id"]
     lumen = made.case_of("f-lumen", "freezer-cools-poorly")["id"]
     draft = _tried_draft(made)
+    _search(made)
     muted = "painting the kitchen, its door stands open"
     made.do(PutFilesLive((*(_shipped()), (SHADOW, "shadow.yaml")), "Lea"))
     for row in made.rows(schema.cases)[:4]:
@@ -239,6 +245,7 @@ def shots(made: Town) -> Mapping[str, Shot]:
         "rules": Shot("/rules", "table"),
         "rule": Shot("/rules/freezer-rather-warm", ".surface", whole=True),
         "review": Shot("/review", "table"),
+        "suggestions": Shot("/suggestions", ".proposal", whole=True),
         "rule-editor": Shot(f"/drafts/{draft}", ".editor.lit", whole=True),
         "rule-wrong": Shot("/drafts/new", ".editor.lit", act=_wrong_rule),
         "going-live": Shot(f"/drafts/{draft}/live", ".migration", whole=True),
@@ -486,6 +493,31 @@ def _tried_draft(made: Town) -> int:
     kept = {"at": rfc3339(made.now), "draft_version": 1, "live_version": live.version, "by": "Lea"}
     made.do(KeepBacktest(draft, {**outcome, **kept}))
     return draft
+
+
+def _search(made: Town) -> None:
+    """Let a search for better settings have found one, out of twelve judged warm spells of one freezer."""
+    live, desk = made.committer.detector.ruleset, made.deps.rule_desk
+    rule = live["freezer-too-warm"]
+    assert desk is not None
+    assert isinstance(rule, ConditionRule)
+    samples, episodes = [], []
+    for day, peak in enumerate((-4.0, -10.0, -5.0, -10.5, -3.0, -9.5, -6.0, -11.0, -2.0, -10.0, -5.5, -9.0)):
+        begins = made.now - timedelta(days=2 * day + 2)
+        said = [(begins + timedelta(minutes=5 * n), peak if 20 <= n < 36 else -18.0) for n in range(60)]
+        samples += [(at, {"temperature": celsius}) for at, celsius in said]
+        episodes.append(Episode("f-lumen", peak > -8, said[20][0], said[36][0]))
+    recording = Recording({"f-lumen": sorted(samples, key=lambda one: one[0])}, made.deps.devices, made.deps.profiles)
+    found = suggest(rule, made.deps.profiles["freezer"], recording, episodes)
+    assert isinstance(found, Suggestion)
+    counted = {"now": (12, 24, 1), "proposed": (6, 12, 1)}
+    verified = {name: dict(zip(VERIFIED, figures, strict=True)) for name, figures in counted.items()}
+    answers = [Answer(rule.id, 1, suggestion=found, verified=verified)]
+    others = [other for other in live.rules if isinstance(other, ConditionRule) and other is not rule]
+    answers += [Answer(other.id, refusal=refuse(other, [])) for other in others]
+    terms = Terms(timedelta(days=90), made.now)
+    told = [answer.as_dict() for answer in answers]
+    desk.suggestions.last = Found("Lea", made.now, terms, live.version, "done", 1.0, answers=told)
 
 
 def _alert_link(made: Town) -> str:

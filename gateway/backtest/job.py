@@ -1,7 +1,5 @@
 """A backtest in a process of its own, so that nobody waits for it: what goes in, and what comes out."""
 
-import os
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -9,18 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from device_models.event import rfc3339
 from device_models.profile import GENERIC
 from gateway.backtest.compare import compared, in_question
-from gateway.backtest.recorded import BadTableError, Table
+from gateway.backtest.process import serve
+from gateway.backtest.recorded import Table
 from gateway.backtest.sources import History, Source, Tables, at_pace, profile_for
 from gateway.backtest.trial import Trial
 from gateway.config import Config
-from gateway.errors import StartRefused
-from gateway.history import HistoryError
 from gateway.rulebook.files import load_profiles
 from gateway.rulebook.suggesting import episodes_of
 from gateway.rulebook.versions import ruleset_of
@@ -29,11 +26,6 @@ from rules.recordings.judged import Episode
 from rules.schema import RuleSet
 
 _TELL_EVERY_S = 0.3
-_KINDNESS = 10
-"""Added to the process's niceness: whoever works in the console comes first."""
-
-Told = tuple[Literal["progress"], float] | tuple[Literal["done"], Mapping[str, Any]] | tuple[Literal["failed"], str]
-"""What the process says: how far it is (0 to 1), what came of it, or why nothing did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +57,8 @@ class Job:
 
 
 def work(job: Job, pipe: Connection) -> None:
-    """Run in the process: do the job, and say through ``pipe`` how it goes (see ``Told``)."""
-    # The terminal's Ctrl-C reaches every process of the group; ours is ended by the gateway.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(_KINDNESS)
-    try:
-        outcome = do(job, lambda share: pipe.send(("progress", share)))
-    except (StartRefused, HistoryError, BadTableError, OSError, ValueError) as error:
-        pipe.send(("failed", str(error)))
-    else:
-        pipe.send(("done", outcome))
-    finally:
-        pipe.close()
+    """Run in the process: do the job, see ``gateway.backtest.process``."""
+    serve(pipe, lambda tell: do(job, tell))
 
 
 def do(job: Job, tell: Callable[[float], None]) -> dict[str, Any]:
@@ -89,7 +71,7 @@ def do(job: Job, tell: Callable[[float], None]) -> dict[str, Any]:
     live, draft = in_question(ruleset_of(job.live), ruleset_of(job.draft), job.chosen)
     profiles = load_profiles(job.config)
     zone: tzinfo = ZoneInfo(job.zone)
-    progress = _Shares(tell)
+    progress = Shares(tell)
     episodes: Mapping[str, Sequence[Episode]] = {}
     began = time.perf_counter()
     with ExitStack() as stack:
@@ -131,7 +113,7 @@ def _episodes(config: Config, rules: RuleSet, since: datetime, now: datetime) ->
     return {rule: episodes for rule, episodes in found.items() if episodes}
 
 
-class _Shares:
+class Shares:
     """Tells how far one part after the other is, a few times a second."""
 
     def __init__(self, tell: Callable[[float], None]) -> None:

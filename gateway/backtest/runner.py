@@ -1,26 +1,18 @@
 """Backtests on their way: one process at a time, bounded in time, its progress at hand."""
 
 import asyncio
-import multiprocessing
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import structlog
-
-from gateway.backtest.job import Job, Told, work
+from gateway.backtest.job import Job, work
+from gateway.backtest.process import Failed, in_a_process
 from gateway.commands import CommandRefused, Commands, KeepBacktest, NoteBacktest
 from gateway.ending import end
 
-log = structlog.get_logger()
-
 LONGEST = timedelta(minutes=15)
 """A backtest that takes longer is stopped; a shorter span of history, or the command line, is the way then."""
-
-# Forking a process that has threads copies their locks in whatever state they are.
-_PROCESSES = multiprocessing.get_context("spawn")
 
 
 @dataclass(slots=True)
@@ -50,7 +42,8 @@ class Backtests:
     def __init__(self, commands: Commands, longest: timedelta = LONGEST) -> None:
         self._commands = commands
         self._longest_s = longest.total_seconds()
-        self._one_at_a_time = asyncio.Semaphore(1)
+        self.turn = asyncio.Semaphore(1)
+        """Whoever holds it has the one process there is."""
         self._running: dict[int, Running] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
@@ -93,13 +86,13 @@ class Backtests:
 
     async def _run(self, draft_id: int, running: Running, job: Job, marked: dict[str, Any]) -> None:
         try:
-            async with self._one_at_a_time:
+            async with self.turn:
                 running.state = "running"
                 async with asyncio.timeout(self._longest_s):
-                    outcome = await _in_a_process(job, lambda share: setattr(running, "share", share))
+                    outcome = await in_a_process(work, job, lambda share: setattr(running, "share", share))
         except TimeoutError:
             running.state, running.error = "failed", f"took longer than {self._longest_s:g} s; try a shorter span"
-        except _Failed as failed:
+        except Failed as failed:
             running.state, running.error = "failed", str(failed)
         else:
             try:
@@ -115,32 +108,3 @@ class Backtests:
         # One that is cut off with the gateway leaves it standing, which is how the next start knows.
         with suppress(CommandRefused):
             await self._commands.submit(NoteBacktest(draft_id, None))
-
-
-class _Failed(Exception):
-    """The process says why it cannot."""
-
-
-async def _in_a_process(job: Job, tell: Callable[[float], None]) -> dict[str, Any]:
-    ours, theirs = _PROCESSES.Pipe(duplex=False)
-    process = _PROCESSES.Process(target=work, args=(job, theirs), name="backtest", daemon=True)
-    try:
-        process.start()
-        # Ours alone is open now, so that the process's end is the pipe's.
-        theirs.close()
-        while True:
-            try:
-                told: Told = await asyncio.to_thread(ours.recv)
-            except EOFError:
-                log.error("backtest.died", exit_code=process.exitcode)
-                raise _Failed("the backtest's process ended without a word; is there memory enough?") from None
-            if told[0] == "done":
-                return dict(told[1])
-            if told[0] == "failed":
-                raise _Failed(told[1])
-            tell(told[1])
-    finally:
-        # A process that could not be started has nothing to be ended.
-        if process.pid is not None:
-            process.kill()
-            await asyncio.shield(asyncio.to_thread(process.join))

@@ -13,7 +13,7 @@ from device_models.duration import format_duration
 from device_models.event import rfc3339
 from device_models.profile import DeviceProfile
 from device_models.registry import Device
-from device_models.yaml_lines import InvalidFileError
+from device_models.yaml_lines import InvalidFileError, load_yaml
 from gateway.backtest.job import Job, Recorded
 from gateway.backtest.recorded import BadTableError, Table
 from gateway.backtest.runner import Backtests, Running
@@ -23,15 +23,19 @@ from gateway.config import Config
 from gateway.history import History
 from gateway.people.registry import Registry
 from gateway.rulebook.drafts import Draft, texts_gone_live
-from gateway.rulebook.editing import Look, look_at
+from gateway.rulebook.editing import NAME, Look, look_at
 from gateway.rulebook.explaining import standing_under
 from gateway.rulebook.files import file_text, rule_paths
 from gateway.rulebook.migrating import migration_of
 from gateway.rulebook.named import names_in
+from gateway.rulebook.proposals import Terms
+from gateway.rulebook.suggestions import Found, Search, Suggestions
 from gateway.rulebook.versions import last_written_down, rules_as_written
 from gateway.store.store import Store
 from rules.authoring.completion import completions
+from rules.authoring.rule_edit import NotEditable, with_settings
 from rules.authoring.rule_text import text_of
+from rules.authoring.suggestion import Favour
 from rules.detect import Detector
 from rules.inputs import DeviceContext
 from rules.schema import RuleSet
@@ -77,6 +81,7 @@ class RuleDesk:
         self._running = running
         self._context_of = context_of
         self.backtests = Backtests(commands)
+        self.suggestions = Suggestions(self.backtests.turn)
 
     async def begin(self, ids: Collection[str]) -> Beginning:
         """Return the rules ``ids`` as a text, with comments and cases where a file or an earlier draft has them."""
@@ -170,6 +175,25 @@ class RuleDesk:
         asked = {"span": format_duration(span)} if span is not None else {"file": file.name if file else None}
         await self._commands.submit(NoteBacktest(draft.id, {"by": by, "at": rfc3339(now), "zone": zone, **asked}))
         return self.backtests.start(draft.id, job, by, now, marked)
+
+    async def suggest(self, span: timedelta, keep: float, favour: Favour, by: str) -> Found:
+        """Begin to look for better settings of all that is in force. Raises CommandRefused."""
+        live = await self._read(self._live)
+        terms = Terms(span, self._clock.now(), keep, favour)
+        return self.suggestions.start(Search(self._config, rules_as_written(live), terms), by, live.version)
+
+    async def with_settings(self, rule_id: str, changes: Mapping[str, str]) -> tuple[Beginning, str]:
+        """Return a rule's text as it is in force, and with ``changes``, comments kept. Raises CommandRefused."""
+        beginning = await self.begin([rule_id])
+        try:
+            return beginning, with_settings(load_yaml(beginning.text, NAME), beginning.text, 0, changes)
+        except NotEditable:
+            raise CommandRefused(f"the rule '{rule_id}' is written so that its settings are changed by hand") from None
+
+    async def close(self) -> None:
+        """End what goes on."""
+        await self.backtests.close()
+        await self.suggestions.close()
 
     def _live(self, connection: sa.Connection) -> RuleSet:
         running = self._running().ruleset

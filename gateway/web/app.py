@@ -79,4 +79,4 @@ async def end_backtests(app: web.Application) -> None:
     """Let no backtest outlive the gateway."""
     desk = app[DEPS].rule_desk
     if desk is not None:
-        await desk.backtests.close()
+        await desk.close()

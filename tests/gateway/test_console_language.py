@@ -59,7 +59,7 @@ PAGES = (
         "/teams",
         "/rota",
     ),
-    *("/texts", "/versions"),
+    *("/texts", "/versions", "/suggestions"),
 )
 
 

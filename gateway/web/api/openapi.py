@@ -108,6 +108,12 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/texts/preview": {**_WHICH_TEXT, "text": (_OR_NULL, False), **_TRIED},
     "/api/texts/test": {**_TRIED, "template": (_TEXT, True), "language": (_TEXT, False), "address": (_TEXT, True)},
     "/api/rules/check": {"text": (_TEXT, True), "replaces": (_IDS, False)},
+    "/api/suggestions": {
+        "since": ({**_TEXT, "default": "90d"}, False),
+        "keep": ({"type": "number", "minimum": 0, "maximum": 1, "default": 1}, False),
+        "favour": ({"enum": ["precision", "recall"], "default": "precision"}, False),
+    },
+    "/api/suggestions/{id}/draft": {"try": (_FLAG, False)},
     "/api/drafts": {"text": (_TEXT, True), "replaces": (_IDS, False)},
     "/api/drafts/{id}": {"text": (_TEXT, True), "seen": ({"type": ["integer", "null"]}, False)},
     "/api/drafts/{id}/drop": {"back": (_FLAG, False)},
