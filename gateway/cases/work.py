@@ -1,6 +1,6 @@
 """Deeds on cases that move them along: rest, call for help, send somebody, run the standard procedure."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 import sqlalchemy as sa
@@ -128,7 +128,8 @@ def escalate(tx: Transaction, command: c.Escalate) -> None:
         check_owner(tx, case, command.to)
     if command.reason is None:
         if case["escalated_at"] is not None:
-            touch(tx, case["id"], escalated_at=None, **({"assignee": command.to} if command.to else {}))
+            values = {"assignee": command.to} if command.to else {}
+            touch(tx, case["id"], escalated_at=None, **(_before_escalating(tx, case["id"]) if command.undo else values))
             add_entry(tx, case["id"], "deescalated", command.by)
             tx.audit(command.by, "case.deescalate", str(case["id"]))
         return
@@ -138,8 +139,18 @@ def escalate(tx: Transaction, command: c.Escalate) -> None:
     if case["state"] != "open":
         raise CommandRefused(f"case {case['id']} is resolved; reopen it first")
     touch(tx, case["id"], escalated_at=tx.now, snoozed_until=None, assignee=command.to or case["assignee"])
-    add_entry(tx, case["id"], "escalated", command.by, body={"reason": reason, "to": command.to})
+    rest = case["snoozed_until"].isoformat() if case["snoozed_until"] is not None else None
+    was = {"assignee": case["assignee"], "snoozed_until": rest}
+    add_entry(tx, case["id"], "escalated", command.by, body={"reason": reason, "to": command.to, "was": was})
     tx.audit(command.by, "case.escalate", str(case["id"]), to=command.to)
+
+
+def _before_escalating(tx: Transaction, case_id: int) -> dict[str, Any]:
+    t = schema.timeline.c
+    query = sa.select(t.body).where(t.case_id == case_id, t.kind == "escalated").order_by(t.id.desc()).limit(1)
+    was = (tx.connection.execute(query).scalar() or {}).get("was") or {}
+    rest = datetime.fromisoformat(was["snoozed_until"]) if was.get("snoozed_until") else None
+    return {"assignee": was.get("assignee"), "snoozed_until": rest if rest is not None and rest > tx.now else None}
 
 
 def hand_to_field(tx: Transaction, command: c.HandToField) -> None:

@@ -161,6 +161,8 @@ class Escalate:
     by: str
     to: str | None = None
     """Who takes it over; None: whoever has it keeps it."""
+    undo: bool = False
+    """Taken back as if it had not been: its owner and its rest come back."""
 
 
 @dataclass(frozen=True, slots=True)

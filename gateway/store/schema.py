@@ -304,6 +304,12 @@ cases = Table(
         sqlite_where=sa.text("snoozed_until IS NOT NULL"),
         postgresql_where=sa.text("snoozed_until IS NOT NULL"),
     ),
+    Index(
+        "ix_cases_escalated_at",
+        "escalated_at",
+        sqlite_where=sa.text("escalated_at IS NOT NULL"),
+        postgresql_where=sa.text("escalated_at IS NOT NULL"),
+    ),
     Index("ix_cases_rule", "rule"),
     Index(
         "ix_cases_incidents",

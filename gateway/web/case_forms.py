@@ -92,7 +92,8 @@ def _link(case_id: int, by: str, sent: Sent) -> Command:
 
 
 def _escalate(case_id: int, by: str, sent: Sent) -> Command:
-    return Escalate(case_id, optional_text(sent, "reason") or None, by, optional_text(sent, "to") or None)
+    reason, to = optional_text(sent, "reason") or None, optional_text(sent, "to") or None
+    return Escalate(case_id, reason, by, to, undo=flag_of(sent, "undo"))
 
 
 def _field(case_id: int, by: str, sent: Sent) -> Command:

@@ -167,6 +167,18 @@ def test_an_escalation_names_why_and_who_and_can_be_taken_back(running: Gateway)
     assert (case(running, number)["assignee"], case(running, number)["escalated_at"]) == ("mia", None)
 
 
+def test_an_escalation_undone_gives_back_owner_and_rest(running: Gateway) -> None:
+    running.submit(c.SaveUser("lea", "hash", "lead", by="test"))
+    number = opened(running)
+    running.submit(c.Assign(number, None, "mia"))
+    running.submit(w.Snooze(number, T0 + timedelta(hours=2), "mia"))
+    running.submit(c.Assign(number, None, "mia"))
+    running.submit(w.Escalate(number, "wants a refund", "mia", "lea"))
+    running.submit(w.Escalate(number, None, "mia", undo=True))
+    row = case(running, number)
+    assert (row["assignee"], row["escalated_at"], row["snoozed_until"]) == (None, None, T0 + timedelta(hours=2))
+
+
 def test_field_service_is_asked_and_called_back(running: Gateway) -> None:
     number = opened(running)
     running.submit(w.HandToField(number, "Change the seal; bring a ladder", "mia"))

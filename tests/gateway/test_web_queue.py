@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.commands import Acknowledge, Assign, Resolve, Upsert
+from gateway.commands import Acknowledge, Assign, Escalate, Reply, Resolve, Upsert
 from gateway.store import schema
 from gateway.web.queries import queue, search
 from gateway.web.queries.queue import QueueFilter, Reason, View
@@ -94,6 +94,20 @@ async def test_an_answer_overdue_comes_before_approvals_replies_and_what_is_due_
         add_case(made, 13, **due("resolve", hours=3), **answered)
         add_waiting_message(made, 5)
         assert [device for device, _ in needing(made)] == ["d7", "d6", "d5", "d4", "d11", "d12", "d3", "d2", "d1"]
+
+
+async def test_an_escalated_case_needs_somebody_until_it_is_no_longer(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        case = web.town.case_of("f-yusuf")["id"]
+        await web.town.submit(Reply(case, "We look at it.", "Mia"))
+        before = dict(needing(web.town)).keys()
+        await web.town.submit(Escalate(case, "wants a refund", "Mia"))
+        assert needing(web.town)[0] == ("f-yusuf", web.town.case_of("f-yusuf")["rule"])
+        assert '<span class="late">Escalated' in await web.page("/?fragment=rows")
+        assert f'id="case-{case}"' in await web.page("/?view=escalated&fragment=rows")
+        await web.script(f"/cases/{case}/escalate")
+        assert dict(needing(web.town)).keys() == before
+        assert f'id="case-{case}"' not in await web.page("/?view=escalated&fragment=rows")
 
 
 async def test_each_row_says_why_it_is_here(tmp_path: Path) -> None:

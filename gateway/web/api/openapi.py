@@ -92,7 +92,7 @@ FIELDS: Mapping[str, Mapping[str, tuple[Schema, bool]]] = {
     "/api/cases/{id}/merge": {"into": ({"type": "integer"}, True)},
     "/api/cases/{id}/split": {"entry": ({"type": "integer"}, True)},
     "/api/cases/{id}/link": {"other": ({"type": "integer"}, True), "linked": ({**_FLAG, "default": True}, False)},
-    "/api/cases/{id}/escalate": {"reason": (_OR_NULL, False), "to": (_OR_NULL, False)},
+    "/api/cases/{id}/escalate": {"reason": (_OR_NULL, False), "to": (_OR_NULL, False), "undo": (_FLAG, False)},
     "/api/cases/{id}/field": {"task": (_OR_NULL, False)},
     "/api/cases/{id}/step": {"step": (_TEXT, True), "done": ({**_FLAG, "default": True}, False)},
     "/api/cases/{id}/here": {"writing": (_FLAG, False), "gone": (_FLAG, False)},

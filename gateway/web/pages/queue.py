@@ -35,6 +35,7 @@ _TITLES = {
     View.NEEDS_YOU: N_("Needs you"),
     View.MINE: N_("Mine"),
     View.OPEN: N_("All open"),
+    View.ESCALATED: N_("Escalated"),
     View.RESTING: N_("Resting"),
     View.RESOLVED: N_("Resolved"),
     View.ANY: N_("All, ended ones too"),

@@ -31,6 +31,7 @@ class View(StrEnum):
     NEEDS_YOU = "needs-you"
     MINE = "mine"
     OPEN = "open"
+    ESCALATED = "escalated"
     RESTING = "resting"
     RESOLVED = "resolved"
     ANY = "any"
@@ -41,6 +42,7 @@ class Reason(StrEnum):
     """Why a case needs a person now; in the order of urgency."""
 
     BREACHED = "breached"
+    ESCALATED = "escalated"
     APPROVAL = "approval"
     REPLY = "reply"
     DUE = "due"
@@ -100,6 +102,7 @@ def reasons_of(case: CaseLine, now: datetime) -> tuple[Reason, ...]:
     due_shown = due is not None and not breached and (case.first_response_at is None or soon or due <= now)
     found = (
         (Reason.BREACHED, breached),
+        (Reason.ESCALATED, case.open and case.snoozed_until is None and case.escalated_at is not None),
         (Reason.APPROVAL, case.waiting > 0),
         (Reason.REPLY, case.needs_reply),
         (Reason.DUE, due_shown),
@@ -130,6 +133,7 @@ def count(connection: sa.Connection, user: str, now: datetime) -> Mapping[str, i
     needing = sa.union(
         sa.select(cases.c.id).where(*_due(now)).limit(COUNTED_TO).subquery().select(),
         sa.select(cases.c.id).where(*_UNSEEN).limit(COUNTED_TO).subquery().select(),
+        sa.select(cases.c.id).where(*_ESCALATED, _AWAKE).limit(COUNTED_TO).subquery().select(),
         sa.select(cases.c.id).where(*_REPLY).limit(COUNTED_TO).subquery().select(),
         sa.select(notifications.c.case_id).where(*_APPROVAL).distinct().limit(COUNTED_TO).subquery().select(),
     )
@@ -159,6 +163,7 @@ _NOT_ARRIVAL = cases.c.on_arrival.is_(sa.false())
 _AWAKE = cases.c.snoozed_until.is_(None)
 _UNSEEN = (_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.acknowledged_at.is_(None))
 _REPLY = (cases.c.needs_reply.is_(sa.true()), _AWAKE)
+_ESCALATED = (cases.c.escalated_at.is_not(None), _OPEN)
 _APPROVAL = (notifications.c.state == sa.literal_column("'awaiting_approval'"), notifications.c.case_id.is_not(None))
 _ARRIVAL = (_OPEN, cases.c.on_arrival.is_(sa.true()))
 
@@ -197,6 +202,7 @@ def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enou
     )
     bands = (
         sa.select(cases.c.id).where(*_due(now), *late).order_by(due, cases.c.id),
+        sa.select(cases.c.id).where(*_ESCALATED, _AWAKE).order_by(cases.c.escalated_at, cases.c.id),
         approval,
         sa.select(cases.c.id).where(*_REPLY).order_by(due.is_(None), due, cases.c.updated_at, cases.c.id),
         sa.select(cases.c.id).where(*_due(now)).order_by(due, cases.c.id),
@@ -216,6 +222,7 @@ def _listed(connection: sa.Connection, wanted: QueueFilter, enough: int) -> list
     conditions = {
         View.MINE: _mine(wanted.user),
         View.OPEN: (_OPEN, _NOT_ARRIVAL),
+        View.ESCALATED: _ESCALATED,
         View.RESTING: (cases.c.snoozed_until.is_not(None), _OPEN),
         View.RESOLVED: (cases.c.state == sa.literal_column("'resolved'"),),
         View.ANY: (),

@@ -331,6 +331,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("snoozed_until IS NOT NULL"),
         postgresql_where=sa.text("snoozed_until IS NOT NULL"),
     )
+    op.create_index(
+        "ix_cases_escalated_at",
+        "cases",
+        ["escalated_at"],
+        unique=False,
+        sqlite_where=sa.text("escalated_at IS NOT NULL"),
+        postgresql_where=sa.text("escalated_at IS NOT NULL"),
+    )
     op.create_index("ix_cases_state_updated_at", "cases", ["state", "updated_at"], unique=False)
     op.create_table(
         "channel_reports",
