@@ -60,7 +60,8 @@ async def test_a_keyword_of_the_companys_own_that_twilio_obeyed_ends_and_reopens
         assert (shut["channel"], shut["reason"]) == ("whatsapp", "blocked")
         await call(web, INBOUND, {**WROTE, "MessageSid": "SM100", "Body": "REVOILA", "OptOutType": "START"})
         assert web.town.rows(unreachable, customer_id="c-lumen") == []
-        assert web.town.rows(schema.customers, id="c-lumen")[0]["objections"] == []
+        # They had never agreed to news: a START signs nobody up.
+        assert web.town.rows(schema.customers, id="c-lumen")[0]["objections"] == ["news"]
         assert len(web.town.rows(schema.notifications)) == before, "Twilio has answered both"
 
 
