@@ -54,7 +54,7 @@ class Button:
     """An answer to tap; channels without buttons say the same in words."""
 
     id: str
-    """An ASCII keyword of ``notifiers.replies`` (``done``, ``later``), the same in every language."""
+    """In ASCII, the same in every language: a keyword of ``notifiers.replies`` (``done``), or ``rating_4`` of a survey."""
     label: str
     """In the customer's language; 20 characters are shown everywhere."""
 
@@ -77,6 +77,8 @@ class Rendered:
     segments: Segments | None = None
     """On SMS, how many segments ``text`` takes; more than ``segments.MOST`` is worth a warning."""
     buttons: tuple[Button, ...] = ()
+    menu: str = ""
+    """What opens a list of the buttons, on channels that show only a few at once; 20 characters."""
 
 
 @dataclass(frozen=True, slots=True)

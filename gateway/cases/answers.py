@@ -1,6 +1,8 @@
 """What a customer's answer does to their case: it ends, it asks for a call or a visit, or a person reads on."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -33,6 +35,12 @@ _MOVES = {
 _NEEDS_NOBODY = frozenset({Intent.STOP, Intent.START, Intent.THANKS})
 
 
+Question = Literal["rating", "effort", "helped", "better"]
+"""What we ask of our help: how it was, how easy it was, what helped, what we could do better."""
+_ASKED_FOR = timedelta(days=3)
+"""So long a question of ours is what the next words answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The message of ours that a customer's answers: its case, and what its numbers stand for."""
@@ -43,8 +51,8 @@ class Answered:
     """The cases of the numbered things that it told of: "done" does not say which; None for what has no case."""
     service: bool = False
     """The things are services, which are done, and no faults."""
-    survey: bool = False
-    """It asked how the help was."""
+    asks: Question | None = None
+    """What it asked of our help, where it did so lately."""
 
 
 def message_answered(tx: Transaction, customer: Customer | None, channel: str, chosen: str | None) -> Answered:
@@ -55,11 +63,12 @@ def message_answered(tx: Transaction, customer: Customer | None, channel: str, c
     if customer is None:
         return Answered()
     n = schema.notifications
-    query = sa.select(n.c.case_id, n.c.template, n.c.text, n.c.facts).where(n.c.customer_id == customer.id)
+    columns = (n.c.case_id, n.c.template, n.c.text, n.c.facts, n.c.handed_over_at)
+    query = sa.select(*columns).where(n.c.customer_id == customer.id, n.c.handed_over_at.is_not(None))
     if chosen is not None:
         query = query.where(n.c.channel == channel, n.c.provider_id == chosen)
     else:
-        query = query.where(n.c.channel == channel, n.c.handed_over_at.is_not(None))
+        query = query.where(n.c.channel == channel)
     row = tx.connection.execute(query.order_by(n.c.handed_over_at.desc(), n.c.id.desc()).limit(1)).mappings().first()
     if row is None:
         return Answered()
@@ -71,8 +80,17 @@ def message_answered(tx: Transaction, customer: Customer | None, channel: str, c
         options,
         tuple(item["case_id"] for item in things),
         service=row["facts"].get("purpose") == Purpose.MAINTENANCE,
-        survey=row["template"] == SURVEY,
+        asks=_asked(row) if tx.now - row["handed_over_at"] <= _ASKED_FOR else None,
     )
+
+
+def _asked(row: sa.RowMapping) -> Question | None:
+    """The question of a survey that a message put: how our help was, or one of those that follow."""
+    if row["template"] == SURVEY:
+        return "rating"
+    following: tuple[Question, ...] = ("effort", "helped", "better")
+    said = row["facts"].get("answer") if row["template"] == "answer_noted" else None
+    return next((question for question in following if said == f"ask_{question}"), None)
 
 
 def things_meant(answered: Answered, text: str) -> dict[int, Intent] | None:

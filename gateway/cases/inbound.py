@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from device_models.registry import Customer
 from gateway.cases.answers import Answered, message_answered, move, needs_a_person, things_meant
 from gateway.cases.attachments import keep_from_customer
-from gateway.cases.rating import rate, rating_in, tags_of
+from gateway.cases.rating import Given, rate, rating_in, tags_of
 from gateway.cases.reading import amend_entry, keep_reading, own_phrases, shown_tags
 from gateway.cases.record import load_case
 from gateway.cases.stopping import obey
@@ -25,7 +25,6 @@ from gateway.store import dialect, schema
 from gateway.transaction import Transaction
 from notifiers.replies import Intent
 from notifiers.understanding.plain import keepable
-from notifiers.understanding.rating import Rated
 from notifiers.understanding.understand import Tags, understand
 
 _OF_ONE_THING = frozenset({Intent.DONE, Intent.LATER, Intent.FIXED, Intent.YES, Intent.NO})
@@ -147,7 +146,7 @@ def _join(
     command: CustomerWrote,
     tags: Tags,
     inbound_id: int,
-    rated: Rated | None,
+    rated: Given | None,
 ) -> Understood:
     body = {
         "text": command.text[:10_000],

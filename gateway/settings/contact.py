@@ -1,7 +1,7 @@
 """Settings of how, when and how often customers are contacted: sections of ``[notifiers]``."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -65,6 +65,12 @@ class QuietHours(Section):
     """Purposes that wait on public holidays of the customer's country."""
 
 
+def _each_once(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError("names a question twice")
+    return value
+
+
 class Survey(Section):
     """Asking customers by message how the help was, once their fault is over."""
 
@@ -75,6 +81,8 @@ class Survey(Section):
     """A customer is asked once in this time, whatever happens to their products."""
     severities: tuple[Severity, ...] = (Severity.CRITICAL, Severity.MAJOR, Severity.MINOR)
     """Of the cases that are asked about."""
+    then: Annotated[tuple[Literal["effort", "helped", "better"], ...], AfterValidator(_each_once)] = ("better",)
+    """What else is asked once they rated, one by one: how easy it was, what helped, what we could do better."""
 
 
 class Offers(Section):

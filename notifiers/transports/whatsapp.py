@@ -24,6 +24,9 @@ _LONGEST_TEXT = 4096
 _LONGEST_WITH_BUTTONS = 1024
 _LONGEST_VARIABLE = 1024
 _MOST_BUTTONS = 3
+_MOST_ROWS = 10
+"""Of a list, which shows more than buttons can ("Interactive list messages"); their titles have 24 characters."""
+_LONGEST_ROW = 24
 _LONGEST_LABEL = 20
 _LONGEST_KEY = 512
 
@@ -100,11 +103,16 @@ class WhatsAppTransport:
         await self._http.close()
 
     def _free(self, outgoing: Outgoing) -> dict[str, Any]:
-        text, buttons = outgoing.rendered.text, outgoing.rendered.buttons[:_MOST_BUTTONS]
+        text, buttons = outgoing.rendered.text, outgoing.rendered.buttons
         if len(text) > _LONGEST_TEXT:
             raise Unwritten(self.name, "too_long", "the text is longer than 4,096 characters")
         if not buttons or len(text) > _LONGEST_WITH_BUTTONS:
             return {"type": "text", "text": {"preview_url": False, "body": text}}
+        if len(buttons) > _MOST_BUTTONS and outgoing.rendered.menu:
+            rows = [{"id": b.id, "title": b.label[:_LONGEST_ROW]} for b in buttons[:_MOST_ROWS]]
+            action = {"button": outgoing.rendered.menu[:_LONGEST_LABEL], "sections": [{"rows": rows}]}
+            return {"type": "interactive", "interactive": {"type": "list", "body": {"text": text}, "action": action}}
+        buttons = buttons[:_MOST_BUTTONS]
         replies = [{"type": "reply", "reply": {"id": b.id, "title": b.label[:_LONGEST_LABEL]}} for b in buttons]
         interactive = {"type": "button", "body": {"text": text}, "action": {"buttons": replies}}
         return {"type": "interactive", "interactive": interactive}

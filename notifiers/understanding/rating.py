@@ -1,9 +1,10 @@
-"""A rating of our help in a customer's own words: "5", "4 thanks", "⭐⭐⭐", 👎, and what else they said with it."""
+"""A rating of our help as customers give it: "5", "4 thanks", "⭐⭐⭐", 👎, "very good"; and what else they said."""
 
 import re
 from dataclasses import dataclass, field
 
 from notifiers.replies import Intent, read_reply
+from notifiers.understanding.rating_words import About, score_in
 from notifiers.understanding.understand import Tags, understand
 
 GOOD, BAD = 4, 2
@@ -37,22 +38,25 @@ class Rated:
         """Whether somebody has to read the words: who is unhappy says why, and who asks is answered."""
         if self.tags is None:
             return False
-        asks = self.tags.intent in _ASKS
+        asks = self.tags.intent in ASKS
         return self.score <= BAD or asks or self.tags.urgency == "high" or self.tags.sentiment < 0
 
 
-_ASKS = frozenset({Intent.STILL_BROKEN, Intent.CALL_ME, Intent.BOOK, Intent.QUESTION, Intent.HELP, Intent.STOP})
+ASKS = frozenset({Intent.STILL_BROKEN, Intent.CALL_ME, Intent.BOOK, Intent.QUESTION, Intent.HELP, Intent.STOP})
+"""What wants an answer, whatever else it says."""
 
 
-def read_rating(text: str, locale: str = "en") -> Rated | None:
+def read_rating(text: str, locale: str = "en", about: About = "rating") -> Rated | None:
     """Read an answer to "How was our help?"; None where it is not surely a rating, and a person reads it.
 
-    Words right behind the number ("4 thanks") count only where they thank, or praise or complain as the number does:
-    "5 minutes later it broke again" and "1 works again" rate nothing.
+    In numbers, stars and thumbs, or in words (``rating_words``): "very good", "nicht gut, zu langsam". Words right
+    behind a number ("4 thanks") count only where they thank, or praise or complain as the number does: "5 minutes later
+    it broke again" and "1 works again" rate nothing.
 
     Args:
         text: as received.
         locale: the customer's, BCP 47.
+        about: what was asked: how good it was, or how easy.
     """
     text = text.strip()
     if stars := _STARS.match(text):
@@ -64,8 +68,10 @@ def read_rating(text: str, locale: str = "en") -> Rated | None:
     found = _NUMBER.match(text)
     if found is None:
         # "Thanks, 5": a number among courtesies.
-        number = read_reply(text).number
-        return _rated(number, "", locale) if number is not None else None
+        if (number := read_reply(text).number) is not None:
+            return _rated(number, "", locale)
+        in_words = score_in(text, locale, about)
+        return _rated(in_words.score, in_words.rest, locale) if in_words is not None else None
     score, rest = int(found["score"]), text[found.end() :]
     apart = _APART.match(rest)
     if not rest or apart or found["unit"] or (found["scale"] and rest[0].isspace()):

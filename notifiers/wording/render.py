@@ -100,6 +100,8 @@ class Content:
     """How to answer, where the answer matters."""
     buttons: tuple[Button, ...]
     """The same to tap, for channels that have them."""
+    menu: str
+    """What opens a list of them."""
     optional_answer: bool
     """Whether the answer may give way where there is no room; a service notice is answered or useless."""
     hint: str
@@ -274,6 +276,7 @@ class Renderer:
             missing=tuple(dict.fromkeys(words.missing)),
             segments=segments(text) if channel == "sms" else None,
             buttons=content.buttons,
+            menu=content.menu,
         )
 
     def sentence(self, template: str, customer: Customer, facts: Mapping[str, Any], brand: Brand, now: datetime) -> str:
@@ -321,6 +324,7 @@ class Renderer:
             answer=text("answer"),
             optional_answer=template.startswith("fault_"),
             buttons=tuple(Button(id_, label) for id_, _, label in (row.partition("\t") for row in lines("buttons"))),
+            menu=text("menu"),
             hint=text("hint"),
             signature=text("signature"),
             stop_reply=footer["stop_reply"] if stops else "",

@@ -18,6 +18,7 @@ _LONGEST_SPAN_S = 100 * 365 * 86_400.0
 _MOST_TIMES = 1_000_000
 _APPS = {"whatsapp": "WhatsApp", "telegram": "Telegram", "line": "LINE", "webpush": "Web Push", "push": "App"}
 _ANSWERS = ["done", "later", "fixed", "not_seen_fixed", "call", "visit", "rated"]
+_ANSWERS += ["ask_effort", "ask_helped", "ask_better"]
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from gateway.commands.desk import AnswerSurvey
 from gateway.outbox.survey import due_surveys
 from gateway.reports.report import Period
 from gateway.reports.satisfaction import load, satisfaction
+from gateway.settings.contact import Survey
 from gateway.store import schema
 from gateway.store.desk import survey_answers, tasks
 from tests.gateway.making import ANA, T0, Gateway, gateway
@@ -175,7 +176,10 @@ def test_a_survey_goes_where_they_wrote_last(over: Gateway) -> None:
 
 @pytest.mark.parametrize(
     ("text", "satisfaction", "words"),
-    [("5", 5, None), ("4 obrigada", 4, "obrigada"), ("⭐⭐⭐", 3, None), ("👎", 2, None)],
+    [
+        *[("5", 5, None), ("4 obrigada", 4, "obrigada"), ("⭐⭐⭐", 3, None), ("👎", 2, None)],
+        *[("Foi muito bom, obrigada", 5, None), ("foi ruim", 2, None)],
+    ],
 )
 def test_a_number_that_answers_the_survey_is_their_rating(
     over: Gateway, text: str, satisfaction: int, words: str | None
@@ -187,7 +191,7 @@ def test_a_number_that_answers_the_survey_is_their_rating(
     [row] = over.rows(survey_answers)
     assert (row["case_id"], row["customer_id"]) == (case(over)["id"], "ana")
     assert (row["satisfaction"], row["better"]) == (satisfaction, words)
-    assert thanks(over) == ["rated"]
+    assert thanks(over) == ["rated" if words else "ask_better"]
     assert not case(over)["needs_reply"]
     assert over.rows(tasks) == []
     assert over.rows(schema.timeline, kind="note")[-1]["body"]["text"].startswith(f"Rated: satisfaction {satisfaction}")
@@ -292,3 +296,103 @@ def test_what_they_said_on_their_page_stays_beside_a_rating_by_message(over: Gat
 
     [row] = over.rows(survey_answers)
     assert (row["satisfaction"], row["effort"], row["better"]) == (4, 4, "faster")
+
+
+ALL_QUESTIONS = {"survey": {"enabled": True, "then": ["effort", "helped", "better"]}}
+
+
+@pytest.fixture
+def rated(store_url: str, tmp_path: Path) -> Iterator[Gateway]:
+    """Ana rated our help with a 4, and is asked what comes next."""
+    with opened(store_url, tmp_path, **ALL_QUESTIONS) as made:
+        made.submit(c.Upsert("customers", (ANA | SMS,), by="test"))
+        break_and_mend(made, 0)
+        look(made, 141)
+        hand_over(made)
+        reply(made, "4")
+        yield made
+
+
+def reply(made: Gateway, text: str, **more: Any) -> None:
+    """Ana answers by SMS, and what follows is sent."""
+    made.now += timedelta(minutes=1)
+    say(made, text, int(made.now.timestamp()), **more)
+    if any(row["state"] == "queued" for row in made.rows(schema.notifications)):
+        hand_over(made)
+
+
+def answers(made: Gateway) -> tuple[Any, ...]:
+    [row] = made.rows(survey_answers)
+    return tuple(row[name] for name in ("satisfaction", "effort", "helped", "helped_other", "better"))
+
+
+def test_the_questions_come_one_by_one_and_each_answer_is_of_its_own_question(rated: Gateway) -> None:
+    reply(rated, "muito fácil")
+    reply(rated, "3")
+    reply(rated, "Foi tudo ótimo, muito obrigada!")
+
+    assert answers(rated) == (4, 5, "person", None, "Foi tudo ótimo, muito obrigada!")
+    assert thanks(rated) == ["ask_effort", "ask_helped", "ask_better", "rated"]
+    assert not case(rated)["needs_reply"]
+
+
+def test_the_last_choice_is_open_and_its_words_are_read(rated: Gateway) -> None:
+    reply(rated, "2")
+    reply(rated, "um vizinho arrumou a porta")
+
+    assert answers(rated) == (4, 2, "other", "um vizinho arrumou a porta", None)
+    assert case(rated)["needs_reply"]
+    assert thanks(rated) == ["ask_effort", "ask_helped", "read"]
+
+
+def test_whoever_has_nothing_to_add_is_left_in_peace(rated: Gateway) -> None:
+    for text in ("4", "4", "não"):
+        reply(rated, text)
+
+    assert answers(rated) == (4, 4, "nothing", None, None)
+    assert thanks(rated) == ["ask_effort", "ask_helped", "ask_better"]
+    assert not case(rated)["needs_reply"]
+
+
+@pytest.mark.parametrize("text", ["Está quebrado de novo!", "Quando vem o técnico?", "PARAR", "me liguem", "7"])
+def test_a_question_of_ours_takes_no_other_words_for_its_answer(rated: Gateway, text: str) -> None:
+    reply(rated, text)
+
+    assert answers(rated) == (4, None, None, None, None)
+    assert case(rated)["needs_reply"] or Purpose.FAULT in rated.committer._registry.customers["ana"].objections
+
+
+def test_days_later_their_words_answer_no_question_any_more(rated: Gateway) -> None:
+    rated.now += timedelta(days=4)
+    reply(rated, "4")
+
+    assert answers(rated) == (4, None, None, None, None)
+
+
+def test_a_tapped_answer_is_its_number_and_counts_for_its_own_question(rated: Gateway) -> None:
+    reply(rated, "5: muito fácil", keyword="effort_5")
+    reply(rated, "Nossa mensagem", keyword="helped_2")
+    # They scroll up and change their mind.
+    reply(rated, "2: ruim", keyword="rating_2", answers=f"SM-{asked(rated)[0]['id']}")
+
+    assert answers(rated) == (2, 5, "message", None, None)
+
+
+def test_a_restart_between_question_and_answer_changes_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'g.sqlite'}"
+    with opened(url, tmp_path, **ALL_QUESTIONS) as made:
+        made.submit(c.Upsert("customers", (ANA | SMS,), by="test"))
+        break_and_mend(made, 0)
+        look(made, 141)
+        hand_over(made)
+        reply(made, "sehr gut")
+        now = made.now
+    with gateway(url, tmp_path, records=False, now=now, notifiers=NOTIFIERS | ALL_QUESTIONS) as again:
+        reply(again, "5")
+
+        assert answers(again) == (5, 5, None, None, None)
+
+
+def test_a_question_that_is_named_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="names a question twice"):
+        Survey.model_validate({"then": ["better", "better"]})

@@ -133,7 +133,13 @@ class WhatsAppApi:
         if message["to"] not in self.in_session:
             return graph_error(400, 131047, "Re-engagement message")
         if message["type"] == "interactive":
-            buttons = message["interactive"]["action"]["buttons"]
+            action = message["interactive"]["action"]
+            if message["interactive"]["type"] == "list":
+                [section] = action["sections"]
+                fits = len(section["rows"]) <= 10 and all(0 < len(row["title"]) <= 24 for row in section["rows"])
+                fits &= 0 < len(action["button"]) <= 20 and len({row["id"] for row in section["rows"]}) > 1
+                return None if fits else graph_error(400, 131009, "Parameter value is not valid")
+            buttons = action["buttons"]
             long = len(message["interactive"]["body"]["text"]) > 1024 or any(
                 len(b["reply"]["title"]) > 20 for b in buttons
             )

@@ -9,6 +9,9 @@ from babel.messages.pofile import read_po
 
 from device_models.purpose import Purpose
 from notifiers.replies import Intent, read_reply
+from notifiers.understanding.rating import read_rating
+from notifiers.understanding.rating_words import About, helped_in
+from notifiers.understanding.several import read_several
 from notifiers.wording.catalogue import Catalogue, load_catalogues
 
 _METHODS = [("wording/view.py", "python"), ("templates/**.j2", "jinja2")]
@@ -174,3 +177,39 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"de\.po"):
         load_catalogues([tmp_path])
+
+
+@pytest.mark.parametrize("language", sorted(CATALOGUES))
+def test_what_a_survey_offers_is_understood_where_it_is_typed(language: str) -> None:
+    say = CATALOGUES[language].gettext
+    helped = {"steps": "The steps", "message": "Our message", "person": "A person", "nothing": "Nothing yet"}
+    assert {what: helped_in(say(words), language) for what, words in helped.items()} == {what: what for what in helped}
+    scales: dict[About, list[str]] = {
+        "rating": ["1: very bad", "2: bad", "3: fair", "4: good", "5: very good"],
+        "effort": ["1: very hard", "2: hard", "3: neither", "4: easy", "5: very easy"],
+    }
+    for about, labels in scales.items():
+        for score, label in enumerate(map(say, labels), start=1):
+            assert len(label) <= 24, label
+            in_words = read_rating(label.partition(":")[2], language, about)
+            assert in_words is not None, label
+            assert in_words.score == score, label
+    assert 0 < len(say("Choose")) <= 20
+
+
+@pytest.mark.parametrize("language", sorted(CATALOGUES))
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "Done? Reply with the numbers, such as 1 and 2, or with ALL.",
+        "Does it work again? Reply with the numbers, such as 1 and 2, or with ALL.",
+    ],
+)
+def test_the_answers_that_a_digest_asks_for_are_understood(language: str, asks: str) -> None:
+    said = CATALOGUES[language].gettext(asks)
+    some = re.search(r"1\D{1,5}2", said)
+    assert some is not None
+    assert set(read_several(some[0], 3, Intent.DONE) or ()) == {1, 2}
+    everything = re.search(r"ALL|ALLE|TOUT|TODO|TUDO|ВСЕ|الكل|全部|SEMUA", said)
+    assert everything is not None
+    assert set(read_several(everything[0], 3, Intent.DONE) or ()) == {1, 2, 3}

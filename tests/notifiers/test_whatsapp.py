@@ -53,6 +53,20 @@ async def test_answers_can_be_tapped() -> None:
     assert len(later["reply"]["title"]) == 20
 
 
+async def test_more_answers_than_buttons_are_a_list() -> None:
+    api = WhatsAppApi(in_session={NUMBER})
+    buttons = tuple(Button(f"rating_{score}", f"{score}: muito bom ou algo parecido") for score in range(5, 0, -1))
+    async with http_server(api) as server:
+        made = transport(server.url)
+        await made.send(message(rendered=replace(message().rendered, buttons=buttons, menu="Escolher")))
+        await made.close()
+
+    sent = api.messages[0]["interactive"]
+    assert (sent["type"], sent["action"]["button"]) == ("list", "Escolher")
+    [section] = sent["action"]["sections"]
+    assert [row["id"] for row in section["rows"]] == [button.id for button in buttons]
+
+
 @pytest.mark.parametrize(("language", "code"), [("pt", "pt_BR"), ("pt-BR", "pt_BR"), ("de", "de"), ("ja", "en")])
 async def test_later_the_approved_template_says_it_in_the_nearest_language(language: str, code: str) -> None:
     api = WhatsAppApi(templates={("gateway_update", approved) for approved in ("en", "de", "pt_BR")})
