@@ -54,7 +54,7 @@ class Button:
     """An answer to tap; channels without buttons say the same in words."""
 
     id: str
-    """In ASCII, the same in every language: a keyword of ``notifiers.replies`` (``done``), or ``rating_4`` of a survey."""
+    """The same in every language: a keyword of ``notifiers.replies`` (``done``), or ``rating_4`` of a survey."""
     label: str
     """In the customer's language; 20 characters are shown everywhere."""
 
