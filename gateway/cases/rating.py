@@ -73,7 +73,7 @@ def rating_in(command: CustomerWrote, customer: Customer | None, answered: Answe
     match answered.asks:
         case "rating" | "effort":
             rated = read_rating(text, customer.locale, answered.asks)
-            return rated and Given(answered.asks, rated.score, words=rated.words, tags=rated.tags)
+            return Given(answered.asks, rated.score, words=rated.words, tags=rated.tags) if rated is not None else None
         case "helped":
             return _helped(text, customer.locale)
         case "better":
