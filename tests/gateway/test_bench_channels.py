@@ -6,7 +6,7 @@ from gateway.bench.channels.play import Policy, Score, play
 from gateway.bench.channels.world import WORLDS
 
 WORLD = {world.name: world for world in WORLDS}
-CUSTOMERS = 250
+CUSTOMERS = 150
 _COSTS_AT_MOST = 0.98
 
 

@@ -1,6 +1,7 @@
 """``gateway history import``: recorded samples become history that rules can be tried on."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli import app
 from gateway.data_lock import lock_data
-from tests.gateway.making import gateway
+from tests.gateway.making import T0, gateway
 
 RULES = """\
 rules:
@@ -45,7 +46,9 @@ def test_what_is_imported_can_be_backtested_with_its_cases_customers_and_hours(c
         result = run(config, "history", "import", str(folder / "f1.csv"))
         assert result.exit_code == 0, result.stderr
         assert result.stdout == "Imported 192 samples of 1 devices, 2026-03-01 to 2026-03-02.\n"
-    result = run(config, "rules", "backtest", str(folder / "rules.yaml"), "--since", "3650d")
+    result = run(
+        config, "rules", "backtest", str(folder / "rules.yaml"), "--since", f"{(datetime.now(UTC) - T0).days + 3}d"
+    )
     assert result.exit_code == 0, result.stderr
     fired = [json.loads(line)["at"] for line in result.stdout.splitlines() if '"firing"' in line]
     assert fired == ["2026-03-01T04:10:00Z", "2026-03-02T04:10:00Z"]

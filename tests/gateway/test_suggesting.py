@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,8 @@ rules:
     clear_when: temperature < -15
 """
 STEP = timedelta(minutes=5)
+SINCE = f"{(datetime.now(UTC) - T0).days + 1}d"
+"""Back to the first sample and no further: each day is read by itself."""
 
 
 def live_through(running: Gateway, peaks: list[float], verdicts: list[str]) -> list[Sample]:
@@ -59,14 +61,14 @@ def configured(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def suggested(config: Path, *options: str) -> tuple[str, str]:
-    result = CliRunner().invoke(app, ["suggest", "--since", "3650d", "-c", str(config), *options])
+    result = CliRunner().invoke(app, ["suggest", "--since", SINCE, "-c", str(config), *options])
     assert result.exit_code == 0, result.stderr
     return result.stdout, result.stderr
 
 
-@pytest.fixture
-def judged(tmp_path: Path) -> Path:
-    data, config = configured(tmp_path)
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data, config = configured(tmp_path_factory.mktemp("judged"))
     peaks = [-4.0, -10.0, -5.0, -10.5, -3.0, -9.5, -6.0, -11.0, -2.0, -10.0, -5.5, -9.0]
     with gateway(f"sqlite:///{data / 'gateway.sqlite'}", data, rules=RULES) as running:
         samples = live_through(running, peaks, ["real" if peak > -8 else "false_alarm" for peak in peaks])
@@ -88,8 +90,10 @@ def test_the_proposal_is_a_diff_that_keeps_comments_and_was_verified(judged: Pat
 
 
 def test_the_diff_applies_and_the_rules_are_right_after_it(judged: Path, tmp_path: Path) -> None:
-    stdout, _ = suggested(judged)
-    rules = tmp_path / "rules.yaml"
+    rules, config = tmp_path / "rules.yaml", tmp_path / "gateway.toml"
+    rules.write_text(RULES, "utf-8")
+    config.write_text(judged.read_text("utf-8").replace(str(judged.parent / "rules.yaml"), str(rules)), "utf-8")
+    stdout, _ = suggested(config)
     removed = [line[1:] for line in stdout.splitlines() if line.startswith("-") and not line.startswith("---")]
     added = [line[1:] for line in stdout.splitlines() if line.startswith("+") and not line.startswith("+++")]
     text = rules.read_text("utf-8")
@@ -98,7 +102,7 @@ def test_the_diff_applies_and_the_rules_are_right_after_it(judged: Path, tmp_pat
         text = text.replace(old, new)
     rules.write_text(text, "utf-8")
     assert CliRunner().invoke(app, ["check", str(rules)]).exit_code == 0
-    assert "no better setting found" in suggested(judged)[1]
+    assert "no better setting found" in suggested(config)[1]
 
 
 def test_too_few_verdicts_are_said_with_their_number(tmp_path: Path) -> None:
