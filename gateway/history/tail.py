@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from device_models.event import Event
 
-MOST_KEPT = 10_000
+MOST_KEPT = 20_000
 """Events by which the history may be behind before it has to read the log itself."""
-_AT_ONCE = 2_000
+_AT_ONCE = 10_000
 
 
 class Tail:

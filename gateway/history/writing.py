@@ -1,6 +1,7 @@
 """How samples become rows of the embedded history."""
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import sqlalchemy as sa
 import structlog
@@ -96,6 +97,8 @@ def insert(connection: sa.Connection, dictionary: Dictionary, samples: Sequence[
         if (p := sample.position) is not None:
             place = (p.latitude, p.longitude, p.accuracy_m, p.altitude_m, p.speed_m_s, p.course_deg)
             fixes.append((device, at_us, *place))
+    # A series' samples lie side by side, each series on pages of its own. In this order a page is gone to once.
+    numbers.sort(key=itemgetter(0, 1))
     write_rows(connection, "INSERT INTO sample VALUES", numbers, _REPLACE)
     write_rows(connection, "INSERT INTO text_sample VALUES", texts, _REPLACE)
     write_rows(connection, "INSERT OR REPLACE INTO fix VALUES", fixes)

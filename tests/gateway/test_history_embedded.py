@@ -228,3 +228,8 @@ async def test_samples_and_sequence_survive_a_kill_together(tmp_path: Path) -> N
         assert sequence >= max([200, *acknowledged])
         assert values == tuple(float(n) for n in range(1, len(values) + 1))
         assert len(values) >= sequence
+
+
+async def test_of_two_samples_of_one_time_the_later_one_stands_also_within_one_write(history: EmbeddedHistory) -> None:
+    await history.write([Sample("d", T0, {"t": 2.0}), Sample("d", T0, {"t": 1.0})])
+    assert (await history.series("d", "t", T0, T0 + timedelta(hours=1), 10)).values == (1.0,)
