@@ -41,6 +41,7 @@ SENTENCES = {
     "channel.country": "People in {country} mostly prefer {channel} ({share}; {source}, {year}).",
     "channel.configured": "{channel} comes next in the company's order.",
     "channel.none": "No channel reaches {name}.",
+    "silence.own": "{name} asked on their page to hear nothing of this until {until}.",
     "quiet_hours.hold": "It is {local_time} for {name}; their quiet hours ({hours}) end at {ends_at}.",
     "quiet_hours.default_hold": "It is {local_time} for {name}; the company's quiet hours ({hours}) end at {ends_at}.",
     "quiet_hours.holiday": "It is a public holiday in {country} ({holiday}); for {name} it ends at {ends_at}.",

@@ -5,12 +5,11 @@ from typing import Any, assert_never
 import sqlalchemy as sa
 
 from device_models.registry import Customer
-from gateway.cases import dates
+from gateway.cases import dates, own_silences
 from gateway.cases.record import load_case
-from gateway.cases.silences import create_silence, end_silence
 from gateway.cases.timeline import add_entry, touch
 from gateway.cases.unanswered import ASKS
-from gateway.commands import CommandRefused, CreateSilence, EndSilence
+from gateway.commands import CommandRefused
 from gateway.commands.desk import (
     AnswerSurvey,
     AskForCall,
@@ -24,9 +23,8 @@ from gateway.commands.desk import (
     UnmuteByCustomer,
     WishDate,
 )
-from gateway.outbox.queue import withdraw
 from gateway.people.enrolment import plain_address
-from gateway.store import dialect, schema
+from gateway.store import dialect
 from gateway.store.desk import survey_answers, tasks
 from gateway.transaction import Transaction
 
@@ -54,9 +52,9 @@ def run(tx: Transaction, command: DeskCommand) -> Any:
         case CancelBooking():
             return dates.cancel(tx, command)
         case MuteByCustomer():
-            return _mute(tx, command)
+            return own_silences.mute(tx, command)
         case UnmuteByCustomer():
-            return _unmute(tx, command)
+            return own_silences.unmute(tx, command)
         case AnswerSurvey():
             return _answer_survey(tx, command)
         case _:
@@ -127,43 +125,6 @@ def _settle(tx: Transaction, command: SettleTask) -> None:
         add_entry(tx, row["case_id"], "note", command.by, body={"text": words, "task": row["id"]})
     tx.audit(command.by, f"task.{command.state}", str(row["id"]))
     tx.changed("task", row["id"])
-
-
-def _mute(tx: Transaction, command: MuteByCustomer) -> int:
-    customer, case = _customer(tx, command.customer_id), _case(tx, command.case_id)
-    reason = "knows about it" if command.known else "away or switched off"
-    _unmute(tx, UnmuteByCustomer(command.customer_id, command.case_id))
-    number = create_silence(
-        tx,
-        CreateSilence(
-            by=customer.name,
-            reason=reason,
-            ends_at=command.until,
-            device_id=case["device_id"],
-            rule=case["rule"] if command.known else None,
-        ),
-    )
-    # Whose it is: it ends when the device is another's, and is theirs to end.
-    s = schema.silences
-    owner = tx.registry.owner(case["device_id"])
-    theirs = {"customer_id": owner.id} if owner is not None else {}
-    tx.connection.execute(sa.update(s).where(s.c.id == number).values(**theirs)) if theirs else None
-    withdraw(tx, case["id"], f"the customer {reason}")
-    until = f"{command.until:%Y-%m-%d %H:%M} UTC"
-    add_entry(tx, case["id"], "note", "customer", body={"text": f"{customer.name}: {reason}, until {until}."})
-    return number
-
-
-def _unmute(tx: Transaction, command: UnmuteByCustomer) -> int:
-    customer, case = _customer(tx, command.customer_id), _case(tx, command.case_id)
-    s = schema.silences.c
-    query = sa.select(s.id).where(
-        s.device_id == case["device_id"], s.author == customer.name, s.ended_at.is_(None), s.ends_at > tx.now
-    )
-    found = tx.connection.execute(query).scalars().all()
-    for silence_id in found:
-        end_silence(tx, EndSilence(silence_id, customer.name))
-    return len(found)
 
 
 def _answer_survey(tx: Transaction, command: AnswerSurvey) -> None:

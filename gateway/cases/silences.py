@@ -15,7 +15,11 @@ from rules.response.silence import Silence, Weekly
 
 _BACKLOG = timedelta(days=7)
 """How old a fact may be and still meet the silence that was in force at its time."""
-_SILENCES = sa.select(schema.silences).where(schema.silences.c.ends_at > sa.bindparam("since"))
+_SILENCES = sa.select(schema.silences).where(
+    schema.silences.c.ends_at > sa.bindparam("since"),
+    # What one hearer does not want to hear keeps no case from opening, see ``outbox.muted``.
+    sa.or_(schema.silences.c.whose.is_(None), schema.silences.c.whose != schema.HEARER),
+)
 LONGEST = timedelta(days=366)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

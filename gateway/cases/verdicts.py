@@ -48,7 +48,7 @@ def give_verdict(tx: Transaction, command: GiveVerdict) -> str | None:
                 fired_at=case["opened_at"],
             )
         )
-    body = {"verdict": command.verdict, "before": said, "duplicate_of": command.duplicate_of}
+    body = {"verdict": command.verdict, "before": said, "duplicate_of": command.duplicate_of, "name": command.name}
     add_entry(tx, case["id"], "verdict", command.by, body=body)
     tx.audit(command.by, "case.verdict", str(case["id"]), verdict=command.verdict, before=said)
     return said

@@ -90,6 +90,8 @@ class GiveVerdict:
     """None takes the verdict back."""
     by: str
     duplicate_of: int | None = None
+    name: str | None = field(default=None, repr=False)
+    """Of the customer who says so."""
 
 
 @dataclass(frozen=True, slots=True)

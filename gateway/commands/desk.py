@@ -78,10 +78,11 @@ class CancelBooking:
 
 @dataclass(frozen=True, slots=True)
 class MuteByCustomer:
-    """ "away or switched off until …" (their device) or "I know" (this fault): a silence in their name."""
+    """ "away or switched off until …" (their device, or all) or "I know" (this fault): a silence in their name."""
 
     customer_id: str
-    case_id: int
+    case_id: int | None
+    """None: all that they hear of."""
     until: datetime
     known: bool
     """ "I know": mutes this case's rule alone."""
@@ -89,10 +90,10 @@ class MuteByCustomer:
 
 @dataclass(frozen=True, slots=True)
 class UnmuteByCustomer:
-    """They want to hear of it again."""
+    """They want to hear of it again, and of all that they muted."""
 
     customer_id: str
-    case_id: int
+    case_id: int | None
 
 
 @dataclass(frozen=True, slots=True)

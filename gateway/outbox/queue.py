@@ -14,6 +14,7 @@ from gateway.outbox.approval import why_it_waits
 from gateway.outbox.caps import is_capped, within_caps
 from gateway.outbox.channels import configured_channels
 from gateway.outbox.learning import learner_for, left_out
+from gateway.outbox.muted import muted_by_themselves
 from gateway.outbox.owed import OWED, is_owed
 from gateway.outbox.reachability import shut_channels
 from gateway.outbox.unread import after_unread
@@ -71,6 +72,9 @@ def enqueue(
         capped=is_capped(notify.template),
         owed=is_owed(notify.template, via),
     )
+    muted = muted_by_themselves(tx, notify, text)
+    if muted is not None and not choice.withheld:
+        choice = replace(choice, withheld=muted.code, why=(*choice.why, muted))
     state, reason = _first_state(tx, notify, choice, written_by_a_person=text is not None)
     row = {
         "key": notify.key,

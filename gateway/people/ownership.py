@@ -8,9 +8,7 @@ import sqlalchemy as sa
 
 from device_models.contact import Role
 from device_models.registry import Device
-from gateway.cases.silences import end_silence
 from gateway.cases.timeline import add_entry, touch
-from gateway.commands import EndSilence
 from gateway.outbox.digest import TEMPLATE as DIGEST
 from gateway.outbox.queue import goes_on_without, set_state
 from gateway.people.contacts import set_contacts
@@ -124,16 +122,6 @@ def end_cases(tx: Transaction, device_id: str, by: str, reason: str) -> list[sa.
         touch(tx, row["id"], needs_reply=False, **values)
         add_entry(tx, row["id"], "resolved", by, body={"resolution": reason})
     return rows
-
-
-def end_silences_of(tx: Transaction, device_id: str, customer_id: str, by: str) -> None:
-    """End what a person muted on a device that is theirs no longer."""
-    s = schema.silences.c
-    theirs = sa.select(s.id).where(
-        s.device_id == device_id, s.customer_id == customer_id, s.ended_at.is_(None), s.ends_at > tx.now
-    )
-    for silence_id in tx.connection.execute(theirs).scalars().all():
-        end_silence(tx, EndSilence(silence_id, by))
 
 
 def firing_alerts(tx: Transaction, device_id: str) -> dict[str, sa.RowMapping]:

@@ -157,8 +157,8 @@ HELD: Mapping[str, Held] = {
     ),
     "silences": _held(
         Owned.BY_CUSTOMER,
-        keep="id created_at starts_at ends_at ended_at ended_by device_id site profile rule safety days begins ends "
-        "zone",
+        keep="id created_at starts_at ends_at ended_at ended_by device_id site profile whose rule safety days begins "
+        "ends zone",
         pseudonym="customer_id author",
         empty="reason",
     ),

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Device
-from gateway.cases import dates
+from gateway.cases import dates, own_silences
 from gateway.commands import CommandRefused
 from gateway.commands.people import (
     EndContact,
@@ -68,6 +68,7 @@ def run(tx: Transaction, devices: Devices, command: PeopleCommand) -> Any:
             return contacts.save_contact(tx, command)
         case EndContact():
             contacts.end_contact(tx, command)
+            own_silences.end_on(tx, command.device_id, command.by, command.customer_id)
             ownership.end_messages(tx, command.device_id, "they hear of this device no longer", command.customer_id)
             return None
         case LearnDevices():
@@ -218,8 +219,7 @@ def forget_customer(tx: Transaction, devices: Devices, command: EraseCustomer) -
 
 def _end_for(tx: Transaction, devices: Devices, before: Device, after: Device, at: datetime, by: str) -> dict[str, int]:
     """End for the old owner what concerned this device, and let what is still wrong open a case for the new one."""
-    if before.customer_id is not None:
-        ownership.end_silences_of(tx, before.id, before.customer_id, by)
+    own_silences.end_on(tx, before.id, by)
     ended = ownership.end_messages(tx, before.id, _NEW_OWNER)
     dates.end_for_owner(tx, before, by, _NEW_OWNER)
     firing = ownership.firing_alerts(tx, before.id)

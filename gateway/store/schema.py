@@ -213,6 +213,9 @@ alerts = Table(
 """The last word of each alert, ``state``: firing | resolved. ``withheld_by``: silence | inhibition | group | incident
 where one that fires has no case, ``withheld_key`` what withholds it, ``due_at`` when it is looked at again."""
 
+OWNER, HEARER = "owner", "hearer"
+"""``silences.whose``."""
+
 silences = Table(
     "silences",
     metadata,
@@ -228,6 +231,7 @@ silences = Table(
     Column("site", sa.Text),
     Column("profile", sa.Text),
     Column("customer_id", sa.Text),
+    Column("whose", sa.Text),
     Column("rule", sa.Text),
     Column("safety", sa.Boolean, nullable=False),
     Column("days", sa.Text),
@@ -237,7 +241,9 @@ silences = Table(
 )
 """What people mute for a time: all of device, site, profile, customer and rule that are given must match.
 
-``days`` (``mon tue``), ``begins``, ``ends`` (``22:00``) and ``zone`` of a weekly one; ``ended_at``: ended early.
+``whose``: None where staff made it. Of one that ``customer_id`` made, ``owner``: it mutes what is theirs; ``hearer``:
+they alone are not told. ``days`` (``mon tue``), ``begins``, ``ends`` (``22:00``) and ``zone`` of a weekly one;
+``ended_at``: ended early.
 """
 
 rejections = Table(

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device_models.contact import Role
 from device_models.purpose import Purpose
 from gateway.cases.dates import free_slots
 from gateway.commands import CommandRefused, HandOver, Resolve, SetConsent, Upsert
@@ -26,7 +27,7 @@ from gateway.commands.desk import (
     UnmuteByCustomer,
     WishDate,
 )
-from gateway.commands.people import TransferDevice
+from gateway.commands.people import EndContact, SaveContact, TransferDevice
 from gateway.outbox.owed import OWED
 from gateway.store import schema
 from gateway.store.desk import bookings, service_slots, survey_answers, tasks
@@ -319,6 +320,53 @@ def test_away_mutes_the_device_in_their_name_until_then(made: Gateway) -> None:
     assert len(made.rows(schema.cases, state="open")) == 0
     made.submit(UnmuteByCustomer("ana", 1))
     made.tick(3000 - 1390)
+    assert len(made.rows(schema.cases, state="open")) == 1
+
+
+def break_down_again(made: Gateway, minutes: int) -> None:
+    made.temperature(-18, minutes)
+    made.temperature(-5, minutes + 30)
+    made.temperature(-5, minutes + 45)
+
+
+def opened_for(made: Gateway) -> list[tuple[str, str, str | None]]:
+    """(customer, state, reason) of each message about a new fault."""
+    rows = made.rows(schema.notifications, template="fault_opened")
+    return [(row["customer_id"], row["state"], row["reason"]) for row in rows]
+
+
+def test_who_looks_after_it_is_silent_for_themselves_alone(made: Gateway) -> None:
+    made.submit(SaveContact("f1", "ben", Role.CARETAKER, "Mia"))
+    made.submit(Resolve(1, "Mia"))
+    break_down_again(made, 2000)
+    number = made.rows(schema.cases, state="open")[0]["id"]
+    first = opened_for(made)
+    made.submit(MuteByCustomer("ben", number, made.now + timedelta(days=30), known=False))
+    assert opened_for(made) == [*first[:-1], ("ben", "cancelled", "the customer away or switched off")]
+    assert first[-2][:2] == ("ana", "queued")
+    made.submit(Resolve(number, "Mia"))
+    break_down_again(made, 6000)
+    assert opened_for(made)[-2:] == [("ana", "queued", None), ("ben", "withheld", "silence.own")]
+    assert made.submit(UnmuteByCustomer("ana", number)) == 0, "one person's silence is not another's to end"
+    made.submit(EndContact("f1", "ben", "Mia"))
+    assert [row["ended_by"] for row in made.rows(schema.silences)] == ["Mia"]
+
+
+def test_namesakes_end_no_silence_of_each_other(made: Gateway) -> None:
+    made.submit(Upsert("customers", (BEN | {"name": "Ana Souza"},), by="test"))
+    made.submit(SaveContact("f1", "ben", Role.CARETAKER, "Mia"))
+    made.submit(MuteByCustomer("ana", 1, T0 + timedelta(days=2), known=False))
+    assert made.submit(UnmuteByCustomer("ben", 1)) == 0
+    assert made.submit(UnmuteByCustomer("ana", 1)) == 1
+
+
+def test_a_holiday_is_told_ahead_of_any_fault_for_all_that_is_theirs(made: Gateway) -> None:
+    made.submit(Resolve(1, "Mia"))
+    made.submit(MuteByCustomer("ana", None, T0 + timedelta(days=14), known=False))
+    break_down_again(made, 2000)
+    assert made.rows(schema.cases, state="open") == []
+    made.submit(UnmuteByCustomer("ana", None))
+    made.tick(2100)
     assert len(made.rows(schema.cases, state="open")) == 1
 
 

@@ -147,6 +147,7 @@ async def test_this_was_wrong_is_a_verdict_that_can_be_taken_back(tmp_path: Path
         page = link(web.town, "f-brown")
         await send(web, f"{page}/wrong")
         assert web.town.rows(verdicts)[0]["verdict"] == "false_alarm"
+        assert web.town.rows(schema.timeline, kind="verdict")[0]["body"]["name"] == "Grace Brown"
         assert "a false alarm" in await web.page(page)
         await send(web, f"{page}/wrong", undo="1")
         assert web.town.rows(verdicts) == []
@@ -175,6 +176,12 @@ async def test_a_page_without_a_case_offers_a_call_and_no_deed_on_a_case(tmp_pat
         assert "I know about it" not in text
         for path in ("mute", "wrong", "rate"):
             assert (await send(web, f"{page}/{path}", known="1")).status == 404
+        await send(web, f"{page}/mute", until="2026-03-20")
+        assert "We write to you about it again from" in await web.page(page)
+        silence = web.town.rows(schema.silences)[-1]
+        assert (silence["device_id"], silence["customer_id"], silence["whose"]) == (None, "c-brown", "owner")
+        await send(web, f"{page}/mute", end="1")
+        assert "again from" not in await web.page(page)
 
 
 async def test_staff_see_calls_and_dates_and_write_what_came_of_them(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from gateway.cases.desk import HELPED
+from gateway.cases.own_silences import in_force
 from gateway.commands import CommandRefused, GiveVerdict
 from gateway.commands.desk import (
     AnswerSurvey,
@@ -75,7 +76,7 @@ def load_desk(
         call_waits=call_waits,
         dates=load_dates(connection, customer, case, teams, formats, now),
         wished=wished,
-        silent_until=_silent_until(connection, customer, case, formats, now) if case else "",
+        silent_until=_silent_until(connection, customer, case, formats, now),
         was_wrong=_was_wrong(connection, case_id),
         rates=case is not None and not case.open and not case.on_arrival,
         rated=_rated(connection, customer.id, case_id),
@@ -103,9 +104,10 @@ async def call(request: web.Request) -> web.StreamResponse:
 
 
 async def mute(request: web.Request) -> web.StreamResponse:
-    """POST /p/{token}/mute: ``known`` for a day, ``until`` a day to come, or ``end``."""
+    """POST /p/{token}/mute: ``known`` for a day, ``until`` a day to come, or ``end``; without a case of all."""
     opened, form = await open_link(request), await form_of(request)
-    case_id, submit, now = need_case(opened), request.app[DEPS].commands.submit, request.app[DEPS].clock.now()
+    case_id = need_case(opened) if form.get("known") else case_of(opened)
+    submit, now = request.app[DEPS].commands.submit, request.app[DEPS].clock.now()
     if form.get("end"):
         await submit(UnmuteByCustomer(opened.customer_id, case_id))
         raise back(request)
@@ -123,9 +125,10 @@ async def mute(request: web.Request) -> web.StreamResponse:
 async def judge(request: web.Request) -> web.StreamResponse:
     """POST /p/{token}/wrong: a false alarm; ``undo`` takes it back."""
     opened, form = await open_link(request), await form_of(request)
+    name = opened.facts.customer.name
     verdict: Literal["false_alarm"] | None = None if form.get("undo") else "false_alarm"
     try:
-        await request.app[DEPS].commands.submit(GiveVerdict(need_case(opened), verdict, "customer"))
+        await request.app[DEPS].commands.submit(GiveVerdict(need_case(opened), verdict, "customer", name=name))
     except CommandRefused:
         # Staff have judged it themselves; what they said stands.
         raise back(request) from None
@@ -190,13 +193,13 @@ def _asked(
 
 
 def _silent_until(
-    connection: sa.Connection, customer: CustomerCard, case: CaseLine, formats: Formats, now: datetime
+    connection: sa.Connection, customer: CustomerCard, case: CaseLine | None, formats: Formats, now: datetime
 ) -> str:
     s = silences.c
-    query = sa.select(sa.func.max(s.ends_at, type_=s.ends_at.type)).where(
-        s.device_id == case.device_id, s.author == customer.name, s.ended_at.is_(None), s.ends_at > now
-    )
-    until: datetime | None = connection.execute(query).scalar()
+    theirs = in_force(customer.id, case.device_id if case else None, now)
+    until: datetime | None = connection.execute(
+        sa.select(sa.func.max(s.ends_at, type_=s.ends_at.type)).where(*theirs)
+    ).scalar()
     return when(formats, until) if until else ""
 
 

@@ -111,6 +111,8 @@ def scope_of(line: SilenceLine) -> str:
         for name in SCOPE
         if (value := getattr(line.silence, name)) is not None
     )
+    if line.by_hearer:
+        return say("{1}, for {2} alone", said, line.silence.author)
     return say("{1}, safety too", said) if line.silence.safety else said
 
 
@@ -166,6 +168,7 @@ def _present(line: SilenceLine, now: datetime) -> dict[str, Any]:
         "reason": silence.reason,
         **{name: getattr(silence, name) for name in SCOPE},
         "safety": silence.safety,
+        "by_hearer": line.by_hearer,
         "starts_at": silence.starts_at,
         "ends_at": silence.ends_at,
         "ended_at": silence.ended_at,

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.cases.silences import silence_of_row
-from gateway.store.schema import alerts, customers, devices, silences
+from gateway.store.schema import HEARER, alerts, customers, devices, silences
 from gateway.web.wording import moment
 from rules.response.silence import Silence
 
@@ -25,6 +25,8 @@ class SilenceLine:
     withheld: int
     names: Mapping[str, str]
     """Of the device and the customer that it is about, by ``device_id`` and ``customer_id``."""
+    by_hearer: bool
+    """Whether it keeps its author alone from being told."""
 
     def over(self, now: datetime) -> bool:
         """Whether it mutes nothing any more."""
@@ -63,6 +65,7 @@ def page(connection: sa.Connection, now: datetime) -> list[SilenceLine]:
             row["ended_by"],
             withheld.get(f"silence:{row['id']}", 0),
             {column: known[row[column]] for column, known in names.items() if row[column] in known},
+            row["whose"] == HEARER,
         )
         for row in rows
     ]

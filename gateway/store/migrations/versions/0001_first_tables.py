@@ -988,6 +988,7 @@ def upgrade() -> None:
         sa.Column("site", sa.Text(), nullable=True),
         sa.Column("profile", sa.Text(), nullable=True),
         sa.Column("customer_id", sa.Text(), nullable=True),
+        sa.Column("whose", sa.Text(), nullable=True),
         sa.Column("rule", sa.Text(), nullable=True),
         sa.Column("safety", sa.Boolean(), nullable=False),
         sa.Column("days", sa.Text(), nullable=True),
