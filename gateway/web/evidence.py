@@ -20,6 +20,8 @@ RANGES = {"1h": 1, "24h": 24, "7d": 24 * 7, "30d": 24 * 30, "90d": 24 * 90, "365
 POINTS = 400
 WIDTH, HEIGHT = 432, 216
 """Pixels, as wide as the case page's right column: letters scale with the drawing, so it is drawn at the size shown."""
+LOW = 132
+"""Of what stands below it: enough to see when it changed."""
 WIDE = 620
 """On a device's page."""
 _NARROW_BEFORE = timedelta(minutes=20)
@@ -65,6 +67,7 @@ async def draw(
         now,
         zone,
         width,
+        HEIGHT,
         limit=float(limit) if isinstance(limit, int | float) and not isinstance(limit, bool) else None,
         direction=_direction(case.explanation.get("direction")),
         severity=Severity(case.severity),
@@ -72,11 +75,44 @@ async def draw(
     )
 
 
+def beside(case: CaseLine, profile: DeviceProfile | None) -> list[str]:
+    """Name the other measured values that the rule looked at, at most two."""
+    seen = case.explanation.get("values")
+    measured = (
+        name
+        for name, value in (seen.items() if isinstance(seen, dict) else ())
+        if isinstance(value, int | float) and not isinstance(value, bool) and name != field_of(case, profile)
+    )
+    return list(measured)[:2]
+
+
+async def draw_beside(
+    history: History,
+    case: CaseLine,
+    profile: DeviceProfile | None,
+    firing: Firing,
+    now: datetime,
+    hours: int,
+    zone: str,
+) -> list[Evidence]:
+    """Draw the other values that the rule looked at over the same time, lower; what cannot be drawn is left out."""
+    span = span_of(case, firing, now, hours)
+    severity, names = Severity(case.severity), beside(case, profile)
+    drawn = [
+        await _draw(
+            history, case.device_id, name, profile, span, now, zone, WIDTH, LOW, severity=severity, firing=[firing]
+        )
+        for name in names
+    ]
+    return [one for one in drawn if one.svg]
+
+
 async def draw_field(
     history: History, device_id: str, name: str, profile: DeviceProfile | None, now: datetime, hours: int, zone: str
 ) -> Evidence:
     """Draw one field of a device up to now."""
-    return await _draw(history, device_id, name, profile, (now - timedelta(hours=hours), now), now, zone, WIDE)
+    span = (now - timedelta(hours=hours), now)
+    return await _draw(history, device_id, name, profile, span, now, zone, WIDE, HEIGHT)
 
 
 async def series_of(
@@ -121,6 +157,7 @@ async def _draw(
     now: datetime,
     zone: str,
     width: int,
+    height: int,
     *,
     limit: float | None = None,
     direction: Literal["above", "below"] | None = None,
@@ -147,7 +184,7 @@ async def _draw(
         firing=firing,
         now=now,
         width=width,
-        height=HEIGHT,
+        height=height,
         say=say,
         day=lambda at, year: day_text(at, year=year),
         decimal=decimal_point(),

@@ -16,6 +16,7 @@ from gateway.web.pages import (
     backtests,
     by_hand,
     case,
+    customers,
     demo,
     devices,
     drafts,
@@ -131,6 +132,7 @@ PUBLIC = (
 )
 PAGES = (
     Route("GET", "/", queue.show_queue, _VIEWER),
+    Route("GET", "/customers/{id}", customers.show_customer, _VIEWER),
     Route("GET", f"/preview/{ID}", queue.show_preview, _VIEWER),
     Route("GET", "/suggest", queue.suggest, _VIEWER),
     Route("GET", "/arrival", queue.show_arrival, _VIEWER),
@@ -347,6 +349,7 @@ API = (
     Route("POST", "/api/tokens", admin.save_token, _ADMIN),
     Route("POST", "/api/tokens/end", admin.end_token, _ADMIN),
     Route("POST", "/api/import/{kind}", writes.upsert, _LEAD),
+    Route("GET", "/api/customers", customer_data.page_of, _VIEWER),
     Route("GET", "/api/customers/{id}", customer_data.show, _VIEWER),
     Route("GET", "/api/customers/{id}/export", customer_data.export, _ADMIN),
     Route("POST", "/api/customers/{id}/erase", customer_data.erase, _ADMIN),

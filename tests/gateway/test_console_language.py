@@ -45,7 +45,18 @@ from tests.rules.making import FREEZER
 OTHERS = [language for language in LANGUAGES if language != "en"]
 PAGES = (
     *("/", "/?view=open", "/?view=resolved", "/?q=nothing-fits", "/messages", "/messages?list=sent", "/devices"),
-    *("/devices/f-souza", "/offers", "/silences", "/rejected", "/rules", "/review", "/new", "/new?q=souza", "/macros"),
+    *(
+        "/devices/f-souza",
+        "/customers/c-souza",
+        "/offers",
+        "/silences",
+        "/rejected",
+        "/rules",
+        "/review",
+        "/new",
+        "/new?q=souza",
+        "/macros",
+    ),
     *(
         "/reports",
         "/fleet",

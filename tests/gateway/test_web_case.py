@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.commands import Resolve
+from device_models.profile import DeviceProfile
+from gateway.commands import AskForCall, Resolve
 from gateway.store import schema
 from gateway.web.message_text import without_links, words_to_edit
+from gateway.web.upkeep import upkeep_of
 from gateway.web.wording import number_text, short_span, span_text, staff_sentence, value_text
+from tests.gateway.web_fleet import NOW
 from tests.gateway.web_visit import visit
 
 
@@ -169,6 +172,9 @@ async def test_a_persons_phone_is_on_no_map(tmp_path: Path) -> None:
 
 async def test_a_device_page_says_why_and_why_not(tmp_path: Path) -> None:
     async with visit(tmp_path) as web:
+        text = await web.page("/customers/c-souza")
+        assert "Garage freezer" in text
+        assert "ana@souza" not in text
         text = await web.page("/devices/f-souza")
         assert "Fires: it has held for" in text
         assert "Does not hold." in text
@@ -236,3 +242,40 @@ async def test_what_resolving_tells_the_customer_waits_until_it_cannot_be_undone
         assert (notice["state"], again["state"], again["assignee"]) == ("cancelled", "open", case["assignee"])
         assert f'data-undo="{path}/unresolve"' in await web.page(path)
         assert "Mia took the resolving back" in await web.page(path)
+
+
+async def test_a_case_shows_whose_it_is_what_is_to_come_and_what_else_the_rule_saw(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        brown = next(row for row in web.town.rows(schema.cases) if row["customer_id"] == "c-brown")
+        web.town.do(AskForCall("c-brown", brown["id"], "It hums.", NOW + timedelta(hours=2)))
+        text = await web.page(f"/cases/{brown['id']}")
+        assert "Next: call, " in text
+        assert 'href="/customers/c-brown"' in text
+        assert "Their other products" in text
+        souza = await web.page(f"/cases/{web.town.case_of('f-souza', 'freezer-compressor-stopped')['id']}")
+        assert '<h3 class="hint">Compressor current</h3>' in souza
+        assert "Inside temperature is −8.2\N{NO-BREAK SPACE}°C now." in souza
+
+
+def test_a_plan_says_when_it_is_due_and_how_much_of_it_is_used() -> None:
+    profile = DeviceProfile.model_validate(
+        {
+            "name": "pump",
+            "title": {"en": "Pump"},
+            "fields": {"running_hours": {"title": {"en": "Running hours"}, "unit": "h"}},
+            "maintenance": {"check": {"title": {"en": "Check"}, "every": "30d", "every_hours": 4000}},
+        }
+    )
+    memory = {"since": "2026-02-01T00:00:00Z", "counters": {"running_hours": 8000.0}}
+    usage = {"usage": {"running_hours": [["2026-02-28T00:00:00Z", 9200.0]]}}
+    rule = {"kind": "maintenance", "plans": {"check": {**memory, **usage}, "gone": {}}}
+    [early] = upkeep_of([rule], profile, datetime(2026, 3, 2, tzinfo=UTC))
+    assert early.text.replace("\N{NARROW NO-BREAK SPACE}", ",") == "due 3 Mar 2026 · 1,200 of 4,000 h"
+    assert not early.overdue
+    [late] = upkeep_of([rule], profile, datetime(2026, 3, 3, tzinfo=UTC))
+    assert late.overdue
+    assert late.text.startswith("overdue since 3 Mar 2026")
+    [unheard] = upkeep_of(
+        [{"kind": "maintenance", "plans": {"check": {"since": "2026-03-01T00:00:00Z"}}}], profile, NOW
+    )
+    assert "of" not in unheard.text

@@ -96,6 +96,7 @@ async def test_a_checker_finds_nothing_on_the_consoles_pages(desk: Opening) -> N
             "/tasks",
             "/devices",
             "/devices/f-souza",
+            "/customers/c-souza",
             "/silences",
             "/rota",
             "/teams",

@@ -8,14 +8,24 @@ from gateway.commands.people import EraseCustomer
 from gateway.history import HistoryUnavailable
 from gateway.people.export import NoSuchCustomer, as_json, as_zip, gather, gather_history, view_of_past
 from gateway.web.access import IDENTITY, read
-from gateway.web.api.present import answer
+from gateway.web.api.present import answer, listed, plain
+from gateway.web.api.reads import limit_of
 from gateway.web.deps import DEPS
-from gateway.web.queries import people
+from gateway.web.queries import customers, people
 
 
 async def export(request: web.Request) -> web.StreamResponse:
     """GET /api/customers/{id}/export: JSON, or with ``format=zip`` a zip."""
     return await exported(request, request.match_info["id"], zipped=request.query.get("format") == "zip")
+
+
+async def page_of(request: web.Request) -> web.StreamResponse:
+    """GET /api/customers?q=&cursor=&limit=: by id; each of ``q``'s words is in id, name or mail address."""
+    limit = limit_of(request)
+    rows = await read(
+        request, customers.page, request.query.get("q", ""), request.query.get("cursor") or None, limit + 1
+    )
+    return listed([plain(row) for row in rows], limit)
 
 
 async def show(request: web.Request) -> web.StreamResponse:

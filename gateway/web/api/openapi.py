@@ -206,6 +206,7 @@ QUERY: Mapping[str, Mapping[str, Schema]] = {
     "/api/unjoined": {"cursor": _PAGE["cursor"]},
     "/api/fleet/health": {"by": {"enum": list(BYS), "default": "firmware"}},
     "/api/review": {"since": {**_TEXT, "default": "30d"}},
+    "/api/customers": {**_PAGE, "q": _TEXT},
     "/api/customers/{id}/export": {"format": {"enum": ["json", "zip"], "default": "json"}},
     "/api/devices/{id}/explain": {"at": _TIME, "rule": _TEXT},
     "/api/messages": {**_PAGE, "state": _TEXT, "case_id": {"type": "integer"}, "customer_id": _TEXT},

@@ -28,7 +28,7 @@ LARGEST_PAGE = 1000
 
 async def list_cases(request: web.Request) -> web.StreamResponse:
     """GET /api/cases: by the time they opened, oldest first."""
-    query, limit = request.query, _limit(request)
+    query, limit = request.query, limit_of(request)
     wanted = CaseFilter(
         state=query.get("state"),
         severity=query.get("severity"),
@@ -45,9 +45,7 @@ async def list_cases(request: web.Request) -> web.StreamResponse:
 async def get_case(request: web.Request) -> web.StreamResponse:
     """GET /api/cases/{id}: with timeline, messages and evidence."""
     deps, now = request.app[DEPS], request.app[DEPS].clock.now()
-    facts = await read(request, case_page.load, id_of(request))
-    if facts is None:
-        raise web.HTTPNotFound(text="There is no such case.")
+    facts = await case_page.facts_of(request)
     sent = await read(request, messages.page, None, None, PAGE, facts.case.id)
     series = await series_of(deps.history, facts.case, deps.profiles.get(facts.case.profile or ""), now, 1)
     evidence = {
@@ -76,7 +74,7 @@ async def get_case(request: web.Request) -> web.StreamResponse:
 
 async def list_devices(request: web.Request) -> web.StreamResponse:
     """GET /api/devices: by id."""
-    limit = _limit(request)
+    limit = limit_of(request)
     lines = await read(request, devices.page, wanted_of(request), request.query.get("cursor"), limit + 1)
     return present.listed([present.device(line) for line in lines], limit)
 
@@ -126,7 +124,7 @@ async def explain_device(request: web.Request) -> web.StreamResponse:
 
 async def list_messages(request: web.Request) -> web.StreamResponse:
     """GET /api/messages: the newest first, with the case each belongs to."""
-    limit, state = _limit(request), request.query.get("state")
+    limit, state = limit_of(request), request.query.get("state")
     case_id = request.query.get("case_id")
     lines, of_case = await read(
         request,
@@ -151,14 +149,14 @@ async def get_message(request: web.Request) -> web.StreamResponse:
 
 async def list_decisions(request: web.Request) -> web.StreamResponse:
     """GET /api/offers/decisions: each visit, the newest first; ``made=1|0`` narrows it."""
-    limit, made = _limit(request), _truth(request.query.get("made"))
+    limit, made = limit_of(request), _truth(request.query.get("made"))
     lines = await read(request, visits.decisions, made, _cursor(request), limit + 1)
     return present.listed([present.decision(line) for line in lines], limit)
 
 
 async def list_rejections(request: web.Request) -> web.StreamResponse:
     """GET /api/rejections: the newest first."""
-    limit = _limit(request)
+    limit = limit_of(request)
     rows = await read(request, visits.rejected, _cursor(request), limit + 1)
     return present.listed([present.rejection(row) for row in rows], limit)
 
@@ -189,7 +187,8 @@ def _messages(
     return lines, {row.id: (row.rule, row.opened_at) for row in connection.execute(query)}
 
 
-def _limit(request: web.Request) -> int:
+def limit_of(request: web.Request) -> int:
+    """Read ``limit``. Raises FieldError."""
     asked = request.query.get("limit")
     return PAGE if asked is None else max(1, min(_number("limit", asked), LARGEST_PAGE))
 

@@ -12,7 +12,7 @@ from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api import present
 from gateway.web.case_forms import number_of, open_case_of
 from gateway.web.deps import DEPS
-from gateway.web.pages.case import done, id_of, load
+from gateway.web.pages.case import done, facts_of
 from gateway.web.pages.shell import show
 from gateway.web.preconditions import with_etags
 from gateway.web.queries import cases, devices, people
@@ -69,9 +69,8 @@ async def show_rule_test(request: web.Request) -> web.StreamResponse:
 
 
 async def _rule_test(request: web.Request) -> tuple[int, str]:
-    facts, deps = await read(request, load, id_of(request)), request.app[DEPS]
-    case = facts.case if facts is not None else None
-    if case is None or not case.was_missed or case.profile is None:
+    case, deps = (await facts_of(request)).case, request.app[DEPS]
+    if not case.was_missed or case.profile is None:
         raise web.HTTPNotFound(text="Only a device's fault that a person reported, and no rule had seen, makes a test.")
     missed = Missed(case.id, text_in(case.explanation.get("title", {})), case.device_id, case.profile, case.opened_at)
     return case.id, await propose_test(deps.history, missed)

@@ -1,7 +1,7 @@
 """The case: the sentence first, the thread and what to do on one side, the proof on the other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 from aiohttp import web
 
+from device_models.profile import DeviceProfile
 from gateway.cases.verdicts import verdict_of
 from gateway.commands import AddNote, Command, Reply, Resolve
 from gateway.staff.owners import possible_owners
@@ -18,19 +19,22 @@ from gateway.web.api import present
 from gateway.web.auth import Role
 from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
-from gateway.web.evidence import RANGES, WIDTH, draw
+from gateway.web.evidence import RANGES, WIDTH, draw, draw_beside
 from gateway.web.files import uploaded
 from gateway.web.language import N_, _, say
+from gateway.web.pages.devices import explained, places_of
 from gateway.web.pages.shell import show, viewer_zone
-from gateway.web.queries import cases, devices, messages, people, queue
+from gateway.web.queries import cases, customers, devices, messages, people, queue
 from gateway.web.queries.case_work import CaseWork, work_on
 from gateway.web.queries.cases import CaseLine, TimelineEntry
 from gateway.web.queries.devices import DeviceLine
 from gateway.web.queries.messages import MessageLine
 from gateway.web.queries.people import CustomerCard
+from gateway.web.queries.planned import Planned, planned
 from gateway.web.render import html
 from gateway.web.twin import fields_of, twin_of
-from gateway.web.wording import circumstances, text_in, zone_of
+from gateway.web.upkeep import upkeep_of
+from gateway.web.wording import circumstances, field_spec, text_in, unit_text, value_text, zone_of
 from notifiers.message import Rendered
 from notifiers.reasons import CODES, Reason
 from rules.runbook import by_share, in_order
@@ -40,6 +44,8 @@ log = structlog.get_logger()
 MESSAGE_KINDS = frozenset({"message_in", "message_out", "note"})
 """Timeline entries that are shown as speech; the others are one line each."""
 
+_CASES_SHOWN = 6
+"""Of the customer's, beside the case."""
 TIME_FOR_UNDO = timedelta(seconds=10)
 """For which what resolving tells the customer waits; the console offers to undo it for six."""
 VERDICTS = (("real", N_("Real"), "y"), ("false_alarm", N_("False alarm"), "f"), ("duplicate", N_("Duplicate"), "t"))
@@ -62,13 +68,16 @@ class CaseFacts:
     """See ``verdict_of``."""
     agents: list[str]
     work: CaseWork
+    around: customers.Around | None
+    """Of its customer."""
+    planned: list[Planned]
     seen: str
     """Up to where its timeline was read, as If-Match takes it; see ``gateway.unchanged``."""
     teams: list[str]
 
 
-def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
-    """Load a case with all that its page shows; None where there is no such case."""
+def load(connection: sa.Connection, now: datetime, case_id: int) -> CaseFacts | None:
+    """Load a case with all that its page shows at ``now``; None where there is no such case."""
     case = cases.one(connection, case_id)
     if case is None:
         return None
@@ -86,17 +95,27 @@ def load(connection: sa.Connection, case_id: int) -> CaseFacts | None:
         verdict=verdict_of(connection, case_id),
         agents=possible_owners(connection, case.team, case.region),
         work=work_on(connection, case),
+        around=customers.around(connection, case.customer_id, limit=_CASES_SHOWN) if case.customer_id else None,
+        planned=planned(connection, case_id, now) if case.open else [],
         seen=seen_by_staff(connection, case_id),
         teams=people.team_names(connection),
     )
 
 
-async def show_case(request: web.Request) -> web.StreamResponse:
-    """GET /cases/{id}; with ``fragment=live`` only the parts that live updates replace."""
-    facts = await read(request, load, id_of(request))
+async def facts_of(request: web.Request) -> CaseFacts:
+    """Load the case in the path. Raises HTTPNotFound."""
+    facts = await read(request, load, request.app[DEPS].clock.now(), id_of(request))
     if facts is None:
         raise web.HTTPNotFound(text="There is no such case. It may have been mistyped.")
+    return facts
+
+
+async def show_case(request: web.Request) -> web.StreamResponse:
+    """GET /cases/{id}; with ``fragment=live`` only the parts that live updates replace."""
+    facts = await facts_of(request)
     context = await context_of(request, facts, RANGES.get(request.query.get("range", ""), 1))
+    if facts.device is not None:
+        context["place"] = (await places_of(request.app[DEPS], [facts.device])).get(facts.device.id)
     if request.query.get("fragment") == "live":
         return html(request, "_case_live.html", context)
     return await show(request, "case.html", "queue", **context)
@@ -104,9 +123,7 @@ async def show_case(request: web.Request) -> web.StreamResponse:
 
 async def show_chart(request: web.Request) -> web.StreamResponse:
     """GET /cases/{id}/chart?range=: the evidence over another span."""
-    facts = await read(request, load, id_of(request))
-    if facts is None:
-        raise web.HTTPNotFound(text="There is no such case.")
+    facts = await facts_of(request)
     context = await context_of(request, facts, RANGES.get(request.query.get("range", ""), 1))
     return html(request, "_chart.html", context)
 
@@ -118,20 +135,26 @@ async def context_of(request: web.Request, facts: CaseFacts, hours: int, width: 
     zone = viewer_zone(request)
     firing = (facts.firing_from, facts.firing_until)
     evidence = await draw(deps.history, facts.case, profile, firing, now, hours, zone, width)
+    charts = await draw_beside(deps.history, facts.case, profile, firing, now, hours, zone) if width == WIDTH else []
     previews = await previews_of(request, facts.waiting)
     identity = request[IDENTITY]
     twin = twin_of(facts.device.state if facts.device else None)
+    suggestion = await suggestion_of(request, facts)
     return {
         "facts": facts,
         "case": facts.case,
         "reasons": queue.reasons_of(facts.case, now),
         "advice": text_in(facts.case.explanation.get("advice")),
-        "suggestion": await suggested(request, facts.case),
+        "suggestion": suggestion,
+        "latest_seen": seen_now(suggestion, profile),
+        "tried": tried_so_far(facts),
         "latest": twin.values,
         "circumstances": circumstances(facts.case.explanation, profile, twin.values) if facts.case.open else [],
         "twin": fields_of(twin, profile, now),
         "profile": profile,
         "evidence": evidence,
+        "beside": charts,
+        "upkeep": upkeep_of(await explained(deps, facts.case.device_id), profile, now),
         "previews": previews,
         "why": {message.id: why_of(message) for message in facts.waiting},
         "reply_channel": reply_channel(facts),
@@ -178,34 +201,67 @@ def procedure(request: web.Request, facts: CaseFacts) -> dict[str, Any]:
     }
 
 
-async def suggested(request: web.Request, case: CaseLine) -> str:
-    """Return the first step of the article that nobody tried, in the customer's language; empty where none is left.
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What an agent may answer next."""
+
+    text: str
+    source: Mapping[str, str] | None = None
+    """Of the article: ``article``, ``language``, ``title``; None: the rule's own advice."""
+    step: int | None = None
+    """Of the article, from 1 on."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What the device says of the field that the case is about."""
+
+
+async def suggestion_of(request: web.Request, facts: CaseFacts) -> Suggestion | None:
+    """Offer the article's first untried step in the customer's language; None where nothing fits.
 
     Without an article it is the rule's own advice.
     """
-    helps, locale = request.app[DEPS].helps, case.customer_locale or "en"
+    helps, case = request.app[DEPS].helps, facts.case
+    locale = case.customer_locale or "en"
     found = await read(request, helps, case, locale) if helps is not None else None
+    name = case.explanation.get("field")
+    values = twin_of(facts.device.state if facts.device else None).values
+    known = {name: values[name]} if isinstance(name, str) and name in values else {}
     if found is None:
-        return text_in(case.explanation.get("advice"), locale)
-    return found.next_step.text if found.next_step is not None else ""
+        advice = text_in(case.explanation.get("advice"), locale)
+        return Suggestion(advice, values=known) if advice else None
+    if found.next_step is None:
+        return None
+    source = {"article": found.article.name, "language": found.article.language, "title": found.article.title}
+    return Suggestion(found.next_step.text, source, found.next_step.index + 1, known)
+
+
+def seen_now(suggestion: Suggestion | None, profile: DeviceProfile | None) -> list[str]:
+    """Write what the device says now of what a suggestion is about."""
+    told = []
+    for name, value in suggestion.values.items() if suggestion is not None else ():
+        spec = field_spec(profile, name)
+        title, text = text_in(spec.title), value_text(value, unit_text(spec.unit), spec.decimals)
+        told.append(say("{1} is {2} now", title[:1].upper() + title[1:], text))
+    return told
+
+
+def tried_so_far(facts: CaseFacts) -> str:
+    """Tell what was tried in a case, by the customer and by staff; empty where nothing was."""
+    by_customer, by_staff = facts.work.tried, len(facts.work.steps)
+    told = (
+        say("Steps that the customer tried: {1}", by_customer) if by_customer else "",
+        say("Steps of the procedure that are done: {1}", by_staff) if by_staff else "",
+    )
+    return "; ".join(part for part in told if part)
 
 
 async def show_suggestion(request: web.Request) -> web.StreamResponse:
-    """GET /api/cases/{id}/suggestion: ``text``, ``source`` and this device's value; all null where nothing fits."""
-    facts = await read(request, load, id_of(request))
-    if facts is None:
-        raise web.HTTPNotFound(text="There is no such case.")
-    deps, case = request.app[DEPS], facts.case
-    locale = case.customer_locale or "en"
-    found = await read(request, deps.helps, case, locale) if deps.helps is not None else None
-    step = found.next_step if found is not None else None
-    if found is None or step is None:
+    """GET /api/cases/{id}/suggestion: ``text``, ``source``, ``step``, this device's ``values``; null: nothing fits."""
+    facts = await facts_of(request)
+    found = await suggestion_of(request, facts)
+    # Without an article there is nothing to quote; the rule's advice stands in the case itself.
+    if found is None or found.source is None:
         return present.answer({"text": None, "source": None, "step": None, "values": {}})
-    field = case.explanation.get("field")
-    values = twin_of(facts.device.state if facts.device else None).values
-    known = {field: values[field]} if isinstance(field, str) and field in values else {}
-    source = {"article": found.article.name, "language": found.article.language, "title": found.article.title}
-    return present.answer({"text": step.text, "source": source, "step": step.index + 1, "values": known})
+    return present.answer(asdict(found))
 
 
 async def previews_of(request: web.Request, waiting: Sequence[MessageLine]) -> dict[int, Rendered]:

@@ -1,8 +1,8 @@
 """The fleet: table, map, and all about one device. People's phones are on no map."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -19,7 +19,8 @@ from gateway.web.queries import cases, devices
 from gateway.web.queries.devices import DeviceFilter, DeviceLine, PersonLine
 from gateway.web.queries.presence import presence_of
 from gateway.web.twin import fields_of, twin_of
-from gateway.web.why import RuleStanding, standings
+from gateway.web.upkeep import upkeep_of
+from gateway.web.why import standings
 
 FIXES_AT_MOST = 200
 """Devices without a registered place whose last fix is looked up for one map."""
@@ -76,6 +77,7 @@ async def show_device(request: web.Request) -> web.StreamResponse:
     zone = viewer_zone(request)
     charts = [await draw_field(deps.history, line.id, name, profile, now, hours, zone) for name in names[:3]]
     place = (await places_of(deps, [line])).get(line.id)
+    rules = await explained(deps, line.id)
     return await show(
         request,
         "device.html",
@@ -84,7 +86,8 @@ async def show_device(request: web.Request) -> web.StreamResponse:
         presence=await read(request, presence_of, line),
         profile=profile,
         twin=fields_of(twin_of(line.state), profile, now),
-        explained=await _explained(request, line, now),
+        explained=standings(rules, profile, now, deps.devices),
+        upkeep=upkeep_of(rules, profile, now),
         charts=[chart for chart in charts if chart.svg],
         cases=of_device,
         rejections=rejections,
@@ -96,14 +99,13 @@ async def show_device(request: web.Request) -> web.StreamResponse:
     )
 
 
-async def _explained(request: web.Request, line: DeviceLine, now: datetime) -> list[RuleStanding]:
-    deps = request.app[DEPS]
+async def explained(deps: WebDeps, device_id: str) -> Sequence[Mapping[str, Any]]:
+    """Tell where each rule stands on a device, as ``WebDeps.explain`` does; nothing of one that is not known yet."""
     try:
-        explained = await deps.explain(line.id)
+        return await deps.explain(device_id)
     except LookupError:
         # Registered a moment ago: the committed registry does not know it yet.
         return []
-    return standings(explained, deps.profiles.get(line.profile), now, deps.devices)
 
 
 async def places_of(deps: WebDeps, lines: Iterable[DeviceLine]) -> dict[str, dict[str, Any]]:

@@ -129,9 +129,7 @@ async def show_arrival(request: web.Request) -> web.StreamResponse:
 
 async def show_preview(request: web.Request) -> web.StreamResponse:
     """GET /preview/{case_id}: the pane beside the queue."""
-    found = await read(request, case_page.load, case_page.id_of(request))
-    if found is None:
-        raise web.HTTPNotFound(text="There is no such case.")
+    found = await case_page.facts_of(request)
     context = await case_page.context_of(request, found, hours=1, width=PREVIEW_WIDTH)
     return html(request, "_preview.html", context)
 
@@ -155,18 +153,23 @@ async def bulk(request: web.Request) -> web.StreamResponse:
 
 
 async def suggest(request: web.Request) -> web.StreamResponse:
-    """GET /suggest?q=: for the command palette up to eight cases, then devices and rules."""
+    """GET /suggest?q=: for the command palette up to eight cases, then customers, devices and rules."""
     words = request.query.get("q", "").replace("\0", "")[:200]
     page = await read(request, queue.load, QueueFilter(View.ANY, words=words), request.app[DEPS].clock.now())
     found = [_suggestion(row.case) for row in page.rows[:8]]
-    of_devices = [one for one in await read(request, find, words) if one.device_id is not None] if words.strip() else []
+    named = await read(request, find, words) if words.strip() else []
+    people = {one.customer_id: one.customer_name for one in named if one.customer_id is not None}
+    found += [
+        {"href": f"/customers/{quote(who, safe='')}", "label": name or who, "hint": _("customer")}
+        for who, name in list(people.items())[:3]
+    ]
     found += [
         {
             "href": f"/devices/{quote(one.device_id or '', safe='')}",
             "label": f"{one.device_label} · {one.customer_name or _('no owner')}",
             "hint": _("device"),
         }
-        for one in of_devices[:4]
+        for one in [one for one in named if one.device_id is not None][:4]
     ]
     return web.json_response({"items": found + _rules_named(request, words)[:4]})
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from gateway.store.case_work import case_links, case_steps, device_commands, macros
 from gateway.store.schema import cases
+from gateway.store.self_help import tried_steps
 from gateway.web.queries.cases import CaseLine, load
 
 _LEARNED_FROM = 500
@@ -24,6 +25,8 @@ class CaseWork:
     """Those that are worked on within it."""
     steps: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
     """Steps of the runbook that were run: who and when."""
+    tried: int = 0
+    """How many of the article's steps the customer tried."""
     commands: Sequence[sa.RowMapping] = ()
     """The newest sent to the device: ``name``, ``state``, ``sent_by``, ``asked_at``, ``confirmed_at``, ``reason``."""
     causes: Mapping[str, int] = field(default_factory=dict)
@@ -44,11 +47,13 @@ def work_on(connection: sa.Connection, case: CaseLine) -> CaseWork:
         .order_by(device_commands.c.id.desc())
         .limit(_SHOWN_COMMANDS)
     )
+    tried = sa.select(sa.func.count()).select_from(tried_steps).where(tried_steps.c.case_id == case.id)
     causes, fixes = shares(connection, case.rule)
     return CaseWork(
         linked=load(connection, connection.execute(linked).scalars().all()),
         merged=load(connection, connection.execute(merged).scalars().all()),
         steps={row.step: (row.done_by, row.done_at) for row in connection.execute(steps)},
+        tried=connection.execute(tried).scalar_one(),
         commands=connection.execute(sent).mappings().all() if case.device_id else (),
         causes=causes,
         fixes=fixes,

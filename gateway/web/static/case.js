@@ -8,7 +8,7 @@ import { startPresence } from "./presence.js";
 export function startCase() {
   const page = document.querySelector(".case[data-case]");
   if (!page) return;
-  const busy = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select") || part.querySelector("[data-editor]:not([hidden]), details.menu[open]");
+  const busy = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select") || part.querySelector("[data-editor]:not([hidden]), details.menu[open], .chart-cursor .at.shown");
 
   const refresh = paced(async () => {
     const url = new URL(location.href);
