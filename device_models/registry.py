@@ -4,7 +4,7 @@ These are read from CSV, JSON and the API (``gateway import``), so they are pyda
 field raises ``pydantic.ValidationError`` naming it.
 """
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -154,6 +154,8 @@ class Device(Record):
     """The id of the device that it speaks through, such as a Zigbee bridge; None: it speaks for itself."""
     latitude: Latitude | None = None
     longitude: Longitude | None = None
+    warranty_until: date | None = None
+    """The last day of the warranty, for staff; no rule goes by it."""
 
     @property
     def label(self) -> str:

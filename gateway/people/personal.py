@@ -90,7 +90,7 @@ HELD: Mapping[str, Held] = {
     ),
     "devices": _held(
         Owned.BY_DEVICE,
-        keep="id profile model serial firmware",
+        keep="id profile model serial firmware warranty_until",
         empty="customer_id name site hub latitude longitude",
     ),
     # Where a thing stood, and what hung on which hub.

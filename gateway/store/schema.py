@@ -85,6 +85,7 @@ devices = Table(
     Column("hub", sa.Text, index=True),
     Column("latitude", sa.Float),
     Column("longitude", sa.Float),
+    Column("warranty_until", sa.Date),
 )
 
 customers = Table(

@@ -1,7 +1,7 @@
 """Jinja2 for all pages: one environment, and the filters that turn stored facts into what people read."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -84,6 +84,7 @@ def create_environment(deps: WebDeps) -> Environment:
         "audited": wording.audited_text,
         "seconds": _seconds,
         "clock_in": _clock_in,
+        "day": lambda day: day_text(datetime(day.year, day.month, day.day, tzinfo=UTC), year=True),
         "stamp": _stamp,
         "iso": lambda at: at.isoformat().replace("+00:00", "Z"),
         "title": lambda case: wording.staff_title(case.explanation, case.rule),

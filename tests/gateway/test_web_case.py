@@ -279,3 +279,13 @@ def test_a_plan_says_when_it_is_due_and_how_much_of_it_is_used() -> None:
         [{"kind": "maintenance", "plans": {"check": {"since": "2026-03-01T00:00:00Z"}}}], profile, NOW
     )
     assert "of" not in unheard.text
+
+
+async def test_a_warranty_that_ended_is_said_in_the_case(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        case = web.town.case_of("f-souza", "freezer-compressor-stopped")["id"]
+        for day, words in (("2026-03-02", "Warranty until 2 Mar 2026"), ("2026-03-01", "Warranty ended 1 Mar 2026")):
+            record = {"id": "f-souza", "profile": "freezer", "customer_id": "c-souza", "warranty_until": day}
+            told = await web.api("POST", "/api/import/devices", json={"records": [record]})
+            assert told.status == 200, await told.text()
+            assert words in await web.page(f"/cases/{case}")

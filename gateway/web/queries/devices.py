@@ -1,7 +1,7 @@
 """Devices: the table, the map, and all that is kept of one."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
@@ -32,6 +32,7 @@ class DeviceLine:
     customer_name: str | None
     heard_at: datetime | None
     hub: str | None = None
+    warranty_until: date | None = None
     state: bytes | None = None
     """``rules.state.DeviceState`` as JSON; only loaded for one device."""
     open_cases: tuple[tuple[int, str], ...] = ()

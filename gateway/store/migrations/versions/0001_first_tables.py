@@ -518,6 +518,7 @@ def upgrade() -> None:
         sa.Column("hub", sa.Text(), nullable=True),
         sa.Column("latitude", sa.Float(), nullable=True),
         sa.Column("longitude", sa.Float(), nullable=True),
+        sa.Column("warranty_until", sa.Date(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_devices_customer_id"), "devices", ["customer_id"], unique=False)
