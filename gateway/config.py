@@ -26,7 +26,7 @@ from gateway.settings.contact import Caps, Learning, Offers, QuietHours, Survey
 from gateway.settings.in_force import Origin, Setting, lines_in, settings_in_force
 from gateway.settings.login import Oidc
 from gateway.settings.prices import Prices
-from gateway.settings.providers import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp
+from gateway.settings.providers import Apprise, Fcm, Line, Mailbox, Telegram, WebPush, WhatsApp, WhatsAppTemplate
 from gateway.settings.section import Section as _Section
 from gateway.subscriptions.settings import Subscription
 
@@ -190,8 +190,10 @@ class Twilio(_Section):
     sender: str
     whatsapp_sender: str | None = None
     whatsapp_content_sid: str | None = None
-    """An approved template (HX…) whose ``{{1}}`` takes the message: WhatsApp refuses free text to whoever has not
-    written within 24 hours."""
+    """An approved utility template (HX…) whose ``{{1}}`` takes the message: WhatsApp refuses free text to whoever has
+    not written within 24 hours."""
+    whatsapp_templates: tuple[WhatsAppTemplate, ...] = ()
+    """More of them: for offers and news, in other languages, and with buttons."""
     base_url: str = "https://api.twilio.com"
 
 

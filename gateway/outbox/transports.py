@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.config import Config, ConfigError
+from gateway.settings.providers import WhatsAppTemplate
 from notifiers.callbacks import CallbackReader
 from notifiers.transports import Transport
 from notifiers.transports.apprise import AppriseTransport
@@ -18,6 +19,7 @@ from notifiers.transports.twilio import TwilioTransport
 from notifiers.transports.webhook import WebhookCallbacks, WebhookTransport
 from notifiers.transports.whatsapp import WhatsAppTransport
 from notifiers.transports.whatsapp_callbacks import WhatsAppCallbacks
+from notifiers.transports.whatsapp_templates import Template
 
 
 def make_transports(config: Config) -> list[Transport]:
@@ -38,7 +40,7 @@ def make_transports(config: Config) -> list[Transport]:
                     twilio.token.get_secret_value(),
                     twilio.sender,
                     twilio.whatsapp_sender,
-                    whatsapp_content_sid=twilio.whatsapp_content_sid,
+                    whatsapp_templates=_templates(twilio.whatsapp_content_sid, ("en",), twilio.whatsapp_templates),
                     base_url=twilio.base_url,
                 )
             )
@@ -53,8 +55,7 @@ def make_transports(config: Config) -> list[Transport]:
                 WhatsAppTransport(
                     whatsapp.phone_number_id,
                     whatsapp.token.get_secret_value(),
-                    template=whatsapp.template,
-                    template_languages=whatsapp.template_languages,
+                    templates=_templates(whatsapp.template, whatsapp.template_languages, whatsapp.templates),
                     version=whatsapp.version,
                     base_url=whatsapp.base_url,
                 )
@@ -78,6 +79,11 @@ def make_transports(config: Config) -> list[Transport]:
         raise ConfigError(f"notifiers: {error}") from error
     _one_each(transports)
     return transports
+
+
+def _templates(plain: str | None, languages: tuple[str, ...], more: Sequence[WhatsAppTemplate]) -> list[Template]:
+    first = [Template(plain, languages)] if plain else []
+    return [*first, *(Template(one.name, one.languages, frozenset(one.purposes), one.buttons) for one in more)]
 
 
 def push_key(config: Config) -> str | None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from device_models.purpose import Purpose
 from gateway.settings.section import Section
 
 
@@ -72,6 +73,19 @@ class Mailbox(Section):
     """The name by which the mailbox's server signs its ``Authentication-Results``; no other is believed."""
 
 
+class WhatsAppTemplate(Section):
+    """A message template that Meta approved, whose body is ``{{1}}``."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """Meta's name; with Twilio the content's SID (``HX…``)."""
+    languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("en",)
+    """In which it was approved, as Meta writes them (``pt_BR``)."""
+    purposes: Annotated[tuple[Purpose, ...], Field(min_length=1)] = tuple(p for p in Purpose if not p.needs_opt_in)
+    """What it carries: Meta wants the category *marketing* for offers and news."""
+    buttons: tuple[str, ...] = ()
+    """Ids of its quick replies in their order; it is used for messages with these very buttons."""
+
+
 class WhatsApp(Section):
     """A number of a WhatsApp Business account, by Meta's Cloud API."""
 
@@ -84,8 +98,10 @@ class WhatsApp(Section):
     number: str | None = None
     """The sender in E.164, which the customer's page links to."""
     template: str | None = None
-    """An approved template whose body is ``{{1}}``: outside 24 hours nothing else is taken."""
+    """An approved utility template whose body is ``{{1}}``: outside 24 hours nothing else is taken."""
     template_languages: tuple[str, ...] = ("en",)
     """In which Meta approved it, as Meta writes them (``pt_BR``)."""
+    templates: tuple[WhatsAppTemplate, ...] = ()
+    """More of them: for offers and news, and with buttons."""
     version: str = "v23.0"
     base_url: str = "https://graph.facebook.com"

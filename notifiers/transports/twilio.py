@@ -6,6 +6,7 @@ Twilio takes no idempotency key, so a message whose answer was lost is unknown a
 
 import base64
 import re
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import orjson
@@ -15,12 +16,12 @@ from notifiers.message import Accepted, Outgoing
 from notifiers.receipts import SendState
 from notifiers.transports.http import Answer, HttpClient, refusal, retry_after_s
 from notifiers.transports.twilio_errors import advice_for, because, safe_to_repeat
+from notifiers.transports.whatsapp_templates import Template, template_for, variable
 
 LONGEST_VALIDITY_S = 36_000
 """Twilio's own queue holds a message no longer than ten hours."""
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
-_VARIABLE_CHARS = 1024
 
 
 class TwilioTransport:
@@ -39,7 +40,7 @@ class TwilioTransport:
         sender: str | None = None,
         whatsapp_sender: str | None = None,
         *,
-        whatsapp_content_sid: str | None = None,
+        whatsapp_templates: Sequence[Template] = (),
         base_url: str = "https://api.twilio.com",
         timeout_s: float = 20.0,
     ) -> None:
@@ -50,8 +51,8 @@ class TwilioTransport:
             token: its auth token, which also signs callbacks.
             sender: for SMS: an E.164 number, a short code, an alphanumeric sender or a messaging service (MG…).
             whatsapp_sender: the E.164 number registered with WhatsApp.
-            whatsapp_content_sid: an approved template (HX…) whose ``{{1}}`` takes the message where the customer has
-                not written for 24 hours; without one free text is tried, which WhatsApp then refuses (63016).
+            whatsapp_templates: approved ones, by the SIDs of their contents (HX…), for whoever has not written for 24
+                hours; without any free text is tried, which WhatsApp then refuses (63016).
             base_url: where the API is.
             timeout_s: bounds connecting and waiting for the answer.
         Raises ValueError where there is no sender at all.
@@ -60,7 +61,7 @@ class TwilioTransport:
             raise ValueError("notifiers.twilio.sender: name the number or messaging service (MG…) that sends")
         self._senders = {"sms": sender, "whatsapp": whatsapp_sender}
         self.channels = frozenset(channel for channel, from_ in self._senders.items() if from_)
-        self._content_sid = whatsapp_content_sid
+        self._templates = tuple(whatsapp_templates)
         self._url = f"{base_url.rstrip('/')}/2010-04-01/Accounts/{account}/Messages.json"
         self._authorization = "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode()
         self._http = HttpClient(self.name, timeout_s)
@@ -96,10 +97,8 @@ class TwilioTransport:
         prefix = "whatsapp:" if outgoing.channel == "whatsapp" else ""
         form = {"To": f"{prefix}{outgoing.address}"}
         form |= {"MessagingServiceSid": from_} if _SERVICE.fullmatch(from_) else {"From": f"{prefix}{from_}"}
-        if prefix and self._content_sid and not outgoing.session_open:
-            # A template's variable takes no line breaks (WhatsApp template rules; Twilio 63013).
-            variable = " ".join(outgoing.rendered.text.split())[:_VARIABLE_CHARS]
-            form |= {"ContentSid": self._content_sid, "ContentVariables": orjson.dumps({"1": variable}).decode()}
+        if prefix and self._templates and not outgoing.session_open:
+            form |= self._content(outgoing)
         else:
             form["Body"] = outgoing.rendered.text
         if outgoing.status_callback_url:
@@ -110,6 +109,14 @@ class TwilioTransport:
                 raise Unwritten(self.name, "expired", "its time ran out before it was sent", Because.EXPIRED)
             form["ValidityPeriod"] = str(min(left_s, LONGEST_VALIDITY_S))
         return form
+
+    def _content(self, outgoing: Outgoing) -> dict[str, str]:
+        found = template_for(self._templates, outgoing)
+        if found is None:
+            advice = "the customer has not written for 24 hours, and no template is for this purpose (notifiers.twilio)"
+            raise Unwritten(self.name, "63016", advice)
+        variables = orjson.dumps({"1": variable(self.name, "63013", outgoing)}).decode()
+        return {"ContentSid": found[0].name, "ContentVariables": variables}
 
 
 def _refusal(answer: Answer) -> NotifierError:

@@ -8,6 +8,7 @@ send.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -18,11 +19,11 @@ from notifiers.receipts import SendState
 from notifiers.transports.http import HttpClient
 from notifiers.transports.lifetime import seconds_left
 from notifiers.transports.whatsapp_errors import refused
+from notifiers.transports.whatsapp_templates import Template, template_for, variable
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _LONGEST_TEXT = 4096
 _LONGEST_WITH_BUTTONS = 1024
-_LONGEST_VARIABLE = 1024
 _MOST_BUTTONS = 3
 _MOST_ROWS = 10
 """Of a list, which shows more than buttons can ("Interactive list messages"); their titles have 24 characters."""
@@ -46,8 +47,7 @@ class WhatsAppTransport:
         phone_number_id: str,
         token: str,
         *,
-        template: str | None = None,
-        template_languages: tuple[str, ...] = ("en",),
+        templates: Sequence[Template] = (),
         version: str = "v23.0",
         base_url: str = "https://graph.facebook.com",
         timeout_s: float = 20.0,
@@ -57,9 +57,8 @@ class WhatsAppTransport:
         Args:
             phone_number_id: of the sender.
             token: its access token.
-            template: an approved utility template whose body is one variable, ``{{1}}``, used outside the 24 hours;
-                without one such messages go by the customer's next channel.
-            template_languages: in which Meta approved it (``en``, ``pt_BR``), the first for all other languages.
+            templates: what Meta approved, used outside the 24 hours; a message that none is for goes by the customer's
+                next channel.
             version: of the Graph API.
             base_url: where it is.
             timeout_s: bounds connecting and waiting for the answer.
@@ -69,11 +68,11 @@ class WhatsAppTransport:
             raise ValueError("notifiers.whatsapp.phone_number_id: is the sender's id in Meta's app, digits alone")
         if not token.isascii() or not token.isprintable() or " " in token or not token:
             raise ValueError("notifiers.whatsapp.token: is no access token")
-        if template is not None and not template_languages:
+        if not all(template.languages for template in templates):
             raise ValueError("notifiers.whatsapp.template_languages: name at least one, such as en")
         self._url = f"{base_url.rstrip('/')}/{version}/{phone_number_id}/messages"
         self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        self._template, self._languages = template, template_languages
+        self._templates = tuple(templates)
         self._http = HttpClient(self.name, timeout_s)
 
     async def send(self, outgoing: Outgoing) -> Accepted:
@@ -118,25 +117,22 @@ class WhatsAppTransport:
         return {"type": "interactive", "interactive": interactive}
 
     def _from_template(self, outgoing: Outgoing) -> dict[str, Any]:
-        if self._template is None:
-            advice = "the customer has not written for 24 hours, and no template is set (notifiers.whatsapp.template)"
+        found = template_for(self._templates, outgoing)
+        if found is None:
+            advice = (
+                "the customer has not written for 24 hours, and no template is for this purpose (notifiers.whatsapp)"
+            )
             raise Unwritten(self.name, "131047", advice)
-        # A variable takes no line breaks, tabs or runs of spaces.
-        text = " ".join(outgoing.rendered.text.split())
-        if len(text) > _LONGEST_VARIABLE:
-            raise Unwritten(self.name, "132005", "the text is longer than a template takes, 1,024 characters")
-        template = {
-            "name": self._template,
-            "language": {"code": self._language(outgoing.rendered.language)},
-            "components": [{"type": "body", "parameters": [{"type": "text", "text": text}]}],
-        }
+        chosen, language = found
+        body = {"type": "body", "parameters": [{"type": "text", "text": variable(self.name, "132005", outgoing)}]}
+        replies = [
+            {
+                "type": "button",
+                "sub_type": "quick_reply",
+                "index": str(index),
+                "parameters": [{"type": "payload", "payload": id_}],
+            }
+            for index, id_ in enumerate(chosen.buttons)
+        ]
+        template = {"name": chosen.name, "language": {"code": language}, "components": [body, *replies]}
         return {"type": "template", "template": template}
-
-    def _language(self, tag: str) -> str:
-        """The approved language nearest to a BCP 47 tag; Meta writes pt_BR."""
-        wanted = tag.replace("-", "_")
-        for code in self._languages:
-            if code == wanted:
-                return code
-        near = (code for code in self._languages if code.partition("_")[0] == wanted.partition("_")[0])
-        return next(near, self._languages[0])

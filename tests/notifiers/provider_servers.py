@@ -100,6 +100,8 @@ class WhatsAppApi:
     """Numbers that wrote within 24 hours."""
     templates: set[tuple[str, str]] = field(default_factory=set)
     """(name, language)."""
+    quick_replies: dict[str, int] = field(default_factory=dict)
+    """How many a template has."""
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     def __call__(self, request: Request) -> Answer:
@@ -126,7 +128,10 @@ class WhatsAppApi:
             template = message["template"]
             if (template["name"], template["language"]["code"]) not in self.templates:
                 return graph_error(404, 132001, "Template name does not exist in the translation")
-            [body] = template["components"]
+            body, *buttons = template["components"]
+            indexes = [button["index"] for button in buttons if button["sub_type"] == "quick_reply"]
+            if indexes != [str(index) for index in range(self.quick_replies.get(template["name"], 0))]:
+                return graph_error(400, 132000, "Number of parameters does not match")
             [parameter] = body["parameters"]
             broken = re.search(r"[\n\t]|    ", parameter["text"]) or len(parameter["text"]) > 1024
             return graph_error(400, 132012, "Parameter format does not match") if broken else None

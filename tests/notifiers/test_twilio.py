@@ -1,12 +1,14 @@
 import base64
+from dataclasses import replace
 from datetime import timedelta
 
 import orjson
 import pytest
 
-from notifiers.errors import Because, TryLater, Undeliverable, Unknown
+from notifiers.errors import Because, TryLater, Undeliverable, Unknown, Unwritten
 from notifiers.message import Accepted
 from notifiers.transports.twilio import LONGEST_VALIDITY_S, TwilioTransport
+from notifiers.transports.whatsapp_templates import Template
 from tests.notifiers.making import NOW, outgoing
 from tests.notifiers.servers import Answer, http_server, json_answer
 
@@ -70,7 +72,7 @@ async def test_whatsapp_is_written_to_with_its_prefix() -> None:
 async def test_whatsapp_takes_a_template_unless_the_customer_wrote_today(session_open: bool) -> None:
     content_sid = "HX" + "a" * 32
     async with http_server(CREATED) as server:
-        transport = _transport(server.url, whatsapp_content_sid=content_sid)
+        transport = _transport(server.url, whatsapp_templates=[Template(content_sid)])
         await transport.send(outgoing(**WHATSAPP, session_open=session_open))
         await transport.close()
 
@@ -82,6 +84,17 @@ async def test_whatsapp_takes_a_template_unless_the_customer_wrote_today(session
         assert form["ContentSid"] == content_sid
         assert orjson.loads(form["ContentVariables"]) == {"1": outgoing().rendered.text}
         assert "Body" not in form
+
+
+async def test_a_message_that_is_too_long_for_a_template_goes_by_another_channel() -> None:
+    async with http_server(CREATED) as server:
+        transport = _transport(server.url, whatsapp_templates=[Template("HX" + "a" * 32)])
+        rendered = replace(outgoing().rendered, text="word " * 300 + "https://help.acme.example/c/x9K2mQ")
+        with pytest.raises(Unwritten) as refused:
+            await transport.send(outgoing(**WHATSAPP, session_open=False, rendered=rendered))
+        await transport.close()
+
+    assert (refused.value.code, server.requests) == ("63013", [])
 
 
 async def test_validity_is_within_what_twilio_allows() -> None:

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from notifiers.errors import Because, TryLater, Undeliverable, Unknown
+from device_models.purpose import Purpose
+from notifiers.errors import Because, TryLater, Undeliverable, Unknown, Unwritten
 from notifiers.message import Accepted, Button, Outgoing
 from notifiers.transports.whatsapp import WhatsAppTransport
+from notifiers.transports.whatsapp_templates import Template
 from tests.notifiers.making import NOW, outgoing
 from tests.notifiers.provider_servers import NUMBER, WHATSAPP_SENDER, WHATSAPP_TOKEN, WhatsAppApi, graph_error
 from tests.notifiers.servers import Answer, http_server
@@ -23,7 +25,7 @@ def transport(url: str, **more: Any) -> WhatsAppTransport:
 async def test_within_a_day_of_the_customers_message_free_text_is_sent() -> None:
     api = WhatsAppApi(in_session={NUMBER})
     async with http_server(api) as server:
-        made = transport(server.url, template="gateway_update")
+        made = transport(server.url, templates=[Template("gateway_update")])
         accepted = await made.send(message())
         await made.close()
 
@@ -71,7 +73,7 @@ async def test_more_answers_than_buttons_are_a_list() -> None:
 async def test_later_the_approved_template_says_it_in_the_nearest_language(language: str, code: str) -> None:
     api = WhatsAppApi(templates={("gateway_update", approved) for approved in ("en", "de", "pt_BR")})
     async with http_server(api) as server:
-        made = transport(server.url, template="gateway_update", template_languages=("en", "de", "pt_BR"))
+        made = transport(server.url, templates=[Template("gateway_update", ("en", "de", "pt_BR"))])
         rendered = replace(message().rendered, language=language, text="Line one.\n\n\tLine two.")
         await made.send(message(session_open=False, rendered=rendered))
         await made.close()
@@ -81,6 +83,52 @@ async def test_later_the_approved_template_says_it_in_the_nearest_language(langu
         "language": {"code": code},
         "components": [{"type": "body", "parameters": [{"type": "text", "text": "Line one. Line two."}]}],
     }
+
+
+DONE_LATER = (Button("done", "Erledigt"), Button("later", "Später"))
+TEMPLATES = (
+    Template("update", ("en", "de")),
+    Template("service", ("de",), frozenset({Purpose.MAINTENANCE}), ("done", "later")),
+    Template("offers", ("en",), frozenset({Purpose.OFFER, Purpose.NEWS})),
+)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "buttons", "name", "language"),
+    [
+        (Purpose.FAULT, (), "update", "de"),
+        (Purpose.MAINTENANCE, DONE_LATER, "service", "de"),
+        (Purpose.MAINTENANCE, DONE_LATER[:1], "update", "de"),
+        (Purpose.FAULT, DONE_LATER, "update", "de"),
+        (Purpose.OFFER, (), "offers", "en"),
+    ],
+)
+async def test_each_purpose_has_its_template_with_the_messages_own_buttons(
+    purpose: Purpose, buttons: tuple[Button, ...], name: str, language: str
+) -> None:
+    api = WhatsAppApi(templates={(one.name, code) for one in TEMPLATES for code in one.languages})
+    api.quick_replies["service"] = 2
+    async with http_server(api) as server:
+        made = transport(server.url, templates=TEMPLATES)
+        rendered = replace(message().rendered, language="de", buttons=buttons)
+        await made.send(message(session_open=False, rendered=rendered, purpose=purpose))
+        await made.close()
+
+    sent = api.messages[0]["template"]
+    assert (sent["name"], sent["language"]["code"]) == (name, language)
+    payloads = [one["parameters"][0]["payload"] for one in sent["components"][1:]]
+    assert payloads == (["done", "later"] if name == "service" else [])
+
+
+async def test_a_utility_template_carries_no_offer() -> None:
+    async with http_server(WhatsAppApi()) as server:
+        made = transport(server.url, templates=TEMPLATES[:2])
+        with pytest.raises(Unwritten) as refused:
+            await made.send(message(session_open=False, purpose=Purpose.OFFER))
+        await made.close()
+
+    assert refused.value.code == "131047"
+    assert server.requests == []
 
 
 async def test_without_a_template_it_goes_by_another_channel_after_a_day() -> None:
