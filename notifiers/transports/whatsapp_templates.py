@@ -45,7 +45,10 @@ def template_for(templates: Sequence[Template], outgoing: Outgoing) -> tuple[Tem
 
 
 def variable(provider: str, code: str, outgoing: Outgoing) -> str:
-    """Return the message as a template's variable. Raises Unwritten where it is too long: cut, it would lose its link."""
+    """Return the message as a template's variable.
+
+    Raises Unwritten where it is too long: what is cut off would be its link and how to stop.
+    """
     text = " ".join(outgoing.rendered.text.split())
     if len(text) > _LONGEST_VARIABLE:
         raise Unwritten(provider, code, "the text is longer than a template takes, 1,024 characters")
