@@ -1,6 +1,7 @@
 import base64
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -18,7 +19,7 @@ WHATSAPP = {"channel": "whatsapp", "address": "+971501234567"}
 CREATED = json_answer(201, {"sid": "SM123", "status": "queued"})
 
 
-def _transport(base_url: str, sender: str = "+447700900000", **more: str) -> TwilioTransport:
+def _transport(base_url: str, sender: str = "+447700900000", **more: Any) -> TwilioTransport:
     return TwilioTransport(ACCOUNT, TOKEN, sender, "+14155238886", base_url=base_url, timeout_s=5, **more)
 
 
