@@ -26,6 +26,7 @@ from gateway.outbox.checking import addressee, choice_of_one, has_one_address, i
 from gateway.outbox.digest import TEMPLATE as DIGEST
 from gateway.outbox.digest import cases_of, gather, said
 from gateway.outbox.due import is_behind_a_retry, is_urgent
+from gateway.outbox.ending import end_unsent
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.outcomes import SURVEY, note_billing, note_failed, note_receipt, note_sent
 from gateway.outbox.owed import OWED, is_owed
@@ -94,21 +95,19 @@ def hand_over(tx: Transaction, command: HandOver, links: LinkSigner) -> Outgoing
     if (row["not_before"] is not None and row["not_before"] > tx.now) or is_behind_a_retry(tx, row):
         return None
     if row["expires_at"] is not None and row["expires_at"] <= tx.now:
-        set_state(tx, row["id"], "expired", reason="its time had run out")
-        if row["case_id"] is not None:
-            add_entry(tx, row["case_id"], "withheld", notification_id=row["id"], body={"reason": "expired"})
+        end_unsent(tx, row, "expired", "its time had run out", said="expired")
         return None
     if (moot := survey.why_moot(tx, row) or date_messages.why_moot(tx, row)) is not None:
-        set_state(tx, row["id"], "cancelled", reason=moot)
+        end_unsent(tx, row, "cancelled", moot)
         return None
     customer = addressee(tx, row)
     if customer is None:
-        set_state(tx, row["id"], "cancelled", reason="the customer is gone")
+        end_unsent(tx, row, "cancelled", "the customer is gone")
         return None
     purpose = Purpose(row["purpose"])
     choice = choice_of_one(row) or _choice(tx, row, customer, command)
     if choice.withheld or choice.channel is None or choice.address is None:
-        set_state(tx, row["id"], "withheld", reason=choice.withheld, why=why_of(choice))
+        end_unsent(tx, row, "withheld", choice.withheld, why=why_of(choice))
         return None
     if choice.not_before is not None and choice.not_before > tx.now:
         set_state(tx, row["id"], "queued", not_before=choice.not_before, why=why_of(choice))

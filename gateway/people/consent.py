@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from device_models.purpose import Purpose
 from device_models.registry import Customer, Origin
 from gateway.commands import CommandRefused, SetConsent
+from gateway.outbox.ending import end_unsent
 from gateway.outbox.owed import OWED
-from gateway.outbox.queue import set_state
 from gateway.people.consent_log import log_consent
 from gateway.store import schema
 from gateway.transaction import Transaction
@@ -71,11 +71,11 @@ def _restore(tx: Transaction, before: Customer) -> Callable[[], None]:
 
 def _withhold_waiting(tx: Transaction, customer_id: str, purposes: frozenset[Purpose]) -> None:
     n = schema.notifications
-    waiting = sa.select(n.c.id).where(
+    waiting = sa.select(n).where(
         n.c.customer_id == customer_id,
         n.c.purpose.in_([p.value for p in purposes]),
         n.c.state.in_(("awaiting_approval", "queued")),
         n.c.template.not_in(("agent_reply", *sorted(OWED))),
     )
-    for notification_id in tx.connection.execute(waiting).scalars().all():
-        set_state(tx, notification_id, "withheld", reason="consent.objected")
+    for row in tx.connection.execute(waiting).mappings().all():
+        end_unsent(tx, row, "withheld", "consent.objected")

@@ -196,6 +196,8 @@ def test_a_stop_before_the_hand_over_is_heeded(running: Gateway) -> None:
     running.submit(c.SetConsent("ana", (Purpose.FAULT,), granted=False, source="page"))
     assert running.submit(c.HandOver(1)) is None
     assert running.rows(schema.notifications)[0]["state"] == "withheld"
+    [why_not] = running.rows(schema.timeline, kind="withheld")
+    assert (why_not["notification_id"], why_not["body"]) == (1, {"reason": "consent.objected"})
 
 
 def test_an_import_takes_no_stop_back(running: Gateway) -> None:

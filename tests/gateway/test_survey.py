@@ -134,7 +134,10 @@ def test_a_case_that_opens_again_takes_back_a_question_that_waits(over: Gateway)
     over.submit(c.Reopen(case(over)["id"], "mia"))
 
     assert hand_over(over) is None
-    assert [row["state"] for row in asked(over)] == ["cancelled"]
+    [question] = asked(over)
+    assert question["state"] == "cancelled"
+    [why_not] = over.rows(schema.timeline, kind="withheld")
+    assert (why_not["notification_id"], why_not["body"]["reason"]) == (question["id"], question["reason"])
 
 
 def test_whoever_waits_for_a_person_is_not_asked_how_it_was(over: Gateway) -> None:
