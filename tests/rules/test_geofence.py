@@ -29,6 +29,7 @@ from rules.transition import AlertState, Transition
 from tests.rules.making import T0, at, detector, ruleset, status, told
 from tests.rules.saying import sentences
 
+WGS84 = geodesic()
 DATA = Path(__file__).parents[3] / "shared" / "data" / "gps"
 HOME = (52.52, 13.405)
 PLANE = Plane(*HOME)
@@ -557,7 +558,7 @@ def disagreements(fixes: Iterator[Fix], fence: Circle, terms: Terms, confirm: in
     where, clear, wrong, agreeing, last = Whereabouts(), 0, 0, 0, None
     for one in fixes:
         where, _ = seen(where, one, fence, terms, confirm)
-        gap_m = fence.radius_m - geodesic(fence.centre, one.point).meters
+        gap_m = fence.radius_m - WGS84.measure(fence.centre, one.point) * 1000
         band_m = 3.0 * sigma_of(one.accuracy_m) + terms.margin_m
         if abs(gap_m) <= band_m:
             # Either side may be said of such a fix, so that those around it are not in a row.

@@ -44,6 +44,8 @@ PHONE = DeviceProfile(name="phone", title={"en": "phone"}, position_of=PositionO
 LEAST_M_PER_DEGREE = 110_500.0
 """Of latitude: 110,574 m at the equator (WGS 84), more elsewhere."""
 SMALLEST_RADIUS_M = 6_356_752.0
+WGS84 = geodesic()
+"""One for all measurements: each new one works out the ellipsoid's series."""
 
 Point = tuple[float, float]
 
@@ -108,7 +110,7 @@ def within(place: Point, track: Track, reach_m: float) -> Iterator[tuple[int, fl
         aside = math.sin(turn) if turn < math.pi / 2 else 1.0
         if aside * math.cos(math.radians(place[0])) * SMALLEST_RADIUS_M > reach_m * 1.01:
             continue
-        metres = float(geodesic(place, point).meters)
+        metres = WGS84.measure(place, point) * 1000
         if metres <= reach_m:
             yield index, metres
 
