@@ -74,10 +74,9 @@ def _parent() -> IO[str]:
 
 
 def _serve(connection: socket.socket) -> None:
-    # For those it will fork, with the collector as ``python -m gateway`` leaves it.
-    import gateway.__main__
-    import gateway.service  # noqa: F401
-    from gateway.cli import main
+    import gateway.cli
+    import gateway.service  # noqa: F401 - for those it will fork
+    from gateway.__main__ import main
 
     lines = connection.makefile("rw", encoding="utf-8")
     while request := lines.readline():
