@@ -75,7 +75,7 @@ def geodesic_m(a: Point, b: Point) -> float:
 
 @cache
 def _wgs84() -> Any:
-    # At the first use: geopy brings all its geocoders along. One for all: each new one works out the ellipsoid's series.
+    # At the first use: geopy brings its geocoders along. One for all: each works out the ellipsoid's series anew.
     from geopy.distance import geodesic
 
     return geodesic()
