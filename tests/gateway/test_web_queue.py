@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.commands import Acknowledge, Assign, Escalate, Reply, Resolve, Upsert
+from gateway.commands import Acknowledge, Assign, Escalate, GiveVerdict, Reply, Resolve, Upsert
 from gateway.store import schema
+from gateway.store.verdicts import verdicts
 from gateway.web.queries import queue, search
 from gateway.web.queries.queue import QueueFilter, Reason, View
 from tests.gateway.web_fleet import NOW, Town, town
@@ -233,6 +234,44 @@ async def test_bulk_does_what_it_can_and_names_what_was_refused(tmp_path: Path) 
         assert outcome["done"] == 1
         assert set(outcome["refused"]) == {str(yusuf), "424242"}
         assert (await web.script("/bulk", {"action": "explode", "ids": str(lumen)})).status == 422
+
+
+async def test_bulk_says_how_each_deed_is_taken_back(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        lumen, yusuf = web.town.case_of("f-lumen")["id"], web.town.case_of("f-yusuf")["id"]
+        with web.town.store.write() as connection:
+            free = sa.update(schema.cases).where(schema.cases.c.id == lumen)
+            connection.execute(free.values(acknowledged_at=None, assignee=None))
+        await web.town.submit(Assign(yusuf, "Ben", "Ben"))
+        await web.town.submit(GiveVerdict(yusuf, "real", "Ben"))
+        ids = f"{lumen},{yusuf}"
+
+        async def there_and_back(action: str, **fields: str) -> set[str]:
+            answer = await (await web.script("/bulk", {"action": action, "ids": ids, **fields})).json()
+            for number, deed in answer["undo"].items():
+                assert (await web.script(f"/cases/{number}/{deed['command']}", deed["fields"])).status == 200
+            return set(answer["undo"])
+
+        def standing() -> list[Any]:
+            rows = [dict(web.town.rows(schema.cases, id=number)[0]) for number in (lumen, yusuf)]
+            told = [(row["case_id"], row["verdict"]) for row in web.town.rows(verdicts)]
+            names = ("state", "assignee", "acknowledged_at", "snoozed_until", "needs_reply")
+            return [[row[name] for name in names] for row in rows] + told
+
+        before = standing()
+        assert await there_and_back("acknowledge") == {str(lumen)}
+        assert await there_and_back("assign", assignee="Lea") == {str(lumen), str(yusuf)}
+        assert await there_and_back("verdict", verdict="false_alarm") == {str(lumen), str(yusuf)}
+        assert await there_and_back("resolve") == {str(lumen), str(yusuf)}
+        assert standing() == before
+
+
+async def test_resolving_beside_the_queue_asks_the_cause(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        case = web.town.case_of("f-souza", "freezer-compressor-stopped")["id"]
+        pane = await web.page(f"/preview/{case}")
+        assert 'name="found"' in pane
+        assert pane.count(f'action="/cases/{case}/resolve"') == 1
 
 
 async def test_the_queue_reads_by_its_indexes(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import sqlalchemy as sa
 from aiohttp import web
 
+from device_models.event import rfc3339
 from device_models.localized import in_language
 from gateway.commands import CommandRefused
 from gateway.web.access import IDENTITY, fields, read
@@ -135,21 +136,49 @@ async def show_preview(request: web.Request) -> web.StreamResponse:
 
 
 async def bulk(request: web.Request) -> web.StreamResponse:
-    """POST /bulk: ``action`` (see ``BULK``) on ``ids``; what was refused is named, the rest is done."""
+    """POST /bulk: ``action`` (see ``BULK``) on ``ids``; what was refused is named, the rest is done.
+
+    ``undo`` has for each case the ``command`` and ``fields`` that take it back.
+    """
     sent = await fields(request)
     action = sent.get("action")
     if action not in BULK:
         raise FieldError("action", f"Choose one of {', '.join(BULK)}.")
     named = (word for word in str(sent.get("ids", "")).split(",") if word.isdecimal() and len(word) < 18)
     ids = [int(word) for word in named][:BULK_AT_MOST]
+    before = {line.id: line for line in await read(request, cases.load, ids)}
     refused: dict[str, str] = {}
+    undo: dict[str, dict[str, Any]] = {}
     for case_id in ids:
         try:
-            await request.app[DEPS].commands.submit(case_page.command_of(request, action, case_id, sent))
+            result = await request.app[DEPS].commands.submit(case_page.command_of(request, action, case_id, sent))
         except CommandRefused as error:
             refused[str(case_id)] = refusal(str(error))
+            continue
+        if (back := _way_back(action, before.get(case_id), result)) is not None:
+            undo[str(case_id)] = back
     done = len(ids) - len(refused)
-    return web.json_response({"done": done, "refused": refused}, status=HTTPStatus.OK)
+    return web.json_response({"done": done, "refused": refused, "undo": undo}, status=HTTPStatus.OK)
+
+
+def _way_back(action: str, was: cases.CaseLine | None, result: Any) -> dict[str, Any] | None:
+    """Tell what takes a deed on a case back, given how the case was; None where it changed nothing that can be."""
+    if was is None:
+        return None
+    match action:
+        case "acknowledge":
+            return {"command": "assign", "fields": {"assignee": ""}} if was.assignee is None else None
+        case "assign":
+            return {"command": "assign", "fields": {"assignee": was.assignee or ""}}
+        case "route":
+            return {"command": "route", "fields": {"team": was.team}} if was.team is not None else None
+        case "snooze":
+            until = rfc3339(was.snoozed_until) if was.snoozed_until is not None else ""
+            return {"command": "snooze", "fields": {"until": until}}
+        case "verdict":
+            return {"command": "verdict", "fields": {"verdict": result or ""}}
+        case _:
+            return {"command": "unresolve", "fields": {}}
 
 
 async def suggest(request: web.Request) -> web.StreamResponse:

@@ -127,7 +127,7 @@ def load(connection: sa.Connection, wanted: QueueFilter, now: datetime) -> Queue
 def count(connection: sa.Connection, user: str, now: datetime) -> Mapping[str, int]:
     """Count what the navigation shows at ``now``, each up to COUNTED_TO.
 
-    By name: ``needs_you``, ``mine``, ``messages``, ``arrival``, ``team``, ``alerts``,
+    By name: ``needs_you``, ``mine``, ``messages``, ``arrival``, ``escalated``, ``team``, ``alerts``,
     ``unjoined``.
     """
     needing = sa.union(
@@ -145,6 +145,7 @@ def count(connection: sa.Connection, user: str, now: datetime) -> Mapping[str, i
         "mine": mine,
         "messages": messages,
         "arrival": arrival,
+        "escalated": sa.select(cases.c.id).where(*_ESCALATED),
         "team": sa.select(cases.c.id).where(_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.team.in_(_own_teams(user))),
         "alerts": sa.select(staff_alerts.c.id).where(staff_alerts.c.state == "open"),
         "unjoined": sa.select(unjoined.c.inbound_id).where(unjoined.c.state == sa.literal_column("'open'")),

@@ -123,7 +123,6 @@ export function startQueue() {
   rows.addEventListener("change", countSelected);
   bulk.querySelector("[data-bulk-clear]").addEventListener("click", () => { rows.querySelectorAll("input").forEach((box) => { box.checked = false; }); countSelected(); });
   const DONE = { acknowledge: t("claimed"), assign: t("handed over"), snooze: t("resting"), verdict: t("marked as false alarms"), resolve: t("resolved") };
-  const BACK = { snooze: "snooze", verdict: "verdict", resolve: "unresolve" };
   async function actOnAll(action, more) {
     const ids = countSelected();
     const body = new URLSearchParams(more);
@@ -132,15 +131,23 @@ export function startQueue() {
     const result = await post("/bulk", body);
     if (!result.ok) { toast(result.detail); return; }
     const refused = Object.values(result.data.refused);
-    const back = BACK[action];
-    const undo = back ? () => Promise.all(ids.filter((id) => !(id in result.data.refused)).map((id) => post(`/cases/${id}/${back}`))).then(() => changed()) : null;
-    toast(`${result.data.done} ${DONE[action]}${refused.length ? t("; {1} not: {2}", refused.length, refused[0]) : ""}.`, undo);
+    const back = Object.entries(result.data.undo);
+    const undo = async () => {
+      const undone = await Promise.all(back.map(([id, deed]) => post(`/cases/${id}/${deed.command}`, new URLSearchParams(deed.fields))));
+      const failed = undone.filter((one) => !one.ok);
+      if (failed.length) toast(failed[0].detail);
+      changed();
+    };
+    toast(`${result.data.done} ${DONE[action]}${refused.length ? t("; {1} not: {2}", refused.length, refused[0]) : ""}.`, back.length ? undo : null);
     rows.querySelectorAll("input").forEach((box) => { box.checked = false; });
     changed();
   }
   bulk.addEventListener("click", (event) => {
     const button = event.target.closest("[data-bulk-action]");
-    if (button) actOnAll(button.dataset.bulkAction, button.dataset.bulkField || "");
+    if (!button) return;
+    const words = button.closest(".pop")?.querySelector("textarea");
+    actOnAll(button.dataset.bulkAction, words ? { resolution: words.value } : button.dataset.bulkField || "");
+    if (words) { words.value = ""; button.closest("details").open = false; }
   });
   bulk.addEventListener("change", (event) => {
     if (!event.target.matches("[data-bulk-assign]") || !event.target.value) return;
@@ -150,6 +157,8 @@ export function startQueue() {
 
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || event.target.closest("input:not([type=checkbox]), textarea, select") || document.querySelector("dialog[open]")) return;
+    const menu = /^[1-9]$/.test(event.key) && document.querySelector("details.menu[open] .pop");
+    if (menu && pressKey(event.key, menu)) { event.preventDefault(); return; }
     const act = {
       j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1),
       o: () => { if (chosen) location.href = `/cases/${chosen}`; },
