@@ -97,6 +97,7 @@ PUBLIC = (
     Route("GET", "/p/{token}/live", app.live, None),
     Route("GET", "/p/{token}/app.webmanifest", app.manifest, None),
     Route("GET", "/sw.js", app.service_worker, None),
+    Route("GET", "/offline/{language}", app.offline, None),
     Route("POST", "/p/{token}/call", desk.call, None),
     Route("POST", "/p/{token}/date", dates.hold_date, None),
     Route("GET", "/p/{token}/date.ics", dates.date_file, None),

@@ -15,7 +15,7 @@ from tests.gateway.web_visit import log_in, visit
 
 GUARDED = [route for route in ROUTES if route.role is not None]
 WEBHOOKS = {"/webhooks/twilio/status", "/webhooks/twilio/inbound", "/webhooks/{provider}", "/r/{token}/{state}"}
-CLAIMS = {"/claim", "/claim/{code}", "/check/{check}", "/sw.js"}
+CLAIMS = {"/claim", "/claim/{code}", "/check/{check}", "/sw.js", "/offline/{language}"}
 MEANT_FOR_EVERYONE = {
     "/healthz",
     "/readyz",
@@ -48,6 +48,7 @@ def path_of(route: Route) -> str:
         "{code}": "x",
         "{check}": "x",
         "{rule}": "no-such",
+        "{language}": "de",
         "{name}": "proactive",
     }
     path = route.path

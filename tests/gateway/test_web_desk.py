@@ -9,6 +9,7 @@ from aiohttp import ClientResponse
 
 from gateway.commands import Acknowledge, Resolve
 from gateway.commands.desk import HoldSlot, OfferSlots
+from gateway.commands.people import TransferDevice
 from gateway.commands.staff import SaveTeam
 from gateway.store import schema
 from gateway.store.desk import bookings, survey_answers, tasks
@@ -203,13 +204,30 @@ async def test_the_page_can_be_put_on_a_home_screen(tmp_path: Path) -> None:
     async with visit(tmp_path, None) as web:
         page = link(web.town, "f-yusuf")
         manifest = await (await web.get(f"{page}/app.webmanifest")).json(content_type=None)
-        assert (manifest["start_url"], manifest["scope"], manifest["dir"]) == (page, "/p/", "rtl")
-        assert (await web.get(manifest["icons"][0]["src"])).status == 200
+        start = manifest["start_url"]
+        assert (start, manifest["scope"], manifest["dir"]) == (page.replace("/p/", "/p/all~"), "/p/", "rtl")
+        icons = [await web.get(icon["src"]) for icon in manifest["icons"]]
+        assert {(icon.status, icon.content_type) for icon in icons} == {(200, "image/png"), (200, "image/svg+xml")}
         worker = await web.get("/sw.js")
         assert worker.content_type == "text/javascript"
         policy = worker.headers["Content-Security-Policy"]
+        assert "لا يوجد اتصال" in await web.page("/offline/ar")
         assert "worker-src 'self'" in policy
         assert "manifest-src 'self'" in policy
+
+
+async def test_what_is_on_the_home_screen_outlives_the_case_and_the_product(tmp_path: Path) -> None:
+    async with visit(tmp_path, None) as web:
+        page = link(web.town, "f-brown")
+        start = (await (await web.get(f"{page}/app.webmanifest")).json(content_type=None))["start_url"]
+        assert "I know about it" not in await web.page(start)
+        web.town.do(TransferDevice("f-brown", "c-lumen", by="Mia"))
+        assert (await web.get(page)).status == 410
+        text = await web.page(start)
+        assert "Ask for a call" in text
+        assert f'action="{start}/call"' in text
+        await send(web, f"{start}/call", about="Hello")
+        assert web.town.rows(tasks)[-1]["case_id"] is None
 
 
 async def test_push_is_for_whoever_proved_who_they_are(tmp_path: Path) -> None:

@@ -7,11 +7,20 @@ import structlog
 from aiohttp import web
 
 from gateway.commands.enrolment import LinkAddress, MakeLinkCode
-from gateway.web.customer.session import base_of, open_link
+from gateway.web.customer.session import WHOLE, base_of, open_link
+from gateway.web.customer.texts import TEXTS, language_of
 from gateway.web.deps import DEPS
+from gateway.web.render import html
 from gateway.web.sse import Changes, serve
 
 LARGEST_SUBSCRIPTION = 4096
+
+_ICONS = (
+    {"src": "/static/icon-192.png", "sizes": "192x192", "type": "image/png", "purpose": "any"},
+    {"src": "/static/icon-512.png", "sizes": "512x512", "type": "image/png", "purpose": "any"},
+    {"src": "/static/icon-maskable.png", "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
+    {"src": "/static/icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"},
+)
 
 log = structlog.get_logger()
 
@@ -19,19 +28,20 @@ log = structlog.get_logger()
 async def manifest(request: web.Request) -> web.StreamResponse:
     """GET /p/{token}/app.webmanifest. Source: W3C Web Application Manifest."""
     opened, deps = await open_link(request), request.app[DEPS]
-    icon = {"src": "/static/icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}
+    # Whoever puts it on the home screen keeps it longer than one case lasts, or one product is theirs.
+    start = base_of(request) if opened.link.case_id is None else f"/p/{WHOLE}{request.match_info['token']}"
     data = {
         "name": deps.brand,
         "short_name": deps.brand[:12],
         "id": f"/p/{opened.customer_id}",
-        "start_url": base_of(request),
+        "start_url": start,
         "scope": "/p/",
         "display": "standalone",
         "lang": opened.language,
         "dir": opened.t["dir"],
         "background_color": "#f7f7f5",
         "theme_color": "#2457d6",
-        "icons": [icon],
+        "icons": list(_ICONS),
     }
     return web.Response(body=orjson.dumps(data), content_type="application/manifest+json")
 
@@ -40,6 +50,12 @@ async def service_worker(request: web.Request) -> web.StreamResponse:
     """GET /sw.js: from the root, since a worker reaches no further up than where it lies."""
     code = (files("gateway.web") / "static" / "sw.js").read_text(encoding="utf-8")
     return web.Response(text=code, content_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+async def offline(request: web.Request) -> web.StreamResponse:
+    """GET /offline/{language}: what the service worker shows without a connection; it holds nothing of anybody."""
+    language = language_of(request.match_info["language"])
+    return html(request, "customer/offline.html", {"t": TEXTS[language], "language": language})
 
 
 async def live(request: web.Request) -> web.StreamResponse:

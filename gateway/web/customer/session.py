@@ -1,6 +1,6 @@
 """Opening a signed link: whose it is, what it may see, and whether its holder proved who they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +16,8 @@ from gateway.web.links import CustomerLink, LinkError, LinkExpiredError
 from gateway.web.render import html
 from gateway.web.security import is_https
 
+WHOLE = "all~"
+"""Before a link's token: the page of all that is theirs, whatever became of the case that the link came with."""
 PROOF_COOKIE = "proof"
 PROOF_LIFE = timedelta(minutes=30)
 
@@ -51,12 +53,15 @@ async def open_link(request: web.Request, *, even_expired: bool = False) -> Open
     ``even_expired``: STOP is heeded from a link of any age.
     """
     deps = request.app[DEPS]
+    token = request.match_info["token"]
     try:
-        link = deps.links.read(request.match_info["token"], even_expired=even_expired)
+        link = deps.links.read(token.removeprefix(WHOLE), even_expired=even_expired)
     except LinkExpiredError:
         raise web.HTTPGone from None
     except LinkError:
         raise web.HTTPNotFound from None
+    if token.startswith(WHOLE):
+        link = replace(link, case_id=None)
     facts = await read(request, load, link)
     if facts is None:
         raise web.HTTPNotFound

@@ -26,8 +26,10 @@ if (base) {
   live.addEventListener("change", refresh);
   setInterval(refresh, 60000);
   document.addEventListener("visibilitychange", refresh);
-  navigator.serviceWorker?.register("/sw.js", { scope: "/p/" }).catch(() => null);
+  navigator.serviceWorker?.register(`/sw.js?language=${document.documentElement.lang}`, { scope: "/p/" }).catch(() => null);
 }
+
+if (document.body.dataset.offline !== undefined) addEventListener("online", () => location.reload());
 
 // A message was read once it stood on the screen for a moment; where no script runs, the button says so.
 const SEEN_AFTER_MS = 3000;

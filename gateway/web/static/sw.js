@@ -1,7 +1,8 @@
 // The customer's page as an app: keeps its style at hand, says when there is no connection, shows what is pushed.
-// Pages hold personal data and are never kept.
-const KEPT = "page-1";
-const FILES = ["/static/customer.css", "/static/tokens.css", "/static/icon.svg", "/static/customer.js"];
+// Pages hold personal data and are never kept; without a connection a page that says so stands in for them.
+const KEPT = "page-2";
+const OFFLINE = `/offline/${new URL(location.href).searchParams.get("language") ?? "en"}`;
+const FILES = ["/static/customer.css", "/static/tokens.css", "/static/icon.svg", "/static/customer.js", OFFLINE];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(KEPT).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
@@ -16,6 +17,10 @@ self.addEventListener("activate", (event) => {
 });
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
+  if (event.request.mode === "navigate" && event.request.method === "GET" && url.pathname.startsWith("/p/")) {
+    event.respondWith(fetch(event.request).catch(() => caches.match(OFFLINE)));
+    return;
+  }
   if (event.request.method !== "GET" || url.origin !== location.origin || !FILES.includes(url.pathname)) return;
   event.respondWith(
     fetch(event.request)
@@ -33,7 +38,7 @@ const report = (url, state) => (url ? fetch(`${url}/${state}`, { method: "POST",
 self.addEventListener("push", (event) => {
   const said = event.data?.json() ?? {};
   const { title, body, lang, dir, tag, url, receipt_url } = said;
-  const shown = self.registration.showNotification(title || "", { body, lang, dir, tag, icon: "/static/icon.svg", data: { url, receipt_url } });
+  const shown = self.registration.showNotification(title || "", { body, lang, dir, tag, icon: "/static/icon-192.png", data: { url, receipt_url } });
   event.waitUntil(shown.then(() => report(receipt_url, "delivered")));
 });
 self.addEventListener("notificationclick", (event) => {

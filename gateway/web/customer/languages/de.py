@@ -63,4 +63,8 @@ TEXTS = {
     "Nachricht, oder antworten Sie auf sie: Ein Mensch liest mit.",
     "offer_sentence": "Hier können Sie uns schreiben und wählen, was Sie von uns hören.",
     "privacy": "Diese Seite ist nur für Sie. Bitte geben Sie den Link nicht weiter.",
+    "offline_title": "Keine Verbindung",
+    "offline_body": "Diese Seite zeigt, was jetzt gilt, und braucht dafür eine Verbindung. "
+    "Sie öffnet sich von selbst, sobald es eine gibt.",
+    "again": "Noch einmal versuchen",
 }

@@ -62,4 +62,7 @@ TEXTS = {
     "gone_body": "It is too old or incomplete. Please use our newest message, or answer it: a person reads it.",
     "offer_sentence": "Here you can write to us and choose what you hear from us.",
     "privacy": "This page is only for you. Please do not pass its link on.",
+    "offline_title": "No connection",
+    "offline_body": "This page shows what is true now, so it needs a connection. It opens by itself once there is one.",
+    "again": "Try again",
 }

@@ -63,4 +63,8 @@ TEXTS = {
     "más reciente o respóndalo: lo lee una persona.",
     "offer_sentence": "Aquí puede escribirnos y elegir qué recibe de nosotros.",
     "privacy": "Esta página es solo para usted. Por favor, no comparta el enlace.",
+    "offline_title": "Sin conexión",
+    "offline_body": "Esta página muestra lo que pasa ahora, por eso necesita conexión. "
+    "Se abrirá sola en cuanto la haya.",
+    "again": "Intentar de nuevo",
 }

@@ -63,4 +63,8 @@ TEXTS = {
     "récent, ou répondez-y\u00a0: une personne le lit.",
     "offer_sentence": "Ici, vous pouvez nous écrire et choisir ce que vous recevez de nous.",
     "privacy": "Cette page est réservée à vous. Merci de ne pas transmettre son lien.",
+    "offline_title": "Pas de connexion",
+    "offline_body": "Cette page montre ce qui est vrai maintenant et a donc besoin d’une connexion. "
+    "Elle s’ouvrira d’elle-même.",
+    "again": "Réessayer",
 }

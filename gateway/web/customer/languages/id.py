@@ -63,4 +63,8 @@ TEXTS = {
     "terbaru, atau balas: petugas kami membacanya.",
     "offer_sentence": "Di sini Anda bisa menulis kepada kami dan memilih yang Anda terima.",
     "privacy": "Halaman ini hanya untuk Anda. Mohon jangan bagikan tautannya.",
+    "offline_title": "Tidak ada koneksi",
+    "offline_body": "Halaman ini menunjukkan keadaan sekarang, jadi perlu koneksi. "
+    "Halaman terbuka sendiri begitu koneksi ada.",
+    "again": "Coba lagi",
 }

@@ -63,4 +63,8 @@ TEXTS = {
     "mais recente ou responda a ela: uma pessoa lê.",
     "offer_sentence": "Aqui é possível escrever para nós e escolher o que enviamos.",
     "privacy": "Esta página é só para você. Por favor, não compartilhe o link.",
+    "offline_title": "Sem conexão",
+    "offline_body": "Esta página mostra o que vale agora e por isso precisa de conexão. "
+    "Ela abre sozinha assim que houver.",
+    "again": "Tentar de novo",
 }
