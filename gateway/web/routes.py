@@ -198,6 +198,7 @@ DEEDS = (
     Route("POST", f"/views/{ID}/drop", views.drop_view, _VIEWER),
     Route("POST", "/devices/{id}/command", by_hand.send_command, _AGENT),
     Route("POST", "/macros", by_hand.save_macro, _LEAD),
+    Route("POST", "/devices/learn", device_deeds.learn, _LEAD),
     Route("POST", "/phrases", phrases.teach, _AGENT),
     Route("POST", f"/phrases/{ID}/drop", phrases.drop, _AGENT),
     *(Route("POST", f"/messages/{ID}/{name}", messages.act_on_message, _AGENT) for name in MESSAGE_COMMANDS),

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from device_models.profile import DeviceProfile
 from gateway.commands import Resolve
 from gateway.commands.cases import MergeCase, OpenCase, SaveMacro
@@ -88,6 +90,7 @@ async def test_a_caller_is_found_by_phone_name_or_serial(tmp_path: Path) -> None
 async def test_a_case_by_hand_shows_how_the_device_is_and_opens(tmp_path: Path) -> None:
     async with visit(tmp_path) as web:
         page = await web.page("/new?device_id=f-meier")
+        assert "Inside temperature, last hour" in page
         assert "Why and why not" in page
         fields = {
             "title": "It hums",
@@ -136,3 +139,25 @@ async def test_a_command_that_the_profile_allows_is_offered_and_sent(tmp_path: P
         assert "on its way" in await web.page(f"/cases/{case}")
         refused = await web.script("/devices/f-souza/command", {"name": "explode"})
         assert refused.status == 409
+
+
+async def test_a_device_in_quarantine_is_registered_where_it_is_listed(tmp_path: Path) -> None:
+    async with visit(tmp_path, "Lea") as web:
+        await web.town.publish("devices/f-new/status", {"temperature": -18.0})
+        assert "Kind of f-new" in await web.page("/rejected")
+        answer = await web.script("/devices/learn", {"device_ids": "f-new", "profile": "freezer"})
+        assert answer.status == 200
+        assert "Kind of f-new" not in await web.page("/rejected")
+        assert web.town.rows(schema.devices, id="f-new")[0]["profile"] == "freezer"
+
+
+async def test_of_a_long_thread_the_newest_are_shown_and_earlier_ones_on_demand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.web.pages.case._ENTRIES", 3)
+    async with visit(tmp_path) as web:
+        case = web.town.case_of("f-souza", "freezer-compressor-stopped")["id"]
+        page = await web.page(f"/cases/{case}")
+        assert "?entries=12" in page
+        assert "The case opened itself" not in page
+        assert "The case opened itself" in await web.page(f"/cases/{case}?entries=12")

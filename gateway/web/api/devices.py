@@ -8,7 +8,7 @@ from aiohttp import web
 from device_models.contact import Role
 from device_models.purpose import Purpose
 from gateway.commands.people import EndContact, LearnDevices, PeopleCommand, ReplaceDevice, SaveContact, TransferDevice
-from gateway.web.access import IDENTITY, fields
+from gateway.web.access import IDENTITY, fields, is_api
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.forms import Sent, optional_text, text_of
@@ -46,9 +46,10 @@ async def contact(request: web.Request) -> web.StreamResponse:
 
 
 async def learn(request: web.Request) -> web.StreamResponse:
-    """POST /api/devices/learn: ``device_ids`` out of the quarantine, ``profile``, ``customer_id``, ``site``."""
+    """POST /devices/learn and /api/devices/learn: ``device_ids`` heard, ``profile``, ``customer_id``, ``site``."""
     sent = await fields(request)
-    ids = sent.get("device_ids")
+    given = sent.get("device_ids")
+    ids = [given] if isinstance(given, str) and given and not is_api(request) else given
     if not isinstance(ids, list) or not ids or not all(isinstance(one, str) for one in ids):
         raise FieldError("device_ids", "device_ids: a list of ids that were heard")
     profile = text_of(sent, "profile", what="their profile")

@@ -12,8 +12,10 @@ from gateway.web.access import IDENTITY, fields, read
 from gateway.web.api import present
 from gateway.web.case_forms import number_of, open_case_of
 from gateway.web.deps import DEPS
+from gateway.web.evidence import draw_field
 from gateway.web.pages.case import done, facts_of
-from gateway.web.pages.shell import show
+from gateway.web.pages.devices import explained
+from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.preconditions import with_etags
 from gateway.web.queries import cases, devices, people
 from gateway.web.queries.case_work import all_macros
@@ -35,15 +37,16 @@ async def show_form(request: web.Request) -> web.StreamResponse:
         if line is None:
             raise web.HTTPNotFound(text="No device of this id is registered.")
         now, profile = deps.clock.now(), deps.profiles.get(line.profile)
-        try:
-            explained = standings(await deps.explain(device_id), profile, now, deps.devices)
-        except LookupError:
-            explained = []
+        rules = standings(await explained(deps, device_id), profile, now, deps.devices)
+        measured = next(iter(profile.chart), None) if profile else None
+        zone = viewer_zone(request)
+        hour = await draw_field(deps.history, device_id, measured, profile, now, 1, zone) if measured else None
         of_device = await read(request, cases.of_device, device_id, 6)
         context |= {
             "device": line,
+            "hour": hour,
             "twin": fields_of(twin_of(line.state), profile, now),
-            "explained": [rule for rule in explained if rule.applies],
+            "explained": [rule for rule in rules if rule.applies],
             "open_cases": [case for case in of_device if case.open],
         }
     elif customer_id := query.get("customer_id", ""):

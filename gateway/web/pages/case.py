@@ -44,6 +44,8 @@ log = structlog.get_logger()
 MESSAGE_KINDS = frozenset({"message_in", "message_out", "note"})
 """Timeline entries that are shown as speech; the others are one line each."""
 
+_ENTRIES, _ENTRIES_AT_MOST = 500, 20_000
+"""Of a timeline: shown at once, and where more are asked for."""
 _CASES_SHOWN = 6
 """Of the customer's, beside the case."""
 TIME_FOR_UNDO = timedelta(seconds=10)
@@ -58,6 +60,8 @@ class CaseFacts:
 
     case: CaseLine
     timeline: list[TimelineEntry]
+    entries: int
+    """At most so many of its timeline were asked for."""
     waiting: list[MessageLine]
     customer: CustomerCard | None
     device: DeviceLine | None
@@ -76,8 +80,11 @@ class CaseFacts:
     teams: list[str]
 
 
-def load(connection: sa.Connection, now: datetime, case_id: int) -> CaseFacts | None:
-    """Load a case with all that its page shows at ``now``; None where there is no such case."""
+def load(connection: sa.Connection, now: datetime, case_id: int, entries: int = _ENTRIES) -> CaseFacts | None:
+    """Load a case with all that its page shows at ``now``, of its timeline the newest ``entries``.
+
+    None where there is no such case.
+    """
     case = cases.one(connection, case_id)
     if case is None:
         return None
@@ -85,7 +92,8 @@ def load(connection: sa.Connection, now: datetime, case_id: int) -> CaseFacts | 
     of_device = cases.of_device(connection, case.device_id, limit=6)
     return CaseFacts(
         case=case,
-        timeline=cases.history_of(connection, case_id),
+        timeline=cases.history_of(connection, case_id, entries),
+        entries=entries,
         waiting=messages.waiting_of_case(connection, case_id),
         customer=people.customer(connection, case.customer_id) if case.customer_id else None,
         device=devices.one(connection, case.device_id),
@@ -104,7 +112,9 @@ def load(connection: sa.Connection, now: datetime, case_id: int) -> CaseFacts | 
 
 async def facts_of(request: web.Request) -> CaseFacts:
     """Load the case in the path. Raises HTTPNotFound."""
-    facts = await read(request, load, request.app[DEPS].clock.now(), id_of(request))
+    asked = request.query.get("entries", "")
+    entries = min(int(asked), _ENTRIES_AT_MOST) if asked.isdecimal() and len(asked) < 9 else _ENTRIES
+    facts = await read(request, load, request.app[DEPS].clock.now(), id_of(request), max(entries, _ENTRIES))
     if facts is None:
         raise web.HTTPNotFound(text="There is no such case. It may have been mistyped.")
     return facts
@@ -164,6 +174,7 @@ async def context_of(request: web.Request, facts: CaseFacts, hours: int, width: 
         "translates": deps.translate is not None and facts.customer is not None,
         "verdicts": [(name, _(label), key) for name, label, key in VERDICTS],
         "hours": hours,
+        "more_entries": 4 * facts.entries if len(facts.timeline) == facts.entries else 0,
         "ranges": RANGES,
         "message_kinds": MESSAGE_KINDS,
         "zone": zone,

@@ -16,6 +16,7 @@ from gateway.web.pages.shell import show
 from gateway.web.preconditions import with_etags
 from gateway.web.queries import devices, messages, people, subscriptions, visits
 from gateway.web.staff_mail import STAFF_MAIL
+from gateway.web.wording import text_in
 
 WITHHELD = {
     "accuracy": N_("The fix was too coarse to tell whether they were there."),
@@ -63,6 +64,7 @@ async def show_rejected(request: web.Request) -> web.StreamResponse:
         lines=lines[: visits.PAGE],
         reasons=reasons,
         unknown=unknown,
+        profiles=sorted((name, text_in(one.title)) for name, one in request.app[DEPS].profiles.items()),
         total=total,
         next_before=more,
     )

@@ -101,8 +101,10 @@ export function startQueue() {
     const stay = new Set(incoming.map((row) => row.dataset.id));
     const gone = all().filter((row) => !stay.has(row.dataset.id) && !incoming.includes(row));
     gone.forEach((row) => row.classList.add("gone"));
-    gathered.hidden = added.length + gone.length === 0;
-    gathered.textContent = added.length ? t("{1} new ↑", added.length) : t("{1} done, tidy up", gone.length);
+    const ids = (list) => list.map((row) => row.dataset.id).join();
+    const moved = ids(incoming.filter((row) => rowOf(row.dataset.id))) !== ids(all().filter((row) => stay.has(row.dataset.id)));
+    gathered.hidden = added.length + gone.length === 0 && !moved;
+    gathered.textContent = added.length ? t("{1} new ↑", added.length) : gone.length ? t("{1} done, tidy up", gone.length) : t("Urgency changed, sort again");
   }, 1000);
 
   document.addEventListener("live", (event) => {
