@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from device_models.purpose import Purpose
 from gateway import commands as c
 from gateway.commands.cases import DropPhrase, TeachPhrase
 from gateway.store import schema
 from gateway.store.readings import phrases, readings
 from notifiers.replies import Intent
-from tests.gateway.making import Gateway
-from tests.gateway.test_answers import say, told
+from tests.gateway.making import ANA, Gateway, gateway
+from tests.gateway.test_answers import NOTIFIERS, SMS, say, told
 from tests.gateway.web_visit import visit
 
 __all__ = ["told"]
@@ -51,6 +52,24 @@ def test_a_phrase_that_was_taken_back_means_nothing_any_more(told: Gateway) -> N
     ]
     with pytest.raises(c.CommandRefused, match="there is no phrase"):
         told.submit(DropPhrase(number, "mia"))
+
+
+def test_what_was_taught_is_understood_after_a_restart_and_what_was_taken_back_is_not(
+    store_url: str, tmp_path: Path
+) -> None:
+    with gateway(store_url, tmp_path, notifiers=NOTIFIERS) as made:
+        made.submit(TeachPhrase(ODD, Intent.STOP, "mia", "it"))
+        dropped = made.submit(TeachPhrase("tudo azul", Intent.FIXED, "mia"))
+        made.submit(DropPhrase(dropped, "mia"))
+        made.submit(c.Upsert("customers", (ANA | SMS,), by="test"))
+    with gateway(store_url, tmp_path, records=False, notifiers=NOTIFIERS) as again:
+        say(again, ODD.upper(), 1)
+        say(again, "Tudo azul!", 2)
+
+        found = [(row["intent"], row["tagged_by"]) for row in again.rows(readings)]
+        assert found[0] == ("stop", "phrase")
+        assert found[1][1] != "phrase"
+        assert not again.committer._registry.customers["ana"].allows(Purpose.FAULT)
 
 
 @pytest.mark.parametrize(
