@@ -18,6 +18,6 @@ def consent(customer: Customer, purpose: Purpose) -> tuple[bool, Reason]:
     if purpose not in customer.consents:
         return False, Reason("consent.missing", facts)
     origin = customer.origin(purpose.value)
-    since = f" on {origin.at:%Y-%m-%d}" if origin and origin.at else ""
-    by = f" through {origin.source}" if origin else ""
-    return True, Reason("consent.given", {**facts, "source": f"{by}{since}"})
+    facts |= {"source": origin.source} if origin else {}
+    facts |= {"on": f"{origin.at:%Y-%m-%d}"} if origin and origin.at else {}
+    return True, Reason("consent.given", facts)

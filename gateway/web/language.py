@@ -219,6 +219,11 @@ def day_text(at: datetime, *, year: bool = False) -> str:
     )
 
 
+def country_name(code: str) -> str:
+    """Name a country (ISO 3166-1 alpha-2); a code that is none stays as it is."""
+    return str(voice().locale.territories.get(code, code))
+
+
 def decimal_point() -> str:
     """Return what stands before a number's decimals in this language."""
     return "," if voice().language == "de" else "."

@@ -10,7 +10,7 @@ from device_models.purpose import Purpose
 from device_models.schema_words import SCHEMA, YAML
 from gateway.web.language import script_words, without_numbers
 from gateway.web.spoken import messages_in
-from notifiers.reasons import CHANNEL_NAMES, SENTENCES
+from notifiers.reasons import CHANNEL_NAMES, SENTENCES, WORDS
 from rules.authoring.overlap import NOBODY
 
 WEB = Path(str(files("gateway.web")))
@@ -34,7 +34,7 @@ def all_messages() -> dict[str, str]:
     for name in ("chart.py", "chart_words.py"):
         for msgid in _said_by(ast.parse((WEB.parent / "history" / name).read_text(encoding="utf-8"))):
             found.setdefault(msgid, name)
-    for msgid in (*SENTENCES.values(), *CHANNEL_NAMES.values(), " about {value}", *map(str, Purpose)):
+    for msgid in (*SENTENCES.values(), *CHANNEL_NAMES.values(), *WORDS, *map(str, Purpose)):
         found.setdefault(msgid, "reasons.py")
     for msgid in script_words():
         found.setdefault(msgid, "static")

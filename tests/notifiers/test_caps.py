@@ -39,7 +39,7 @@ def test_at_the_cap_a_message_waits_until_the_oldest_is_out_of_sight() -> None:
     assert found.not_before == NOW + 19 * HOUR
     assert [reason.code for reason in found.reasons] == ["cap.hold"]
     assert found.reasons[0].sentence("Ana") == (
-        "Ana had 2 messages about fault within 1d, the most is 2; there is room at 2025-03-04 09:32."
+        "Ana had 2 messages about faults within 1 d, the most is 2; there is room at 2025-03-04 09:32."
     )
 
 

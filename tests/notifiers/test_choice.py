@@ -42,7 +42,7 @@ def test_the_country_comes_before_the_company_order() -> None:
 
     assert choice.channel == "sms"
     sentence = choice.why[-1].sentence("Ana")
-    assert sentence == "People in GB mostly prefer SMS (40%; survey of 5,000 consumers, 2020)."
+    assert sentence == "Where Ana lives (GB) 40% of those asked prefer SMS (survey of 5,000 consumers, 2020)."
 
 
 def test_a_share_too_small_to_say_orders_nothing() -> None:

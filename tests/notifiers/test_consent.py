@@ -27,7 +27,7 @@ def test_a_consent_is_named_with_its_source_and_day() -> None:
     allowed, reason = consent(agreed, Purpose.OFFER)
 
     assert allowed
-    assert reason.sentence("Ana") == "Ana agreed to messages about offer through the shop's form on 2025-03-03."
+    assert reason.sentence("Ana") == "Ana agreed to messages about offers through the shop's form on 2025-03-03."
 
 
 @pytest.mark.parametrize("purpose", list(Purpose))

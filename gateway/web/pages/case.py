@@ -21,7 +21,7 @@ from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.deps import DEPS
 from gateway.web.evidence import RANGES, WIDTH, draw, draw_beside
 from gateway.web.files import uploaded
-from gateway.web.language import N_, _, say
+from gateway.web.language import N_, _, country_name, say
 from gateway.web.pages.devices import explained, places_of
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, customers, devices, messages, people, queue
@@ -304,7 +304,7 @@ def why_of(message: MessageLine) -> list[str]:
     name = message.customer_name or _("The customer")
     steps = message.why if isinstance(message.why, list) else []
     known = [dict(step) for step in steps if isinstance(step, dict) and step.get("code") in CODES]
-    return [Reason(step.pop("code"), step).sentence(name, _) for step in known]
+    return [Reason(step.pop("code"), step).sentence(name, _, country_name) for step in known]
 
 
 async def act_on_case(request: web.Request) -> web.StreamResponse:
