@@ -154,7 +154,7 @@ from gateway.commands.subscriptions import (
     SubscriptionCommand,
     SubscriptionFailed,
 )
-from gateway.commands.texts import NoteTestSend, SaveText, TextCommand
+from gateway.commands.texts import DropTextDraft, NoteTestSend, SaveText, SaveTextDraft, TextCommand
 
 __all__ = [
     "Acknowledge",
@@ -184,6 +184,7 @@ __all__ = [
     "DropDraft",
     "DropPhrase",
     "DropSecondFactor",
+    "DropTextDraft",
     "DropView",
     "EndContact",
     "EndSessions",
@@ -248,6 +249,7 @@ __all__ = [
     "SaveSession",
     "SaveSettings",
     "SaveText",
+    "SaveTextDraft",
     "SaveUser",
     "SaveView",
     "SendCheck",

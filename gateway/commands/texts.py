@@ -21,6 +21,34 @@ class SaveText:
     text: str | None
     """None: what the files, or the product, say."""
     by: str
+    draft: int | None = None
+    """The version of the draft that this is, or grew from: it is done with. None: a draft, if there is one, stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTextDraft:
+    """Keep what is being written of a text, where no customer reads it; its result is the draft's version.
+
+    Refused where somebody else kept it after the version ``seen``.
+    """
+
+    kind: TextKind
+    name: str
+    language: str
+    text: str
+    by: str
+    seen: int | None = None
+    """None: whatever is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropTextDraft:
+    """Put a draft away for good."""
+
+    kind: TextKind
+    name: str
+    language: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +61,4 @@ class NoteTestSend:
     by: str
 
 
-TextCommand = SaveText | NoteTestSend
+TextCommand = SaveText | SaveTextDraft | DropTextDraft | NoteTestSend

@@ -214,6 +214,7 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "phrases": "id words text language intent said_by at",
         "saved_views": "id owner name query saved_at",
         "own_texts": "id kind name language text saved_by saved_at",
+        "text_drafts": "kind name language text began_from version saved_by saved_at",
         "rule_drafts": "id state text replaces began_as began_from version began_by began_at saved_by saved_at "
         "put_live_as backtest trying",
         "rule_sets": "id version rules origin files_version who put_live_at migration",

@@ -21,3 +21,18 @@ own_texts = Table(
 or the product say. ``kind``: template (``name``; its language is ""), words (``language``; a JSON object of msgid and
 translation) | article (``name``, ``language``).
 """
+
+text_drafts = Table(
+    "text_drafts",
+    metadata,
+    Column("kind", sa.Text, primary_key=True),
+    Column("name", sa.Text, primary_key=True),
+    Column("language", sa.Text, primary_key=True),
+    Column("text", sa.Text, nullable=False),
+    Column("began_from", sa.BigInteger, nullable=False),
+    Column("version", sa.Integer, nullable=False),
+    Column("saved_by", sa.Text, nullable=False),
+    Column("saved_at", UtcTime, nullable=False),
+)
+"""What is being written of each text, in force nowhere. ``began_from``: the id in ``own_texts`` that was in force then,
+0 where the files or the product spoke. ``version`` counts how often it was kept."""

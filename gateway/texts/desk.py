@@ -1,7 +1,8 @@
 """Where messages and articles are worded: what there is in each language, how it would read, what is wrong with it."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from gateway.config import Config
 from gateway.outbox.channels import configured_channels
 from gateway.outbox.wording import renderer_of
 from gateway.people.registry import Registry
+from gateway.texts.drafts import TextDraft
 from gateway.texts.own import OwnTexts, check_text, read_words
 from notifiers.message import Brand, Rendered
 from notifiers.wording.article import Article, read_article
@@ -127,9 +129,10 @@ class TextDesk:
             lines.append(Line(name, first.title, ", ".join(titles.get(r, r) for r in first.rules), standings))
         return lines
 
-    def words(self, template: str, language: str) -> list[Worded]:
-        """Return what a message says, phrase by phrase. Raises UnknownTemplate."""
-        renderer, own = self._renderer(), self._own.words.get(language, {})
+    def words(self, template: str, language: str, texts: OwnTexts | None = None) -> list[Worded]:
+        """Return what a message says, phrase by phrase: now, or as ``texts`` would have it. Raises UnknownTemplate."""
+        renderer = self._fresh(texts) if texts is not None else self._renderer()
+        own = (texts or self._own).words.get(language, {})
         return [
             Worded(phrase, renderer.said(phrase.msgid, language), phrase.msgid in own)
             for phrase in renderer.phrases(template)
@@ -149,9 +152,22 @@ class TextDesk:
         """The company's own translations of one language."""
         return self._own.words.get(language, {})
 
-    def with_text(self, kind: str, name: str, language: str, text: str | None) -> OwnTexts:
-        """Return the texts as they would be with one of them said so. Raises ValueError for one that cannot be used."""
-        own = self._own
+    def with_drafts(self, written: Iterable[TextDraft]) -> OwnTexts:
+        """Return the texts as they would be with these drafts live; one that cannot be used stays as it is in force."""
+        texts = self._own
+        for draft in written:
+            with suppress(*BROKEN):
+                texts = self.with_text(draft.kind, draft.name, draft.language, draft.text, texts)
+        return texts
+
+    def with_text(
+        self, kind: str, name: str, language: str, text: str | None, others: OwnTexts | None = None
+    ) -> OwnTexts:
+        """Return the texts as they would be with one of them said so, beside ``others`` or what is in force.
+
+        Raises ValueError for one that cannot be used.
+        """
+        own = others or self._own
         if text is not None:
             check_text(kind, name, language, text)
         if kind == "template":
@@ -161,9 +177,9 @@ class TextDesk:
             words = read_words(text or "{}")
             self._check_words(words)
             return OwnTexts(own.templates, {**own.words, language: words}, own.articles)
-        others = [a for a in own.articles if (a.name, a.language) != (name, language)]
+        kept_articles = [a for a in own.articles if (a.name, a.language) != (name, language)]
         mine = [read_article(text, name, language, f"{name}/{language}.md")] if text is not None else []
-        return OwnTexts(own.templates, own.words, [*mine, *others])
+        return OwnTexts(own.templates, own.words, [*mine, *kept_articles])
 
     def try_message(
         self, template: str, language: str, channel: str, texts: OwnTexts | None = None, rule_id: str = ""

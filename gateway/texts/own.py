@@ -10,8 +10,9 @@ import jinja2
 import sqlalchemy as sa
 
 from gateway.commands import CommandRefused
-from gateway.commands.texts import NoteTestSend, SaveText, TextCommand
+from gateway.commands.texts import DropTextDraft, NoteTestSend, SaveText, SaveTextDraft, TextCommand
 from gateway.store.own_texts import own_texts
+from gateway.texts import drafts
 from notifiers.wording.article import Article, read_article
 from notifiers.wording.render import TEMPLATES, Renderer
 
@@ -115,6 +116,10 @@ def run(tx: "Transaction", command: TextCommand) -> Any:
     if isinstance(command, NoteTestSend):
         tx.audit(command.by, "texts.test", command.template, language=command.language, channel=command.channel)
         return None
+    if isinstance(command, SaveTextDraft):
+        return drafts.keep(tx, command)
+    if isinstance(command, DropTextDraft):
+        return drafts.drop(tx, command)
     return _save(tx, command)
 
 
@@ -140,6 +145,8 @@ def _save(tx: "Transaction", command: SaveText) -> int:
     version_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
     tx.audit(command.by, "texts.save", command.name or command.language, kind=command.kind, version=version_id)
     tx.changed("text", version_id)
+    if command.draft is not None:
+        drafts.end(tx, command.kind, command.name, command.language, command.draft)
     registry, earlier = tx.registry, tx.registry.texts
     # The next message of this very commit says it already.
     registry.texts = load_texts(tx.connection)

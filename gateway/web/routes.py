@@ -38,6 +38,7 @@ from gateway.web.pages import (
     suggestions,
     tasks,
     teams,
+    text_drafts,
     texts,
     translating,
     unjoined,
@@ -64,6 +65,8 @@ DRAFT_DEEDS = {
     "/backtest": backtests.start,
     "/backtest/stop": backtests.stop,
 }
+
+TEXT_DEEDS = {"draft": text_drafts.keep, "draft-drop": text_drafts.drop, "live": text_drafts.put_live}
 
 PUBLIC = (
     Route("GET", "/healthz", ops.healthz, None),
@@ -236,6 +239,7 @@ DEEDS = (
     *(Route("POST", f"/drafts/{ID}{name}", deed, _LEAD) for name, deed in DRAFT_DEEDS.items()),
     *(Route("POST", f"/suggestions{name}", deed, _LEAD) for name, deed in suggestions.DEEDS.items()),
     Route("POST", "/texts", texts.save, _LEAD),
+    *(Route("POST", f"/texts/{name}", deed, _LEAD) for name, deed in TEXT_DEEDS.items()),
     Route("POST", "/texts/preview", texts.preview, _VIEWER),
     Route("POST", "/texts/mail", texts.mail, _VIEWER),
     Route("POST", "/texts/test", texts.send_test, _LEAD),
@@ -285,6 +289,7 @@ API = (
     Route("GET", f"/api/drafts/{ID}/why", drafts.get_why, _VIEWER),
     Route("GET", f"/api/drafts/{ID}/backtest", backtests.get_backtest, _VIEWER),
     Route("GET", "/api/texts", texts.list_texts, _VIEWER),
+    Route("GET", "/api/texts/drafts", text_drafts.list_drafts, _VIEWER),
     Route("GET", "/api/texts/one", texts.get_text, _VIEWER),
     Route("GET", "/api/texts/versions", texts.list_versions, _VIEWER),
     Route("GET", "/api/versions", versions.list_versions, _VIEWER),
@@ -342,6 +347,7 @@ API = (
     *(Route("POST", f"/api/drafts/{ID}{name}", deed, _LEAD) for name, deed in DRAFT_DEEDS.items()),
     *(Route("POST", f"/api/suggestions{name}", deed, _LEAD) for name, deed in suggestions.DEEDS.items()),
     Route("POST", "/api/texts", texts.save, _LEAD),
+    *(Route("POST", f"/api/texts/{name}", deed, _LEAD) for name, deed in TEXT_DEEDS.items()),
     Route("POST", "/api/texts/preview", texts.preview, _VIEWER),
     Route("POST", "/api/texts/test", texts.send_test, _LEAD),
     Route("POST", f"/api/texts/{ID}/restore", texts.restore, _LEAD),

@@ -57,6 +57,64 @@ async def test_a_new_word_is_in_the_next_message_and_undone_by_putting_the_versi
         assert [one["saved_by"] for one in versions["items"]] == ["Lea"] * 4
 
 
+async def test_a_draft_is_previewed_and_read_by_no_customer_until_it_is_put_live(tmp_path: Path) -> None:
+    async with visit(tmp_path, "Lea") as web:
+        waiting = next(
+            row
+            for row in web.town.rows(schema.notifications, state="awaiting_approval")
+            if row["customer_id"] == "c-meier"
+        )
+        sent = f"/api/messages/{waiting['id']}/preview"
+        form = {
+            "kind": "words",
+            "template": "fault_opened",
+            "language": "de",
+            "msgid.0": NOTE,
+            "words.0": OWN,
+            "seen": "0",
+        }
+        kept = await web.script("/texts/draft", form)
+        assert (kept.status, (await kept.json())["draft"]) == (200, 1)
+        assert OWN not in (await (await web.api("GET", sent)).json())["text"]
+        page = await web.page("/texts/messages/fault_opened?language=de&channel=whatsapp")
+        assert "Draft, kept by Lea" in page
+        # In its field, in the preview, and in what putting it live changes.
+        assert page.count(OWN) == 3
+        assert "Words of all messages" in await web.page("/texts")
+        again = await web.script("/texts/draft", form)
+        assert (again.status, "Lea kept this draft meanwhile" in await again.text()) == (409, True)
+        (draft,) = (await (await web.api("GET", "/api/texts/drafts", "viewer")).json())["items"]
+        assert (draft["language"], json.loads(draft["text"]), draft["moved"]) == ("de", {NOTE: OWN}, False)
+        assert (await web.api("POST", "/api/texts/live", "agent", json=which)).status == 403
+        assert (await web.api("POST", "/api/texts/live", "lead", json=which)).status == 200
+        assert OWN in (await (await web.api("GET", sent)).json())["text"]
+        assert (await (await web.api("GET", "/api/texts/drafts")).json())["items"] == []
+        assert (await web.api("POST", "/api/texts/live", "lead", json=which)).status == 404
+
+
+async def test_a_draft_that_is_wrong_is_kept_and_not_put_live_and_one_overtaken_says_so(tmp_path: Path) -> None:
+    async with visit(tmp_path, "Lea") as web:
+        wrong = {"kind": "template", "name": "survey", "language": "en", "text": "{% if %}"}
+        assert (await web.api("POST", "/api/texts/draft", "lead", json=wrong)).status == 200
+        assert (await web.api("POST", "/api/texts/live", "lead", json=wrong)).status == 422
+        assert (await web.page("/texts/messages/survey")).count("{% if %}") >= 1
+        assert (await web.api("POST", "/api/texts/draft-drop", "lead", json=wrong)).status == 200
+        article = {"kind": "article", "name": "freezer-door-open", "language": "de"}
+        text = (await (await web.api("GET", "/api/texts/one?kind=article&name=freezer-door-open&language=de")).json())[
+            "text"
+        ]
+        assert (await web.script("/texts/draft", {**article, "text": text + "\nEntwurf.\n", "seen": "0"})).status == 200
+        web.town.do(SaveText("article", "freezer-door-open", "de", text + "\nAnders.\n", "Ada"))
+        (draft,) = (await (await web.api("GET", "/api/texts/drafts")).json())["items"]
+        assert (draft["version"], draft["moved"]) == (1, True)
+        page = await web.page("/texts/articles/freezer-door-open?language=de")
+        assert "Another version has gone live since it was begun" in page
+        again = {**article, "text": text + "\nBeides.\n"}
+        assert (await web.script("/texts", {**again, "seen": "0"})).status == 409
+        assert (await web.script("/texts", {**again, "seen": "1"})).status == 200
+        assert (await (await web.api("GET", "/api/texts/drafts")).json())["items"] == []
+
+
 async def test_what_is_in_force_is_read_again_at_a_start(tmp_path: Path) -> None:
     async with visit(tmp_path, "Lea") as web:
         await save_words(web, OWN)

@@ -53,7 +53,7 @@ async def show_suggestions(request: web.Request) -> web.StreamResponse:
 async def list_suggestions(request: web.Request) -> web.StreamResponse:
     """GET /api/suggestions: the last search, its ``state`` and ``items``: of each rule what is proposed, or why not."""
     found = _last(request)
-    return present.answer(found.as_dict() if found is not None else {"state": None, "items": []})
+    return present.answer({**(found.as_dict() if found is not None else {"state": None, "items": []}), "next": None})
 
 
 async def start(request: web.Request) -> web.StreamResponse:

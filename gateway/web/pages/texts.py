@@ -2,19 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
 from device_models.event import rfc3339
 from gateway.commands.texts import NoteTestSend, SaveText, TextKind
+from gateway.rulebook.editing import changed_lines
 from gateway.texts.desk import BROKEN, TextDesk, direction_of
-from gateway.texts.own import TextVersion, version, versions_of
+from gateway.texts.drafts import TextDraft, drafts, find
+from gateway.texts.own import TextVersion, read_words, version, versions_of
 from gateway.unchanged import tag_of, text_ident
 from gateway.web import forms
-from gateway.web.access import IDENTITY, fields, read
+from gateway.web.access import IDENTITY, fields, is_api, read
 from gateway.web.api import present
+from gateway.web.case_forms import number_of
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
 from gateway.web.language import N_, _
@@ -62,7 +65,14 @@ async def show_texts(request: web.Request) -> web.StreamResponse:
     messages, articles = await asyncio.to_thread(desk.messages), await asyncio.to_thread(desk.articles)
     titles = {name: _(said) for name, said in MEANS.items()}
     return await show(
-        request, "texts.html", "texts", messages=messages, articles=articles, languages=desk.languages, titles=titles
+        request,
+        "texts.html",
+        "texts",
+        messages=messages,
+        articles=articles,
+        languages=desk.languages,
+        titles=titles,
+        drafts=await read(request, drafts),
     )
 
 
@@ -73,8 +83,11 @@ async def show_message(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(text="There is no such message.")
     language, channel = _language_of(request), _channel_of(request.query)
     rule = request.query.get("rule", "")
-    words = await asyncio.to_thread(desk.words, name, language)
-    shown = await _tried(request, "words", name, language, channel, None, rule)
+    written = await _written(request, name, language)
+    texts = desk.with_drafts(written) if written else None
+    words = await asyncio.to_thread(desk.words, name, language, texts)
+    shown = await _tried(request, "words", name, language, channel, None, rule, written)
+    of_words, of_source = find(written, "words", "", language), find(written, "template", name, "")
     kept = await read(request, versions_of, "words", "", language, 20)
     of_template = await read(request, versions_of, "template", name, "", 20)
     page = await show(
@@ -84,7 +97,10 @@ async def show_message(request: web.Request) -> web.StreamResponse:
         name=name,
         title=_(MEANS.get(name, name)),
         words=words,
-        source=desk.source(name),
+        source=of_source.text if of_source is not None else desk.source(name),
+        drafts={"words": of_words, "template": of_source},
+        changes=_changed_words(desk.own_words(language), of_words),
+        lines=changed_lines(desk.source(name), of_source.text) if of_source is not None else [],
         language=language,
         languages=desk.languages,
         channels=CHANNELS,
@@ -110,7 +126,9 @@ async def show_article(request: web.Request) -> web.StreamResponse:
     line = next((line for line in await asyncio.to_thread(desk.articles) if line.name == name), None)
     if line is None:
         raise web.HTTPNotFound(text="There is no such article.")
-    text = await asyncio.to_thread(desk.article, name, language)
+    in_force = await asyncio.to_thread(desk.article, name, language)
+    draft = find(await read(request, drafts), "article", name, language)
+    text = draft.text if draft is not None else in_force
     kept = await read(request, versions_of, "article", name, language, 20)
     return await show(
         request,
@@ -124,6 +142,9 @@ async def show_article(request: web.Request) -> web.StreamResponse:
         versions=kept,
         in_force={kept[0].id} if kept else set(),
         etag=await _etag(request, "article", name, language),
+        draft=draft,
+        lines=changed_lines(in_force, text) if draft is not None else [],
+        send_by=desk.channels if desk.send is not None else [],
         **_as_article(name, language, text),
     )
 
@@ -131,7 +152,7 @@ async def show_article(request: web.Request) -> web.StreamResponse:
 async def preview(request: web.Request) -> web.StreamResponse:
     """POST /texts/preview and its twin under /api: how a text would read, saved or not, and what is wrong with it."""
     sent = await fields(request)
-    kind, name, language, text = await _text_of(request, sent)
+    kind, name, language, text = await text_sent(request, sent)
     if kind == "article":
         told = _as_article(name, language, text or "")
         answer: dict[str, Any] = {"error": told["error"], "html": told["html"], "steps": list(told["steps"])}
@@ -141,7 +162,8 @@ async def preview(request: web.Request) -> web.StreamResponse:
         if name not in TEMPLATES:
             raise FieldError("template", f"template: there is none of that name; there are {', '.join(TEMPLATES)}")
         rule = forms.optional_text(sent, "rule")
-        told = await _tried(request, kind, name, language, _channel_of(sent), text, rule)
+        written = [] if is_api(request) else await _written(request, name, language)
+        told = await _tried(request, kind, name, language, _channel_of(sent), text, rule, written)
         answer = _presented(told)
         template = "_text_preview.html"
     if not request.path.startswith("/api/"):
@@ -153,9 +175,10 @@ async def preview(request: web.Request) -> web.StreamResponse:
 async def mail(request: web.Request) -> web.StreamResponse:
     """POST /texts/mail: a message as mail, as a document of its own to be shown in a frame."""
     sent = await fields(request)
-    kind, name, language, text = await _text_of(request, sent)
+    kind, name, language, text = await text_sent(request, sent)
     name = forms.text_of(sent, "template", what="which message") if kind == "words" else name
-    told = await _tried(request, kind, name, language, "email", text, forms.optional_text(sent, "rule"))
+    written = await _written(request, name, language)
+    told = await _tried(request, kind, name, language, "email", text, forms.optional_text(sent, "rule"), written)
     body = told["message"].html if told["message"] is not None else ""
     headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return web.Response(text=body or "", content_type="text/html", charset="utf-8", headers=headers)
@@ -164,14 +187,16 @@ async def mail(request: web.Request) -> web.StreamResponse:
 async def save(request: web.Request) -> web.StreamResponse:
     """POST /texts and /api/texts: put a text in force; without ``text`` what the files or the product say."""
     sent = await fields(request)
-    kind, name, language, text = await _text_of(request, sent)
+    kind, name, language, text = await text_sent(request, sent)
     if text is not None and kind != "article":
-        await _refuse_wrong(request, kind, name, language, text)
+        await refuse_wrong(request, kind, name, language, text)
     name = "" if kind == "words" else name
     language = "" if kind == "template" else language
-    number = await request.app[DEPS].commands.submit(SaveText(kind, name, language, text, request[IDENTITY].name))
+    draft = number_of(sent, "seen") if sent.get("seen") not in (None, "") else None
+    command = SaveText(kind, name, language, text, request[IDENTITY].name, draft)
+    number = await request.app[DEPS].commands.submit(command)
     before = await _before(request, number)
-    return done(request, _page_of(kind, name, language, sent), version=number, before=before)
+    return done(request, page_of(kind, name, language, sent), version=number, before=before)
 
 
 async def restore(request: web.Request) -> web.StreamResponse:
@@ -182,11 +207,11 @@ async def restore(request: web.Request) -> web.StreamResponse:
     kind: TextKind = earlier.kind  # type: ignore[assignment]
     command = SaveText(kind, earlier.name, earlier.language, earlier.text, request[IDENTITY].name)
     number = await request.app[DEPS].commands.submit(command)
-    return done(request, _page_of(kind, earlier.name, earlier.language, {}), version=number)
+    return done(request, page_of(kind, earlier.name, earlier.language, {}), version=number)
 
 
 async def send_test(request: web.Request) -> web.StreamResponse:
-    """POST /texts/test and its twin under /api: send a message, as it is in force, to oneself."""
+    """POST /texts/test and its twin under /api: send a message to oneself: as it is in force, or as ``draft`` says."""
     sent, desk = await fields(request), desk_of(request)
     template = forms.text_of(sent, "template", what="which message")
     language, channel = str(sent.get("language") or "en"), forms.text_of(sent, "channel", what="which channel")
@@ -199,9 +224,14 @@ async def send_test(request: web.Request) -> web.StreamResponse:
         raise FieldError("channel", f"channel: one of {', '.join(desk.channels) or 'none, as no provider is set up'}")
     if await read(request, people.holding):
         raise web.HTTPConflict(text="Everything that goes out is on hold.")
-    rendered = await asyncio.to_thread(
-        desk.try_message, template, language, channel, None, forms.optional_text(sent, "rule")
-    )
+    written = await _written(request, template, language) if forms.flag_of(sent, "draft") else []
+    texts = desk.with_drafts(written) if written else None
+    try:
+        rendered = await asyncio.to_thread(
+            desk.try_message, template, language, channel, texts, forms.optional_text(sent, "rule")
+        )
+    except BROKEN as error:
+        raise FieldError("draft", str(error)) from error
     try:
         await desk.send(channel, address, rendered)
     except (NotifierError, LookupError) as error:
@@ -232,7 +262,9 @@ async def list_texts(request: web.Request) -> web.StreamResponse:
 async def get_text(request: web.Request) -> web.StreamResponse:
     """GET /api/texts/one?kind=&name=&language=: what is in force, and ``own``: whether it is the company's own word."""
     desk, query = desk_of(request), request.query
-    kind, name, language, _ = await _text_of(request, {n: query[n] for n in ("kind", "name", "language") if n in query})
+    kind, name, language, _ = await text_sent(
+        request, {n: query[n] for n in ("kind", "name", "language") if n in query}
+    )
     match kind:
         case "template":
             text, language = await asyncio.to_thread(desk.source, name), ""
@@ -265,15 +297,42 @@ def desk_of(request: web.Request) -> TextDesk:
     return desk
 
 
+async def _written(request: web.Request, template: str, language: str) -> list[TextDraft]:
+    """Read the drafts that a message in a language is made of: its template, its words, its articles."""
+    known = await read(request, drafts)
+    return [
+        one
+        for one in known
+        if (one.kind == "template" and one.name == template) or (one.kind != "template" and one.language == language)
+    ]
+
+
+def _changed_words(own: Mapping[str, str], draft: TextDraft | None) -> list[tuple[str, str | None, str | None]]:
+    """Return (phrase, now, then) of each that a draft would change; None: as it ships."""
+    if draft is None:
+        return []
+    then = read_words(draft.text)
+    return [(p, own.get(p), then.get(p)) for p in sorted({*own, *then}) if own.get(p) != then.get(p)]
+
+
 async def _tried(
-    request: web.Request, kind: str, name: str, language: str, channel: str, text: str | None, rule: str
+    request: web.Request,
+    kind: str,
+    name: str,
+    language: str,
+    channel: str,
+    text: str | None,
+    rule: str,
+    written: Sequence[TextDraft] = (),
 ) -> dict[str, Any]:
-    """``message``, ``findings`` of it, ``error`` where it cannot be rendered."""
+    """``message``, with ``text`` beside the drafts ``written``; ``findings`` of it, ``error`` where there is none."""
     desk = desk_of(request)
 
     def work() -> dict[str, Any]:
         try:
-            texts = desk.with_text(kind, name, language, text) if text is not None else None
+            texts = desk.with_drafts(written) if written else None
+            if text is not None:
+                texts = desk.with_text(kind, name, language, text, texts)
             message = desk.try_message(name, language, channel, texts, rule)
             found = desk.findings(name, texts, [language]) if texts is not None else []
         except BROKEN as error:
@@ -283,7 +342,8 @@ async def _tried(
     return await asyncio.to_thread(work)
 
 
-async def _refuse_wrong(request: web.Request, kind: str, name: str, language: str, text: str) -> None:
+async def refuse_wrong(request: web.Request, kind: str, name: str, language: str, text: str) -> None:
+    """Raise FieldError where a text could not be sent, in any form or language it is for."""
     desk = desk_of(request)
 
     def work() -> list[Finding]:
@@ -300,8 +360,9 @@ async def _refuse_wrong(request: web.Request, kind: str, name: str, language: st
         raise FieldError("text", f"{wrong[0].where}: {wrong[0].what}")
 
 
-async def _text_of(request: web.Request, sent: forms.Sent) -> tuple[TextKind, str, str, str | None]:
-    """Read which text, and what it says. Words come whole as ``text``, or phrase by phrase beside those in force."""
+async def text_sent(request: web.Request, sent: forms.Sent) -> tuple[TextKind, str, str, str | None]:
+    """Read which text, and what it says. Words come whole as ``text``, or phrase by phrase beside the draft's, or those
+    in force."""
     kind = sent.get("kind")
     if kind not in ("template", "words", "article"):
         raise FieldError("kind", "kind: template, words or article")
@@ -317,7 +378,9 @@ async def _text_of(request: web.Request, sent: forms.Sent) -> tuple[TextKind, st
         raise FieldError("language", "language: a code such as de or pt-BR")
     phrases = _phrases_of(sent)
     if kind == "words" and phrases:
-        words = await asyncio.to_thread(_merged, desk, forms.optional_text(sent, "template"), language, phrases)
+        draft = find(await read(request, drafts), "words", "", language)
+        own = read_words(draft.text) if draft is not None else desk.own_words(language)
+        words = await asyncio.to_thread(_merged, desk, forms.optional_text(sent, "template"), language, phrases, own)
         return kind, name, language, json.dumps(words, ensure_ascii=False, sort_keys=True) if words else None
     text = sent.get("text")
     if text is not None and (not isinstance(text, str) or "\0" in text):
@@ -337,9 +400,11 @@ def _phrases_of(sent: forms.Sent) -> dict[str, str]:
     return found
 
 
-def _merged(desk: TextDesk, template: str, language: str, phrases: Mapping[str, str]) -> dict[str, str]:
-    """Lay phrases over the company's own; one that says what the files say is none of its own."""
-    own = dict(desk.own_words(language))
+def _merged(
+    desk: TextDesk, template: str, language: str, phrases: Mapping[str, str], before: Mapping[str, str]
+) -> dict[str, str]:
+    """Lay phrases over the company's own ``before``; one that says what the files say is none of its own."""
+    own = dict(before)
     shipped = {w.phrase.msgid: w.said for w in desk.words(template, language)} if template in TEMPLATES else {}
     for msgid, said in phrases.items():
         if not said:
@@ -388,7 +453,8 @@ async def _before(request: web.Request, number: int) -> int | None:
     return earlier[1].id if len(earlier) > 1 else None
 
 
-def _page_of(kind: str, name: str, language: str, sent: forms.Sent) -> str:
+def page_of(kind: str, name: str, language: str, sent: forms.Sent) -> str:
+    """Return the address of the page on which a text is written."""
     if kind == "article":
         return f"/texts/articles/{name}?language={language}"
     template = name or str(sent.get("template") or "")

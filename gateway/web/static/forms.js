@@ -78,7 +78,7 @@ async function send(form, submitter) {
   if (card) edit(card, false);
   else if (!form.hasAttribute("data-clear") && form.contains(document.activeElement)) document.activeElement.blur();
   const back = submitter?.hasAttribute("formaction") ? null : form.dataset.undo;
-  const said = { text: form.dataset.done, undo: back, body: form.dataset.undoBody };
+  const said = { text: submitter?.dataset.done || form.dataset.done, undo: back, body: form.dataset.undoBody };
   if (said.text && (form.dataset.goto || form.hasAttribute("data-reload"))) keepToast(said);
   else if (said.text) tell(said);
   if (form.dataset.goto) location.href = form.dataset.goto;

@@ -46,6 +46,7 @@ TABLES = (
     "rotas",
     "rota_overrides",
     "own_texts",
+    "text_drafts",
     "rejections",
     "refused_events",
     "redemptions",
@@ -863,6 +864,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_own_texts_kind", "own_texts", ["kind", "name", "language"], unique=False)
+    op.create_table(
+        "text_drafts",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("began_from", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("saved_by", sa.Text(), nullable=False),
+        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", "language"),
+    )
     op.create_table(
         "rotas",
         sa.Column("name", sa.Text(), nullable=False),
