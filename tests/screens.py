@@ -1,6 +1,7 @@
 """What is pictured: every screen of the console, of the ways in and of the customer's page, in states worth a look."""
 
 import itertools
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,7 @@ from gateway.commands.staff import (
     TeamMember,
     TellStaff,
 )
+from gateway.commands.texts import SaveTextDraft
 from gateway.config import Config
 from gateway.rulebook.editing import with_text
 from gateway.rulebook.files import file_text, rule_paths
@@ -189,6 +191,8 @@ def shots(made: Town) -> Mapping[str, Shot]:
     lumen = made.case_of("f-lumen", "freezer-cools-poorly")["id"]
     draft = _tried_draft(made)
     _search(made)
+    note = "We noticed this ourselves: you do not need to report it."
+    made.do(SaveTextDraft("words", "", "de", json.dumps({note: "Das ist uns selbst aufgefallen."}), "Lea"))
     muted = "painting the kitchen, its door stands open"
     made.do(PutFilesLive((*(_shipped()), (SHADOW, "shadow.yaml")), "Lea"))
     for row in made.rows(schema.cases)[:4]:

@@ -65,14 +65,8 @@ async def test_a_draft_is_previewed_and_read_by_no_customer_until_it_is_put_live
             if row["customer_id"] == "c-meier"
         )
         sent = f"/api/messages/{waiting['id']}/preview"
-        form = {
-            "kind": "words",
-            "template": "fault_opened",
-            "language": "de",
-            "msgid.0": NOTE,
-            "words.0": OWN,
-            "seen": "0",
-        }
+        which = {"kind": "words", "language": "de"}
+        form = {**which, "template": "fault_opened", "msgid.0": NOTE, "words.0": OWN, "seen": "0"}
         kept = await web.script("/texts/draft", form)
         assert (kept.status, (await kept.json())["draft"]) == (200, 1)
         assert OWN not in (await (await web.api("GET", sent)).json())["text"]
