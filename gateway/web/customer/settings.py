@@ -201,7 +201,7 @@ async def revoke(request: web.Request) -> web.StreamResponse:
 def _check_page(request: web.Request, opened: Opened, error: str = "", status: int = 200) -> web.Response:
     action = f"{base_of(request)}/check/{request.match_info['check']}"
     # Of a link that was passed on not even the masked address is seen.
-    address = "•••"
+    address = opened.t["check_there"]
     return page(
         request,
         "check",

@@ -18,6 +18,7 @@ TEXTS = {
     "next_step": "متابعة",
     "check_title": "أدخل الرمز",
     "check_sent": "إذا كان الوصول إلى {address} ممكنًا فسيصله رمز. الرمز صالح لمدة 15 دقيقة.",
+    "check_there": "ذلك العنوان",
     "check_code": "الرمز",
     "check_confirm": "تأكيد",
     "check_wrong": "هذا ليس الرمز الصحيح. المحاولات المتبقية: {left}.",

@@ -19,6 +19,7 @@ TEXTS = {
     "next_step": "Weiter",
     "check_title": "Code eingeben",
     "check_sent": "Wenn {address} erreichbar ist, kommt dort ein Code an. Er gilt 15 Minuten.",
+    "check_there": "diese Adresse",
     "check_code": "Code",
     "check_confirm": "Bestätigen",
     "check_wrong": "Das ist nicht der Code. Versuche übrig: {left}.",

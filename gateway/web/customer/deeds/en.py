@@ -18,6 +18,7 @@ TEXTS = {
     "next_step": "Continue",
     "check_title": "Enter the code",
     "check_sent": "If {address} can be reached, a code is on its way. It works for 15 minutes.",
+    "check_there": "that address",
     "check_code": "Code",
     "check_confirm": "Confirm",
     "check_wrong": "That is not the code. Tries left: {left}.",

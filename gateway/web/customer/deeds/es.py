@@ -19,6 +19,7 @@ TEXTS = {
     "next_step": "Continuar",
     "check_title": "Introduzca el código",
     "check_sent": "Si se puede llegar a {address}, recibirá un código. Vale 15 minutos.",
+    "check_there": "esa dirección",
     "check_code": "Código",
     "check_confirm": "Confirmar",
     "check_wrong": "Ese no es el código. Intentos restantes: {left}.",

@@ -20,6 +20,7 @@ TEXTS = {
     "next_step": "Continuer",
     "check_title": "Saisissez le code",
     "check_sent": "Si {address} est joignable, un code y arrive. Il est valable 15 minutes.",
+    "check_there": "cette adresse",
     "check_code": "Code",
     "check_confirm": "Confirmer",
     "check_wrong": "Ce n'est pas le code. Essais restants : {left}.",

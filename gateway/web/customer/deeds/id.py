@@ -19,6 +19,7 @@ TEXTS = {
     "next_step": "Lanjut",
     "check_title": "Masukkan kode",
     "check_sent": "Jika {address} dapat dihubungi, sebuah kode akan tiba di sana. Berlaku 15 menit.",
+    "check_there": "alamat itu",
     "check_code": "Kode",
     "check_confirm": "Konfirmasi",
     "check_wrong": "Itu bukan kodenya. Sisa percobaan: {left}.",

@@ -18,6 +18,7 @@ TEXTS = {
     "next_step": "次へ",
     "check_title": "コードを入力",
     "check_sent": "{address} に届けば、コードが送られます。15分間有効です。",
+    "check_there": "その宛先",
     "check_code": "コード",
     "check_confirm": "確認する",
     "check_wrong": "コードが違います。残り回数：{left}",

@@ -20,6 +20,7 @@ TEXTS = {
     "next_step": "Continuar",
     "check_title": "Digite o código",
     "check_sent": "Se {address} puder ser alcançado, um código chega lá. Ele vale 15 minutos.",
+    "check_there": "esse endereço",
     "check_code": "Código",
     "check_confirm": "Confirmar",
     "check_wrong": "Esse não é o código. Tentativas restantes: {left}.",

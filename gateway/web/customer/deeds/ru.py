@@ -19,6 +19,7 @@ TEXTS = {
     "next_step": "Далее",
     "check_title": "Введите код",
     "check_sent": "Если {address} доступен, туда придёт код. Он действует 15 минут.",
+    "check_there": "этот адрес",
     "check_code": "Код",
     "check_confirm": "Подтвердить",
     "check_wrong": "Это не тот код. Осталось попыток: {left}.",

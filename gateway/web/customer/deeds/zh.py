@@ -18,6 +18,7 @@ TEXTS = {
     "next_step": "继续",
     "check_title": "输入验证码",
     "check_sent": "如果 {address} 可以送达，验证码会发到那里，15 分钟内有效。",
+    "check_there": "该地址",
     "check_code": "验证码",
     "check_confirm": "确认",
     "check_wrong": "验证码不正确。剩余次数：{left}。",

@@ -46,7 +46,7 @@ TEXTS = {
     "is_on": "تصلك",
     "is_off": "لا تصلك",
     "purpose_safety": "تحذيرات السلامة",
-    "purpose_fault": "عند حدوث خلل",
+    "purpose_fault": "رسائل عند حدوث خلل",
     "purpose_maintenance": "تذكيرات الصيانة",
     "purpose_offer": "عروض بالقرب منك",
     "purpose_news": "الأخبار",

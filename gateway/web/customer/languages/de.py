@@ -46,7 +46,7 @@ TEXTS = {
     "is_on": "Erhalten Sie",
     "is_off": "Erhalten Sie nicht",
     "purpose_safety": "Sicherheitswarnungen",
-    "purpose_fault": "Wenn etwas nicht stimmt",
+    "purpose_fault": "Nachrichten, wenn etwas nicht stimmt",
     "purpose_maintenance": "Wartungshinweise",
     "purpose_offer": "Angebote in Ihrer Nähe",
     "purpose_news": "Neuigkeiten",

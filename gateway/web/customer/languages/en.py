@@ -46,7 +46,7 @@ TEXTS = {
     "is_on": "You receive these",
     "is_off": "You do not receive these",
     "purpose_safety": "Safety warnings",
-    "purpose_fault": "When something is wrong",
+    "purpose_fault": "Messages when something is wrong",
     "purpose_maintenance": "Service reminders",
     "purpose_offer": "Offers near you",
     "purpose_news": "News",

@@ -46,7 +46,7 @@ TEXTS = {
     "is_on": "Los recibe",
     "is_off": "No los recibe",
     "purpose_safety": "Avisos de seguridad",
-    "purpose_fault": "Cuando algo no va bien",
+    "purpose_fault": "Avisos cuando algo no va bien",
     "purpose_maintenance": "Recordatorios de mantenimiento",
     "purpose_offer": "Ofertas cerca de usted",
     "purpose_news": "Noticias",

@@ -46,7 +46,7 @@ TEXTS = {
     "is_on": "Vous les recevez",
     "is_off": "Vous ne les recevez pas",
     "purpose_safety": "Consignes de sécurité",
-    "purpose_fault": "Quand quelque chose ne va pas",
+    "purpose_fault": "Messages quand quelque chose ne va pas",
     "purpose_maintenance": "Rappels d'entretien",
     "purpose_offer": "Offres près de chez vous",
     "purpose_news": "Nouvelles",

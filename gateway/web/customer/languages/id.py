@@ -46,7 +46,7 @@ TEXTS = {
     "is_on": "Anda menerimanya",
     "is_off": "Anda tidak menerimanya",
     "purpose_safety": "Peringatan keselamatan",
-    "purpose_fault": "Bila ada masalah",
+    "purpose_fault": "Pesan bila ada masalah",
     "purpose_maintenance": "Pengingat perawatan",
     "purpose_offer": "Penawaran di dekat Anda",
     "purpose_news": "Berita",

@@ -46,7 +46,7 @@ TEXTS = {
     "is_on": "受信中",
     "is_off": "停止中",
     "purpose_safety": "安全のお知らせ",
-    "purpose_fault": "異常があるとき",
+    "purpose_fault": "異常時のお知らせ",
     "purpose_maintenance": "点検のお知らせ",
     "purpose_offer": "お近くの特典",
     "purpose_news": "ニュース",

@@ -46,7 +46,7 @@ TEXTS = {
     "is_on": "Ativado",
     "is_off": "Desativado",
     "purpose_safety": "Avisos de segurança",
-    "purpose_fault": "Quando algo não vai bem",
+    "purpose_fault": "Avisos quando algo não vai bem",
     "purpose_maintenance": "Lembretes de manutenção",
     "purpose_offer": "Ofertas perto de você",
     "purpose_news": "Novidades",

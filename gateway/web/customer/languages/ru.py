@@ -46,7 +46,7 @@ TEXTS = {
     "is_on": "Включено",
     "is_off": "Отключено",
     "purpose_safety": "Предупреждения о безопасности",
-    "purpose_fault": "Когда что-то не так",
+    "purpose_fault": "Сообщения, когда что-то не так",
     "purpose_maintenance": "Напоминания об обслуживании",
     "purpose_offer": "Предложения рядом с Вами",
     "purpose_news": "Новости",

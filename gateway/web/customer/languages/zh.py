@@ -46,7 +46,7 @@ TEXTS = {
     "is_on": "接收中",
     "is_off": "未接收",
     "purpose_safety": "安全通知",
-    "purpose_fault": "出现问题时",
+    "purpose_fault": "出现问题时的通知",
     "purpose_maintenance": "保养提醒",
     "purpose_offer": "您附近的优惠",
     "purpose_news": "资讯",
