@@ -52,6 +52,11 @@ class Desk:
             self.complaints.append(text)
 
 
+async def at_once(page: Page) -> None:
+    """Let what waits for *Undo* go out now, as leaving the page does, and listen on."""
+    await page.evaluate("dispatchEvent(new Event('pagehide')); dispatchEvent(new Event('online'))")
+
+
 Opening = Callable[..., AbstractAsyncContextManager[Desk]]
 """``open_desk`` with a browser and a folder."""
 

@@ -10,7 +10,7 @@ from playwright.async_api import FilePayload, Locator, expect
 from gateway.commands import AddNote, CustomerWrote, Resolve
 from gateway.store import schema
 from tests.gateway.web_fleet import NOW, link
-from tests.system.desk import Opening, until
+from tests.system.desk import Opening, at_once, until
 
 # The browser's loop.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -67,6 +67,10 @@ async def test_a_message_is_read_edited_and_approved_by_keyboard(desk: Opening) 
         await page.keyboard.type(" Wir rufen an.")
         await expect(page.locator(".diff ins").last).to_contain_text("an.")
         await page.keyboard.press("Control+Enter")
+        # It can be taken back for six seconds, and is sought in vain until then.
+        await expect(page.locator("[data-draft]")).to_be_hidden()
+        assert at.town.rows(schema.notifications, id=message)[0]["state"] == "awaiting_approval"
+        await at_once(page)
         await until(at.town, schema.notifications, id=message, state="queued", approved_by="Mia")
         assert at.town.rows(schema.notifications, id=message)[0]["text"].endswith(" Wir rufen an.")
         await expect(page.locator("[data-draft]")).to_have_count(0)

@@ -15,6 +15,7 @@ from gateway.web.auth import hash_password
 from tests.gateway.web_fleet import PASSWORD
 from tests.screenshots import log_in
 from tests.servers import require
+from tests.system.desk import at_once
 from tests.system.gateway_process import GatewayProcess, MailServer, wait_for
 
 # The browser's loop.
@@ -113,11 +114,13 @@ async def test_an_agent_claims_reads_approves_answers_resolves_and_goes_on(
     await mia.wait_for_url(f"**/cases/{first}")
     await expect(mia.locator(".case-head")).to_contain_text("Freezer of Ana Souza")
     await mia.keyboard.press("a")
+    await at_once(mia)
     await expect(mia.locator("[data-draft]")).to_have_count(0)
     wait_for(lambda: [m for m in mail.mails if m["To"] == "ana@example.org"], "the message that was approved")
     await mia.keyboard.press("r")
     await mia.keyboard.type("Is the door shut all the way?")
     await mia.keyboard.press("Control+Enter")
+    await at_once(mia)
     await expect(mia.locator("section.thread")).to_contain_text("Is the door shut all the way?")
     wait_for(lambda: any("shut all the way" in _text(m) for m in mail.mails), "the answer")
     await mia.keyboard.press("Escape")
@@ -128,6 +131,7 @@ async def test_an_agent_claims_reads_approves_answers_resolves_and_goes_on(
     # That it is over is told as well, and waits for approval like the first message.
     await expect(mia.locator("[data-draft]")).to_be_visible()
     await mia.keyboard.press("a")
+    await at_once(mia)
     await expect(mia.locator("[data-draft]")).to_have_count(0)
     second = warm(gateway, "f-kim")
     await mia.keyboard.press("u")
@@ -202,6 +206,7 @@ async def test_an_operator_mends_a_dead_letter_and_sends_it_again(
     ada, said = await at_work(browser, gateway, "Ada")
     await ada.goto(f"http://127.0.0.1:{gateway.web_port}/cases/{case}")
     await ada.keyboard.press("a")
+    await at_once(ada)
     wait_for(lambda: case in _ids(gateway, "SELECT case_id FROM notifications WHERE state = 'dead'"), "the dead letter")
     mail.refuse = None
     await go_to(ada, "messages")

@@ -43,6 +43,12 @@ function tell({ text, undo, body }) {
   toast(text, undo ? async () => { const undone = await post(undo, new URLSearchParams(body)); if (!undone.ok) toast(undone.detail); changed(); } : null);
 }
 
+function clear(form) {
+  form.querySelectorAll("textarea").forEach((area) => { area.value = ""; });
+  form.querySelectorAll("[data-attach]").forEach((input) => { input.value = ""; showChosen(input); });
+  form.querySelectorAll("input[type=checkbox]").forEach((box) => { box.checked = box.defaultChecked; });
+}
+
 async function send(form, submitter) {
   const body = bodyOf(form, submitter);
   // A second button of a form may do another deed with the same field under another name.
@@ -54,6 +60,9 @@ async function send(form, submitter) {
   const pressed = submitter?.getAttribute("aria-pressed");
   if (pressed) submitter.setAttribute("aria-pressed", String(pressed !== "true"));
   buttons.forEach((button) => { button.disabled = true; });
+  // An answer goes out before what is done to its case after it.
+  const about = (action) => new URL(action, location.href).pathname.split("/").slice(0, 3).join("/");
+  await Promise.all([...waiting].filter(([action]) => about(action) === about(form.action)).map(([, flush]) => flush(false)));
   const result = await post(submitter?.hasAttribute("formaction") ? submitter.formAction : form.action, body);
   buttons.forEach((button) => { button.disabled = false; });
   if (result.stale) {
@@ -69,9 +78,7 @@ async function send(form, submitter) {
     if (error) error.textContent = result.detail; else toast(result.detail);
     return;
   }
-  if (form.hasAttribute("data-clear")) form.querySelectorAll("textarea").forEach((area) => { area.value = ""; });
-  if (form.hasAttribute("data-clear")) form.querySelectorAll("[data-attach]").forEach((input) => { input.value = ""; showChosen(input); });
-  if (form.hasAttribute("data-clear")) form.querySelectorAll("input[type=checkbox]").forEach((box) => { box.checked = box.defaultChecked; });
+  if (form.hasAttribute("data-clear")) clear(form);
   // What was open for this form is done with, so that the answer may be drawn over it.
   form.closest("details.menu")?.removeAttribute("open");
   const card = form.closest("[data-draft]");
@@ -85,25 +92,48 @@ async function send(form, submitter) {
   else if (form.hasAttribute("data-reload")) location.reload(); else changed();
 }
 
+// Messages about which something waits for the time of Undo: drawn anew meanwhile, they stay out of sight.
+const pending = new Set();
+const waiting = new Map();
+const hidePending = () => document.querySelectorAll("[data-draft]").forEach((card) => { if (pending.has(card.dataset.draft)) card.hidden = true; });
+const redrawn = new MutationObserver(hidePending);
+
 // What cannot be taken back afterwards waits a moment first: the form goes out when the time for Undo is over, or the page is left.
-export function sendLater(form, clears = null) {
-  const card = form.closest("[data-draft]") || form;
+export function sendLater(form) {
+  const card = form.closest("[data-draft]");
   const body = bodyOf(form);
-  card.hidden = true;
+  // What is written stands where it was until it is gone, so that nothing jumps.
+  const wait = (on) => {
+    if (!card) { if (form.hasAttribute("data-clear")) form.inert = on; else form.hidden = on; return; }
+    if (on) { pending.add(card.dataset.draft); redrawn.observe(document.body, { childList: true, subtree: true }); hidePending(); return; }
+    pending.delete(card.dataset.draft);
+    if (!pending.size) redrawn.disconnect();
+    document.querySelectorAll(`[data-draft="${card.dataset.draft}"]`).forEach((one) => { one.hidden = false; });
+  };
+  wait(true);
   let open = true;
+  const end = () => { open = false; waiting.delete(form.action); clearTimeout(timer); removeEventListener("pagehide", onLeave); };
   const flush = async (leaving) => {
     if (!open) return;
-    open = false;
-    removeEventListener("pagehide", onLeave);
+    end();
+    close();
     const result = await post(form.action, body, leaving);
-    card.hidden = card.hasAttribute("data-draft") || !clears;
-    if (!result.ok) { card.hidden = false; toast(result.detail); } else { if (clears) clears.value = ""; form.querySelectorAll("[data-attach]").forEach((input) => { input.value = ""; showChosen(input); }); changed(); }
+    if (!result.ok || form.hasAttribute("data-clear")) wait(false);
+    if (!result.ok) { toast(result.detail); return; }
+    if (form.hasAttribute("data-clear")) clear(form);
+    // An open editor keeps its part from being drawn anew.
+    if (card) edit(card, false);
+    if (form.hasAttribute("data-reload")) location.reload(); else changed();
   };
   const onLeave = () => flush(true);
+  waiting.set(form.action, flush);
   addEventListener("pagehide", onLeave);
   const timer = setTimeout(() => flush(false), DELAY_MS);
-  toast(form.dataset.done, () => { open = false; clearTimeout(timer); removeEventListener("pagehide", onLeave); card.hidden = false; }, DELAY_MS);
+  const close = toast(form.dataset.done, () => { end(); wait(false); }, DELAY_MS);
 }
+
+// A browser lets what is sent in leaving be small only: what has files goes out at once.
+const canWait = (form) => ![...form.querySelectorAll("[data-attach]")].some((input) => input.files.length);
 
 function words(text) { return text.split(/(\s+)/); }
 
@@ -138,7 +168,7 @@ export function startForms() {
     const form = event.target;
     if (!form.matches("[data-async]")) return;
     event.preventDefault();
-    if (form.hasAttribute("data-delay")) sendLater(form); else send(form, event.submitter);
+    if (form.hasAttribute("data-delay") && canWait(form)) sendLater(form); else send(form, event.submitter);
   });
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();

@@ -1,5 +1,4 @@
 // "/" at the beginning of an answer lists answers given often; some are sent as they are chosen, with a way back.
-import { sendLater } from "./forms.js";
 
 export function startMacros(page) {
   const area = page.querySelector("#reply-text");
@@ -22,7 +21,7 @@ export function startMacros(page) {
     area.value = said.replaceAll("{name}", form.dataset.name).replaceAll("{device}", form.dataset.device);
     draw();
     area.focus();
-    if (item.dataset.sends) sendLater(form, area);
+    if (item.dataset.sends) form.requestSubmit();
   };
   area.addEventListener("input", draw);
   area.addEventListener("keydown", (event) => {
