@@ -44,6 +44,7 @@ def test_every_reason_is_a_sentence_whose_every_word_was_translated(code: str) -
         "at_most": 3,
         "within": "1d12h",
         "urgency": "critical",
+        "until": "2026-01-01T00:00:00Z",
     }
     asked: list[str] = []
 
