@@ -37,6 +37,7 @@ from gateway.hubs import of_its_hub
 from gateway.inbound.asking import Asker, make_translator
 from gateway.inbound.lmtp import mail_listener
 from gateway.inbound.mailbox import Mailbox
+from gateway.inbound.media import MediaFetcher, media_sources
 from gateway.ingest.broker import EmbeddedBroker
 from gateway.ingest.clocked_log import ClockedLog
 from gateway.ingest.log_stream import EMBEDDED
@@ -207,6 +208,8 @@ class Service:
         self._spawn("outbox", sender.run())
         asker = Asker(self.store, self.pipeline, clock, config)
         self._spawn("asking", asker.run())
+        media = MediaFetcher(self.store, self.pipeline, clock, media_sources(config.notifiers))
+        self._spawn("media", media.run())
         self._stack.push_async_callback(sender.stop)
         couriers += self._start_subscriptions(keys.web)
         self._spawn("rules", watcher.run())

@@ -29,6 +29,12 @@ _BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"), "image/heic"),
     **dict.fromkeys((b"avif", b"avis"), "image/avif"),
 }
+_SOUNDS = (
+    (b"OggS", "audio/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+    (b"#!AMR", "audio/amr"),
+)
 EXTENSIONS = {
     "image/jpeg": ("jpg", "jpeg", "jpe", "jfif"),
     "image/png": ("png",),
@@ -37,6 +43,10 @@ EXTENSIONS = {
     "image/heic": ("heic", "heif"),
     "image/avif": ("avif",),
     "application/pdf": ("pdf",),
+    "audio/ogg": ("ogg", "oga", "opus"),
+    "audio/mpeg": ("mp3",),
+    "audio/amr": ("amr",),
+    "audio/mp4": ("m4a",),
 }
 """What is kept, with how such a file's name may end; the first is put behind a name that ends otherwise."""
 
@@ -78,12 +88,12 @@ class Files:
         return "\n\n".join(part for part in (named, self.said()) if part)
 
 
-def choose(found: Iterable[tuple[str, bytes]], largest_together: int | None = None) -> Files:
-    """Choose from files (name, content) what is kept; ``largest_together``: bytes of all of them."""
+def choose(found: Iterable[tuple[str, bytes]], largest_together: int | None = None, *, sounds: bool = False) -> Files:
+    """Choose from files (name, content) what is kept; ``largest_together``: bytes of all of them; ``sounds``: too."""
     kept: list[Attachment] = []
     refused: list[tuple[str, str]] = []
     for number, (given, content) in enumerate(found, start=1):
-        kind = kind_of(content)
+        kind = kind_of(content) or (_sound(content) if sounds else None)
         name = clean_name(given, kind, number)
         together = sum(len(file.content) for file in kept) + len(content)
         if kind is None:
@@ -109,6 +119,13 @@ def kind_of(content: bytes) -> str | None:
     if content[4:8] == b"ftyp":
         return _BRANDS.get(content[8:12])
     return None
+
+
+def _sound(content: bytes) -> str | None:
+    """What telephones record: Opus in Ogg, AAC in MP4 (brand M4A), MP3, AMR."""
+    if content[4:11] == b"ftypM4A":
+        return "audio/mp4"
+    return next((kind for magic, kind in _SOUNDS if content.startswith(magic)), None)
 
 
 def clean_name(given: str, kind: str | None, number: int = 1) -> str:

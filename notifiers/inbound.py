@@ -7,6 +7,20 @@ from notifiers.replies import Intent
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """A picture or file that came with a message and lies with the provider."""
+
+    kind: str
+    """In a word: photo, voice message, document."""
+    ref: str = field(default="", repr=False)
+    """What the provider gives it out for; empty where it gives out none: a place, a sticker."""
+    name: str = field(default="", repr=False)
+    """As the sender's telephone called it."""
+    size: int | None = None
+    """Bytes, where the provider says so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """One inbound message; its repr shows neither address nor text."""
 
@@ -21,8 +35,8 @@ class Inbound:
     """Which of our senders it was written to."""
     opt_out: Intent | None = None
     """STOP, START or HELP where the provider has already acted on it: ours is to record it, not to answer again."""
-    media: int = 0
-    """How many pictures or files came with it; they stay with the provider until an agent asks."""
+    media: tuple[Media, ...] = field(default=(), repr=False)
+    """What came with it."""
     keyword: str | None = None
     """What is read for STOP, DONE and their like where that is not the text: a tapped button's id."""
     answers: str | None = None

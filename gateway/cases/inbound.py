@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from device_models.registry import Customer
 from gateway.cases.answers import Answered, message_answered, move, needs_a_person, things_meant
 from gateway.cases.attachments import keep_from_customer
+from gateway.cases.media import note_media
 from gateway.cases.rating import Given, rate, rating_in, tags_of
 from gateway.cases.reading import amend_entry, keep_reading, own_phrases, shown_tags
 from gateway.cases.record import load_case
@@ -77,6 +78,9 @@ def customer_wrote(tx: Transaction, command: CustomerWrote) -> Understood | None
     inbound_id = _number_of(tx, command)
     keep_reading(tx, inbound_id, customer.id if customer else None, case["id"] if case else None, tags, command.text)
     keep_from_customer(tx, command.files, inbound_id, case["id"] if case else None, customer.id if customer else None)
+    note_media(
+        tx, command.provider, command.media, inbound_id, case["id"] if case else None, customer.id if customer else None
+    )
     tx.changed("inbound", command.provider_id)
     for person in people:
         heard_from(tx, person, command.channel, let_in=tags.intent is Intent.START)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from device_models.purpose import Purpose
 from notifiers.attachment import Attachment
 from notifiers.errors import Because
+from notifiers.inbound import Media
 from notifiers.replies import Intent
 
 
@@ -88,6 +89,28 @@ class CustomerWrote:
     claims_case_id: int | None = None
     """The case whose message it answers, where its sender is not known to be part of it."""
     files: tuple[Attachment, ...] = field(default=(), repr=False)
+    media: tuple[Media, ...] = field(default=(), repr=False)
+    """What lies with the provider and is fetched once the message is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFetched:
+    """A file of a message has come from its provider."""
+
+    file_id: int
+    file: Attachment
+
+
+@dataclass(frozen=True, slots=True)
+class MediaNotFetched:
+    """A file of a message has not come."""
+
+    file_id: int
+    reason: str
+    for_good: bool = False
+    """Asking again cannot help."""
+    wait_s: float | None = None
+    """How long the provider asked to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +341,8 @@ MessageCommand = (
     | HandOver
     | Sent
     | HandOverFailed
+    | MediaFetched
+    | MediaNotFetched
     | SendFailed
     | NoReceipt
     | SettleOutcomes

@@ -39,7 +39,7 @@ def gather(connection: sa.Connection, customer_id: str) -> dict[str, Any]:
     held = {name: _rows(connection, name, table, customer_id) for name, table in HELD.items()}
     now_of = {device_id: _now_of(connection, device_id) for device_id in devices_of(connection, customer_id)}
     a = attachments.c
-    files = sa.select(a.id, a.name, a.content).where(a.customer_id == customer_id)
+    files = sa.select(a.id, a.name, a.content).where(a.customer_id == customer_id, a.size > 0)
     named = {f"files/{number}-{name}": content for number, name, content in connection.execute(files)}
     return {"customer_id": customer_id, "held": held, "devices_now": now_of, FILES: named}
 

@@ -19,6 +19,7 @@ from gateway.cases import (
     device_commands,
     inbound,
     mail,
+    media,
     reading,
     self_help,
     silences,
@@ -267,6 +268,10 @@ class Batch:
                 return unjoined.discard(tx, command)
             case c.MailBounced():
                 return mail.bounced(tx, command)
+            case c.MediaFetched():
+                return media.media_fetched(tx, command)
+            case c.MediaNotFetched():
+                return media.media_not_fetched(tx, command)
             case c.ChannelBlocked():
                 return inbound.channel_blocked(tx, command)
             case c.ServiceAnswered():

@@ -31,6 +31,8 @@ class Line(Section):
     account_id: str | None = None
     """The basic id (``@…``), which the customer's page links to."""
     base_url: str = "https://api.line.me"
+    data_url: str = "https://api-data.line.me"
+    """Where pictures and recordings of customers are given out."""
 
 
 class Fcm(Section):

@@ -1,7 +1,7 @@
 """Files of a conversation: what customers sent and what staff added."""
 
 import sqlalchemy as sa
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Index, Table
 
 from gateway.store.schema import RowId, UtcTime, metadata
 
@@ -20,9 +20,23 @@ attachments = Table(
     Column("sha256", sa.Text, nullable=False),
     Column("added_by", sa.Text, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("fetch_from", sa.Text),
+    Column("fetch_ref", sa.Text),
+    Column("fetch_at", UtcTime),
+    Column("fetch_attempts", sa.Integer),
+    Column("failed", sa.Text),
     # Last, so that what is read without it reads none of its pages.
     Column("content", sa.LargeBinary, nullable=False),
+    Index(
+        "ix_attachments_fetch_at",
+        "fetch_at",
+        sqlite_where=sa.text("fetch_at IS NOT NULL"),
+        postgresql_where=sa.text("fetch_at IS NOT NULL"),
+    ),
 )
 """One row a file. It belongs to a message of the customer's (``inbound_id``), one of ours (``notification_id``) or a
 note (``entry_id``, a row of ``timeline``). ``case_id``: NULL while its message joins none. ``kind``: its media type by
-its content. ``added_by``: ``customer`` or a user's name."""
+its content. ``added_by``: ``customer`` or a user's name.
+
+What lies with a chat provider has no content yet: ``fetch_at`` says when it is asked for (next), by ``fetch_ref`` of
+the provider ``fetch_from``; ``failed`` why it will never have any."""

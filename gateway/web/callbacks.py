@@ -1,5 +1,7 @@
 """What chat providers post to us: receipts, customers' messages, who shut us out. Believed with their proof alone."""
 
+from collections.abc import Sequence
+
 import structlog
 from aiohttp import web
 
@@ -7,7 +9,7 @@ from gateway.commands import ChannelBlocked, Command, CommandRefused, CustomerWr
 from gateway.web.body import read_body
 from gateway.web.deps import DEPS
 from notifiers.callbacks import CallbackReader, Item
-from notifiers.inbound import Blocking, Inbound
+from notifiers.inbound import Blocking, Inbound, Media
 from notifiers.receipts import Receipt
 
 LARGEST_BODY = 1024 * 1024
@@ -78,11 +80,14 @@ def _command(item: Item) -> Command:
                 item.provider_id,
                 item.channel,
                 item.address,
-                item.text or _FILES,
+                item.text or named(item.media),
                 keyword=item.keyword,
                 answers=item.answers,
                 link_code=item.link_code,
+                media=item.media,
             )
 
 
-_FILES = "[a picture or file, which is kept in the chat]"
+def named(media: Sequence[Media]) -> str:
+    """What stands for the words of a message without any: ``[photo]``."""
+    return " ".join(f"[{one.kind}]" for one in media)

@@ -5,6 +5,7 @@ from aiohttp import web
 
 from gateway.commands import CommandRefused, CustomerWrote, ReceiptArrived
 from gateway.web.body import read_body
+from gateway.web.callbacks import named
 from gateway.web.deps import DEPS
 from gateway.web.links import read_status_key
 from notifiers.transports.twilio_callbacks import Form, parse_form, parse_inbound, parse_receipt
@@ -41,9 +42,10 @@ async def twilio_inbound(request: web.Request) -> web.StreamResponse:
         inbound.provider_id,
         inbound.channel,
         inbound.address,
-        inbound.text,
+        inbound.text or named(inbound.media),
         answers=inbound.answers,
         opt_out=inbound.opt_out,
+        media=inbound.media,
     )
     try:
         await request.app[DEPS].commands.submit(command)

@@ -1,6 +1,7 @@
 """One POST to a provider, with every way it can go wrong told apart by whether the provider may have acted on it."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -54,12 +55,40 @@ class HttpClient:
             TryLater: no connection came about, so nothing was written.
             Unknown: the connection stood, and no whole answer came.
         """
+        return await self._ask(method, url, body, headers, _bounded)
+
+    async def fetch(self, url: str, headers: Mapping[str, str], most: int, within_s: float) -> Answer:
+        """GET a file once. Of a larger one than ``most`` bytes one byte more is kept, and the rest is not read.
+
+        Raises TryLater, Unknown as ``request``, and where it is not whole ``within_s``; GET may be made again.
+        """
+
+        async def read(content: aiohttp.StreamReader) -> bytes:
+            kept = bytearray()
+            while len(kept) <= most and (chunk := await content.readany()):
+                kept += chunk
+            return bytes(kept[: most + 1])
+
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._ask("GET", url, b"", headers, read)
+        except TimeoutError:
+            raise self._unknown("too_slow", f"the file did not come within {within_s:.0f} s") from None
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        read: Callable[[aiohttp.StreamReader], Awaitable[bytes]],
+    ) -> Answer:
         # The library's own errors hold the URL, and with it perhaps a secret: they end here (`from None`).
         try:
             async with self._open().request(
                 method, url, data=body or None, headers=headers, allow_redirects=False
             ) as response:
-                return Answer(response.status, response.headers, await _bounded(response.content))
+                return Answer(response.status, response.headers, await read(response.content))
         except aiohttp.ClientConnectorCertificateError:
             raise self._later("tls", "its certificate is not trusted; check the URL and this machine's CA") from None
         except aiohttp.ClientConnectorDNSError:

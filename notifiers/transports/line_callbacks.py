@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from notifiers.callbacks import Item, Reading, objects, parse_object, part, text_of
-from notifiers.inbound import Blocking, Inbound
+from notifiers.inbound import Blocking, Inbound, Media
 from notifiers.link_codes import read_link_code
 
 
@@ -73,7 +73,19 @@ def _written(message: Mapping[str, Any], user: str, event_id: str) -> Inbound:
         channel="line",
         address=user,
         text=text,
-        media=0 if text else 1,
+        media=() if text else (_media(message),),
         answers=text_of(message, "quotedMessageId") or None,
         link_code=read_link_code(text),
     )
+
+
+_KINDS = {"image": "photo", "audio": "voice message", "file": "document", "location": "place"}
+_GIVEN_OUT = frozenset({"image", "video", "audio", "file"})
+
+
+def _media(message: Mapping[str, Any]) -> Media:
+    kind, size = text_of(message, "type"), message.get("fileSize")
+    # What lies elsewhere ("external") LINE does not give out.
+    there = kind in _GIVEN_OUT and text_of(part(message, "contentProvider"), "type") in ("", "line")
+    ref = text_of(message, "id") if there else ""
+    return Media(_KINDS.get(kind, kind), ref, text_of(message, "fileName"), size if isinstance(size, int) else None)

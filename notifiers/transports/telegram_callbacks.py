@@ -12,11 +12,22 @@ from datetime import datetime
 from typing import Any
 
 from notifiers.callbacks import Item, Reading, objects, parse_object, part, text_of
-from notifiers.inbound import Blocking, Inbound
+from notifiers.inbound import Blocking, Inbound, Media
 from notifiers.link_codes import read_link_code
 
 SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
-_MEDIA = ("photo", "document", "video", "voice", "audio", "sticker", "video_note", "location", "contact")
+_MEDIA = {
+    "photo": "photo",
+    "document": "document",
+    "video": "video",
+    "voice": "voice message",
+    "audio": "sound",
+    "video_note": "video",
+    "sticker": "sticker",
+    "location": "place",
+    "contact": "contact",
+}
+_GIVEN_OUT = frozenset({"photo", "document", "video", "voice", "audio", "video_note"})
 _LET_IN, _SHUT_OUT = frozenset({"member", "creator", "administrator"}), frozenset({"kicked", "left"})
 
 
@@ -63,7 +74,7 @@ def _items(item: Item | None) -> tuple[Item, ...]:
 
 def _written(message: Mapping[str, Any], number: str) -> Inbound | None:
     chat, sender = text_of(part(message, "chat"), "id"), part(message, "from")
-    media = sum(name in message for name in _MEDIA)
+    media = tuple(_media(message, name) for name in _MEDIA if name in message)
     text = text_of(message, "text") or text_of(message, "caption")
     if not chat or sender.get("is_bot") is True or not (text or media):
         return None
@@ -81,6 +92,15 @@ def _written(message: Mapping[str, Any], number: str) -> Inbound | None:
         answers=f"{chat}:{answered}" if answered else None,
         link_code=read_link_code(text),
     )
+
+
+def _media(message: Mapping[str, Any], name: str) -> Media:
+    # A photo comes in several sizes, the largest last.
+    found = objects(message[name])[-1:] if name == "photo" else (part(message, name),)
+    one = found[0] if found else {}
+    size = one.get("file_size")
+    ref = text_of(one, "file_id") if name in _GIVEN_OUT else ""
+    return Media(_MEDIA[name], ref, text_of(one, "file_name"), size if isinstance(size, int) else None)
 
 
 def _tapped(query: Mapping[str, Any], number: str) -> Inbound | None:

@@ -7,11 +7,11 @@ Source: Twilio, "Webhooks security" (signature), "Message status callbacks", "In
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import parse_qsl
 
-from notifiers.inbound import Inbound
+from notifiers.inbound import Inbound, Media
 from notifiers.receipts import Receipt, SendState
 from notifiers.replies import Intent
 
@@ -77,7 +77,6 @@ def parse_inbound(form: Form) -> Inbound | None:
     if not sid or not from_ or "Body" not in fields:
         return None
     scheme, _, address = from_.rpartition(":")
-    media = fields.get("NumMedia", "")
     return Inbound(
         provider="twilio",
         provider_id=sid,
@@ -86,11 +85,20 @@ def parse_inbound(form: Form) -> Inbound | None:
         text=fields.get("ButtonText") or fields["Body"],
         to=fields.get("To", "").rpartition(":")[2],
         opt_out=_OPT_OUTS.get(fields.get("OptOutType", "")),
-        media=int(media) if media.isdecimal() else 0,
+        media=tuple(_media(fields)),
         answers=fields.get("OriginalRepliedMessageSid") or None,
     )
 
 
+def _media(fields: Mapping[str, str]) -> Iterator[Media]:
+    number = fields.get("NumMedia", "")
+    for index in range(min(int(number), _MOST_MEDIA) if number.isdecimal() and len(number) <= 2 else 0):
+        of_type = fields.get(f"MediaContentType{index}", "").partition("/")[0]
+        yield Media(_KINDS.get(of_type, "document"), fields.get(f"MediaUrl{index}", ""))
+
+
+_MOST_MEDIA = 10
+_KINDS = {"image": "photo", "audio": "voice message", "video": "video"}
 _OPT_OUTS = {"STOP": Intent.STOP, "START": Intent.START, "HELP": Intent.HELP}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from device_models.purpose import Purpose
 from notifiers.callbacks import Item, Reading, objects, parse_object, part, text_of
 from notifiers.errors import Because
-from notifiers.inbound import Blocking, Inbound
+from notifiers.inbound import Blocking, Inbound, Media
 from notifiers.link_codes import read_link_code
 from notifiers.receipts import Receipt, SendState
 from notifiers.transports.whatsapp_errors import because
@@ -28,6 +28,9 @@ _STATES = {
     "failed": SendState.FAILED,
 }
 _MARKETING = frozenset({Purpose.OFFER, Purpose.NEWS})
+
+
+_KINDS = {"image": "photo", "audio": "voice message"}
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -113,7 +116,7 @@ def _inbound(message: Mapping[str, Any]) -> Inbound | None:
     number, sender, kind = text_of(message, "id"), text_of(message, "from"), text_of(message, "type")
     if not number or not sender.isdecimal() or kind in ("reaction", "system", "unsupported", "request_welcome", ""):
         return None
-    text, keyword, media = "", None, 0
+    text, keyword, media = "", None, tuple[Media, ...]()
     match kind:
         case "text":
             text = text_of(part(message, "text"), "body")
@@ -124,7 +127,9 @@ def _inbound(message: Mapping[str, Any]) -> Inbound | None:
             chosen = part(message, "interactive", "button_reply") or part(message, "interactive", "list_reply")
             text, keyword = text_of(chosen, "title"), text_of(chosen, "id") or None
         case _:
-            text, media = text_of(part(message, kind), "caption"), 1
+            content = part(message, kind)
+            text = text_of(content, "caption")
+            media = (Media(_KINDS.get(kind, kind), text_of(content, "id"), text_of(content, "filename")),)
     if not text and not media:
         return None
     return Inbound(

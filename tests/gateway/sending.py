@@ -76,7 +76,7 @@ class Running:
 
     def sender(self) -> Sender:
         """Make a sender, as a start does."""
-        clock = _HandClock(self.made)
+        clock = HandClock(self.made)
         return Sender(self.made.store, self, clock, self.providers, self.rates, monotonic=lambda: self.seconds)
 
     async def until_idle(self, sender: Sender | None = None) -> Sender:
@@ -105,7 +105,7 @@ class Running:
         self.seconds += by.total_seconds()
 
 
-class _HandClock(Clock):
+class HandClock(Clock):
     """Shows the gateway's own time."""
 
     def __init__(self, made: Gateway) -> None:

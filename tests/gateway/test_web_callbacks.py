@@ -12,6 +12,7 @@ import pytest
 
 from gateway.commands import CustomerWrote, HandOver, Sent, Upsert
 from gateway.store import schema
+from gateway.store.attachments import attachments
 from gateway.store.reachability import unreachable
 from notifiers.transports import line_callbacks, whatsapp_callbacks
 from notifiers.transports.inbox import InboxTransport
@@ -127,6 +128,17 @@ async def test_a_genuine_post_is_read_to_its_end_however_it_arrives(tmp_path: Pa
         answer = await web.client.post("/webhooks/line", data=in_pieces(), headers=headers("line", body))
         assert answer.status == 200
         assert len(web.town.rows(schema.inbound)) == 1
+
+
+async def test_a_photo_is_noted_and_the_provider_answered_before_it_is_fetched(tmp_path: Path) -> None:
+    async with visit(tmp_path, None, empty=True, notifiers=NOTIFIERS) as web:
+        message = {"id": "wamid.P", "from": "5511987654321", "type": "image", "image": {"id": "1003383421387256"}}
+        status, _ = await call(web, "whatsapp", whatsapp(messages=[message]))
+        assert status == 200
+        [row] = web.town.rows(attachments)
+        assert (row["name"], row["fetch_from"], row["fetch_ref"]) == ("photo", "whatsapp_cloud", "1003383421387256")
+        assert row["fetch_at"] is not None
+        assert web.town.rows(schema.inbound, provider_id="wamid.P")[0]["text"] == "[photo]"
 
 
 async def test_a_provider_that_is_not_set_up_is_not_found(tmp_path: Path) -> None:

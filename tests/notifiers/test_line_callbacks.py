@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.inbound import Blocking
+from notifiers.inbound import Blocking, Media
 from notifiers.transports.line_callbacks import LineCallbacks, signature
 
 AT = datetime(2025, 3, 3, 14, 2, tzinfo=UTC)
@@ -63,10 +63,17 @@ def test_who_blocks_the_account_is_not_written_to() -> None:
     )
 
 
-def test_a_picture_is_counted() -> None:
-    [inbound] = read(event("message", message={"id": "1", "type": "image"}))
+def test_a_picture_or_file_is_named_where_line_gives_it_out() -> None:
+    lies_elsewhere = {"id": "2", "type": "image", "contentProvider": {"type": "external"}}
+    picture = {"id": "1", "type": "image", "contentProvider": {"type": "line"}}
+    paper = {"id": "3", "type": "file", "fileName": "bill.pdf", "fileSize": 2138}
+    found = read(*(event("message", message=message) for message in (picture, lies_elsewhere, paper)))
 
-    assert (inbound.text, inbound.media) == ("", 1)
+    assert [(one.text, one.media) for one in found] == [
+        ("", (Media("photo", "1"),)),
+        ("", (Media("photo"),)),
+        ("", (Media("document", "3", "bill.pdf", 2138),)),
+    ]
 
 
 def test_a_link_code_that_the_customer_sent_is_found() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifiers.inbound import Blocking, Inbound
+from notifiers.inbound import Blocking, Inbound, Media
 from notifiers.link_codes import new_link_code, read_link_code, telegram_link
 from notifiers.replies import Intent, read_reply
 from notifiers.transports.telegram_callbacks import TelegramCallbacks
@@ -75,10 +75,18 @@ def test_who_blocks_the_bot_is_not_written_to_and_who_lets_it_in_again_is(status
     assert read(my_chat_member=change).items == (Blocking("telegram", "telegram", "987654321", blocked),)
 
 
-def test_a_picture_is_counted_and_its_caption_read() -> None:
-    [inbound] = read(message={"message_id": 7, "from": ANA, "chat": CHAT, "photo": [{}], "caption": "frost"}).items
+def test_the_largest_of_a_picture_is_named_and_its_caption_read() -> None:
+    sizes = [{"file_id": "small", "file_size": 900}, {"file_id": "large", "file_size": 90_000}]
+    [inbound] = read(message={"message_id": 7, "from": ANA, "chat": CHAT, "photo": sizes, "caption": "frost"}).items
 
-    assert (inbound.text, inbound.media) == ("frost", 1)
+    assert (inbound.text, inbound.media) == ("frost", (Media("photo", "large", "", 90_000),))
+
+
+def test_a_recording_and_a_place_are_named() -> None:
+    voice, place = {"file_id": "v1", "duration": 4}, {"latitude": 1.0, "longitude": 2.0}
+    [inbound] = read(message={"message_id": 8, "from": ANA, "chat": CHAT, "voice": voice, "location": place}).items
+
+    assert inbound.media == (Media("voice message", "v1"), Media("place"))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifiers.inbound import Media
 from notifiers.receipts import Receipt, SendState
 from notifiers.replies import Intent
 from notifiers.transports.twilio_callbacks import (
@@ -89,13 +90,15 @@ def test_what_is_no_receipt_is_none(body: bytes) -> None:
 
 def test_a_reply_by_sms_is_read() -> None:
     body = b"MessageSid=SM2&From=%2B447400123456&To=%2B447700900000&Body=It+works+%26+cools+%F0%9F%91%8D&NumMedia=1"
+    body += b"&MediaUrl0=https%3A%2F%2Fapi.twilio.com%2FME1&MediaContentType0=image%2Fjpeg"
 
     inbound = parse_inbound(parse_form(body))
 
     assert inbound is not None
     assert (inbound.provider, inbound.provider_id, inbound.channel) == ("twilio", "SM2", "sms")
     assert (inbound.address, inbound.to) == ("+447400123456", "+447700900000")
-    assert (inbound.text, inbound.media, inbound.opt_out) == ("It works & cools 👍", 1, None)
+    assert (inbound.text, inbound.opt_out) == ("It works & cools 👍", None)
+    assert inbound.media == (Media("photo", "https://api.twilio.com/ME1"),)
     assert "447400123456" not in repr(inbound)
     assert "works" not in repr(inbound)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from device_models.purpose import Purpose
 from notifiers.errors import Because
-from notifiers.inbound import Blocking, Inbound
+from notifiers.inbound import Blocking, Inbound, Media
 from notifiers.receipts import Receipt, SendState
 from notifiers.transports.whatsapp_callbacks import WhatsAppCallbacks, signature
 
@@ -104,8 +104,10 @@ def test_what_a_customer_writes_or_taps_is_read() -> None:
     assert (tapped.text, tapped.keyword) == ("Feito", "done")
     quick = inbound(type="button", button={"text": "Parar", "payload": "stop"})
     assert (quick.text, quick.keyword) == ("Parar", "stop")
-    picture = inbound(type="image", image={"caption": "gelo"})
-    assert (picture.text, picture.media) == ("gelo", 1)
+    picture = inbound(type="image", image={"caption": "gelo", "id": "1003383421387256", "mime_type": "image/jpeg"})
+    assert (picture.text, picture.media) == ("gelo", (Media("photo", "1003383421387256"),))
+    paper = inbound(type="document", document={"id": "77", "filename": "nota.pdf"})
+    assert (paper.text, paper.media) == ("", (Media("document", "77", "nota.pdf"),))
 
 
 def test_stopping_marketing_in_the_app_is_about_offers_and_news() -> None:

@@ -23,6 +23,15 @@ class FileLine:
     size: int
     """Bytes."""
     sha256: str
+    failed: str | None = None
+    """Why it could not be fetched from the provider it came by; there is no content then."""
+    waits: bool = False
+    """It is still to be fetched."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it can be opened."""
+        return not self.waits and self.failed is None
 
     @property
     def is_picture(self) -> bool:
@@ -30,7 +39,7 @@ class FileLine:
         return self.kind in ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 
-_LINE = (_a.id, _a.name, _a.kind, _a.size, _a.sha256)
+_LINE = (_a.id, _a.name, _a.kind, _a.size, _a.sha256, _a.failed, _a.fetch_at.is_not(None))
 
 
 def of_cases(connection: sa.Connection, case_ids: Iterable[int]) -> Mapping[tuple[str, int], list[FileLine]]:
@@ -58,6 +67,7 @@ def of_messages(connection: sa.Connection, inbound_ids: Iterable[int]) -> Mappin
 
 
 def content(connection: sa.Connection, file_id: int) -> tuple[FileLine, bytes] | None:
-    """Load one file with its content; None where there is no such file."""
-    row: Any = connection.execute(sa.select(*_LINE, _a.content).where(_a.id == file_id)).first()
+    """Load one file with its content; None where there is no such file, or its content is not here."""
+    there = sa.select(*_LINE, _a.content).where(_a.id == file_id, _a.failed.is_(None), _a.fetch_at.is_(None))
+    row: Any = connection.execute(there).first()
     return None if row is None else (FileLine(*row[:-1]), row[-1])

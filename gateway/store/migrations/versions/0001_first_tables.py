@@ -177,8 +177,21 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("added_by", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fetch_from", sa.Text(), nullable=True),
+        sa.Column("fetch_ref", sa.Text(), nullable=True),
+        sa.Column("fetch_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fetch_attempts", sa.Integer(), nullable=True),
+        sa.Column("failed", sa.Text(), nullable=True),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "ix_attachments_fetch_at",
+        "attachments",
+        ["fetch_at"],
+        unique=False,
+        sqlite_where=sa.text("fetch_at IS NOT NULL"),
+        postgresql_where=sa.text("fetch_at IS NOT NULL"),
     )
     for column in ("case_id", "customer_id", "entry_id", "inbound_id", "notification_id"):
         op.create_index(op.f(f"ix_attachments_{column}"), "attachments", [column], unique=False)
