@@ -130,32 +130,8 @@ def count(connection: sa.Connection, user: str, now: datetime) -> Mapping[str, i
     By name: ``needs_you``, ``mine``, ``messages``, ``arrival``, ``escalated``, ``team``, ``alerts``,
     ``unjoined``.
     """
-    needing = sa.union(
-        sa.select(cases.c.id).where(*_due(now)).limit(COUNTED_TO).subquery().select(),
-        sa.select(cases.c.id).where(*_UNSEEN).limit(COUNTED_TO).subquery().select(),
-        sa.select(cases.c.id).where(*_ESCALATED, _AWAKE).limit(COUNTED_TO).subquery().select(),
-        sa.select(cases.c.id).where(*_REPLY).limit(COUNTED_TO).subquery().select(),
-        sa.select(notifications.c.case_id).where(*_APPROVAL).distinct().limit(COUNTED_TO).subquery().select(),
-    )
-    mine = sa.select(cases.c.id).where(*_mine(user))
-    messages = sa.select(notifications.c.id).where(_APPROVAL[0])
-    arrival = sa.select(cases.c.id).where(*_ARRIVAL)
-    counted: dict[str, sa.Select[Any] | sa.CompoundSelect[Any]] = {
-        "needs_you": needing,
-        "mine": mine,
-        "messages": messages,
-        "arrival": arrival,
-        "escalated": sa.select(cases.c.id).where(*_ESCALATED),
-        "team": sa.select(cases.c.id).where(_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.team.in_(_own_teams(user))),
-        "alerts": sa.select(staff_alerts.c.id).where(staff_alerts.c.state == "open"),
-        "unjoined": sa.select(unjoined.c.inbound_id).where(unjoined.c.state == sa.literal_column("'open'")),
-    }
-    return {name: _size(connection, query) for name, query in counted.items()}
-
-
-def _size(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> int:
-    bounded = query.limit(COUNTED_TO).subquery()
-    return int(connection.execute(sa.select(sa.func.count()).select_from(bounded)).scalar_one())
+    counted = connection.execute(_COUNTED, {"of_user": user, "of_now": now}).mappings().one()
+    return {name: int(number) for name, number in counted.items()}
 
 
 # Written as literals: SQLite uses a partial index only where the query's text repeats the index's condition.
@@ -172,26 +148,20 @@ _ARRIVAL = (_OPEN, cases.c.on_arrival.is_(sa.true()))
 _GRAVITY = sa.case({"critical": 0, "major": 1, "minor": 2}, value=cases.c.severity, else_=3)
 
 
-def _due(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    """What waits for its first answer, and whatever else is about to breach or did."""
-    c = cases.c
-    near = sa.or_(c.first_response_at.is_(None), c.sla_warn_at <= now, c.sla_due_at <= now)
-    return (_OPEN, _AWAKE, _NOT_ARRIVAL, c.sla_due_at.is_not(None), near)
+_NOW = sa.bindparam("of_now", type_=cases.c.sla_due_at.type)
+_USER = sa.bindparam("of_user", type_=sa.Text)
+# What waits for its first answer, and whatever else is about to breach or did.
+_NEAR = sa.or_(cases.c.first_response_at.is_(None), cases.c.sla_warn_at <= _NOW, cases.c.sla_due_at <= _NOW)
+_DUE = (_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.sla_due_at.is_not(None), _NEAR)
+_MINE = (_OPEN, cases.c.assignee == _USER)
+_OWN_TEAMS = sa.select(team_members.c.team).where(team_members.c.user_name == _USER)
 
 
-def _own_teams(user: str) -> sa.Select[tuple[str]]:
-    return sa.select(team_members.c.team).where(team_members.c.user_name == user)
-
-
-def _mine(user: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_OPEN, cases.c.assignee == user)
-
-
-def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enough: int) -> list[int]:
-    """Join the bands in the order of urgency; a case stands in the first it belongs to."""
+def _bands() -> tuple[sa.Select[Any], ...]:
+    """What each reason gives, in the order of urgency."""
     due = cases.c.sla_due_at
     # A solution that is late is no reason to let customers wait for an answer: only answers overdue come first.
-    late = (due <= now, cases.c.sla_target != Target.RESOLVE.value)
+    late = (due <= _NOW, cases.c.sla_target != Target.RESOLVE.value)
     # The one whose answer is due first; a case that was answered already waits behind those that were not.
     urgency = (cases.c.first_response_at.is_not(None), due, sa.func.min(notifications.c.id))
     approval = (
@@ -201,19 +171,55 @@ def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enou
         .group_by(cases.c.id)
         .order_by(*urgency)
     )
-    bands = (
-        sa.select(cases.c.id).where(*_due(now), *late).order_by(due, cases.c.id),
+    return (
+        sa.select(cases.c.id).where(*_DUE, *late).order_by(due, cases.c.id),
         sa.select(cases.c.id).where(*_ESCALATED, _AWAKE).order_by(cases.c.escalated_at, cases.c.id),
         approval,
         sa.select(cases.c.id).where(*_REPLY).order_by(due.is_(None), due, cases.c.updated_at, cases.c.id),
-        sa.select(cases.c.id).where(*_due(now)).order_by(due, cases.c.id),
+        sa.select(cases.c.id).where(*_DUE).order_by(due, cases.c.id),
         sa.select(cases.c.id).where(*_UNSEEN).order_by(_GRAVITY, cases.c.id.desc()),
     )
+
+
+def _counted() -> sa.Select[Any]:
+    """All that the navigation shows in one statement."""
+    needing = sa.union(
+        sa.select(cases.c.id).where(*_DUE).limit(COUNTED_TO).subquery().select(),
+        sa.select(cases.c.id).where(*_UNSEEN).limit(COUNTED_TO).subquery().select(),
+        sa.select(cases.c.id).where(*_ESCALATED, _AWAKE).limit(COUNTED_TO).subquery().select(),
+        sa.select(cases.c.id).where(*_REPLY).limit(COUNTED_TO).subquery().select(),
+        sa.select(notifications.c.case_id).where(*_APPROVAL).distinct().limit(COUNTED_TO).subquery().select(),
+    )
+    counted: dict[str, sa.Select[Any] | sa.CompoundSelect[Any]] = {
+        "needs_you": needing,
+        "mine": sa.select(cases.c.id).where(*_MINE),
+        "messages": sa.select(notifications.c.id).where(_APPROVAL[0]),
+        "arrival": sa.select(cases.c.id).where(*_ARRIVAL),
+        "escalated": sa.select(cases.c.id).where(*_ESCALATED),
+        "team": sa.select(cases.c.id).where(_OPEN, _AWAKE, _NOT_ARRIVAL, cases.c.team.in_(_OWN_TEAMS)),
+        "alerts": sa.select(staff_alerts.c.id).where(staff_alerts.c.state == "open"),
+        "unjoined": sa.select(unjoined.c.inbound_id).where(unjoined.c.state == sa.literal_column("'open'")),
+    }
+    return sa.select(*(_size(query).label(name) for name, query in counted.items()))
+
+
+def _size(query: sa.Select[Any] | sa.CompoundSelect[Any]) -> sa.ScalarSelect[Any]:
+    bounded = query.limit(COUNTED_TO).subquery()
+    return sa.select(sa.func.count()).select_from(bounded).scalar_subquery()
+
+
+# Built once: building them took longer than running them (``gateway.store.statements``).
+_BANDS = _bands()
+_COUNTED = _counted()
+
+
+def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enough: int) -> list[int]:
+    """Join the bands in the order of urgency; a case stands in the first it belongs to."""
     narrowed = _narrow(connection, wanted)
     found: dict[int, None] = {}
-    for band in bands:
+    for band in _BANDS:
         query = band.where(*narrowed).limit(enough)
-        found.update(dict.fromkeys(connection.execute(query).scalars()))
+        found.update(dict.fromkeys(connection.execute(query, {"of_now": now, "of_user": wanted.user}).scalars()))
         if len(found) >= enough:
             break
     return list(found)[:enough]
@@ -221,7 +227,7 @@ def _needing(connection: sa.Connection, wanted: QueueFilter, now: datetime, enou
 
 def _listed(connection: sa.Connection, wanted: QueueFilter, enough: int) -> list[int]:
     conditions = {
-        View.MINE: _mine(wanted.user),
+        View.MINE: _MINE,
         View.OPEN: (_OPEN, _NOT_ARRIVAL),
         View.ESCALATED: _ESCALATED,
         View.RESTING: (cases.c.snoozed_until.is_not(None), _OPEN),
@@ -231,7 +237,7 @@ def _listed(connection: sa.Connection, wanted: QueueFilter, enough: int) -> list
     }[wanted.view]
     query = sa.select(cases.c.id).where(*conditions, *_narrow(connection, wanted)).limit(enough)
     newest = (cases.c.id.desc(),) if wanted.view is View.ANY else (cases.c.updated_at.desc(), cases.c.id.desc())
-    return list(connection.execute(query.order_by(*newest)).scalars())
+    return list(connection.execute(query.order_by(*newest), {"of_user": wanted.user}).scalars())
 
 
 def _narrow(connection: sa.Connection, wanted: QueueFilter) -> list[sa.ColumnElement[bool]]:
@@ -248,7 +254,7 @@ def _narrow(connection: sa.Connection, wanted: QueueFilter) -> list[sa.ColumnEle
         of_site = sa.select(devices.c.id).where(devices.c.site == wanted.site)
         conditions.append(cases.c.device_id.in_(of_site))
     if wanted.team == "mine":
-        conditions.append(cases.c.team.in_(_own_teams(wanted.user)))
+        conditions.append(cases.c.team.in_(_OWN_TEAMS))
     elif wanted.team:
         conditions.append(cases.c.team == wanted.team)
     if wanted.words:
