@@ -72,7 +72,7 @@ def choose(
     learned: Learned | None = None,
     holdout: bool = False,
     via: str | None = None,
-    owed: bool = False,
+    owed: Literal["now", "waits"] | None = None,
     default_quiet_hours: str | None = None,
     quiet_holidays: bool = False,
 ) -> Choice:
@@ -91,7 +91,7 @@ def choose(
         learned: past outcomes; None where nothing is learned.
         holdout: whether this customer is left out of learning, so that its gain can be measured.
         via: the channel they wrote on last, which an answer goes back to.
-        owed: whether they asked for it, so that it needs no consent, and waits for nothing where it answers ``via``.
+        owed: whether they asked for it, so that it needs no consent; ``now``: they are there for the answer.
         default_quiet_hours: for customers who named none; ``22:00-07:00``.
         quiet_holidays: whether this message waits on public holidays of the customer's country.
     """
@@ -106,7 +106,7 @@ def choose(
     order, reasons = _order(customer, purpose, tuple(reachable), now, None if holdout else learned, via)
     if holdout and reasons[-1].code in ("channel.country", "channel.configured"):
         reasons.insert(0, Reason("channel.holdout"))
-    urgency = "an answer" if owed and via is not None else _urgency(purpose, severity)
+    urgency = "an answer" if owed == "now" else _urgency(purpose, severity)
     not_before, quiet = _quiet(customer, urgency, now, default_quiet_hours, quiet_holidays)
     return Choice(
         channel=order[0],

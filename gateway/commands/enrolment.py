@@ -113,6 +113,13 @@ class RevokeLinks:
 
 
 @dataclass(frozen=True, slots=True)
+class SendLink:
+    """Send a customer a new link to their page, once a day at most."""
+
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetChecks:
     """Forget checks that are over, and the addresses of those who never answered."""
 
@@ -127,5 +134,6 @@ EnrolmentCommand = (
     | DropAddress
     | SaveSettings
     | RevokeLinks
+    | SendLink
     | ForgetChecks
 )

@@ -17,6 +17,7 @@ _ANSWERS = frozenset(
         "date_booked",
         "date_cancelled",
         "help",
+        "page_link",
         "start_confirmed",
         "stop_confirmed",
         "test",

@@ -29,7 +29,7 @@ from gateway.outbox.due import is_behind_a_retry, is_urgent
 from gateway.outbox.ending import end_unsent
 from gateway.outbox.ladder import call_back, next_choice, send_also, used_channels, went_on
 from gateway.outbox.outcomes import SURVEY, note_billing, note_failed, note_receipt, note_sent
-from gateway.outbox.owed import OWED, is_owed
+from gateway.outbox.owed import OWED, owed_as
 from gateway.outbox.pace import LONG_DOWN_S
 from gateway.outbox.queue import choose_now, is_held, load_notification, set_state, why_of
 from gateway.outbox.reachability import said_to_staff, shut
@@ -181,7 +181,7 @@ def _choice(tx: Transaction, row: sa.RowMapping, customer: Customer, command: Ha
             device_id=row["device_id"],
             via=row["facts"].get("via"),
             capped=is_capped(row["template"]) and row["text"] is None and "first_key" not in row["facts"],
-            owed=is_owed(row["template"], row["facts"].get("via")),
+            owed=owed_as(row["template"], row["facts"].get("via")),
         )
 
     choice = choose(used)

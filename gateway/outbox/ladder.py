@@ -19,7 +19,7 @@ from gateway.cases.timeline import add_entry
 from gateway.commands import NoReceipt
 from gateway.config import Config
 from gateway.outbox.checking import has_one_address
-from gateway.outbox.owed import is_owed
+from gateway.outbox.owed import owed_as
 from gateway.outbox.queue import choose_now, load_notification, set_state, why_of
 from gateway.store import dialect, schema
 from gateway.store.statements import one_of
@@ -136,7 +136,7 @@ def next_choice(tx: Transaction, row: sa.RowMapping) -> Choice | None:
         key=row["key"],
         device_id=row["device_id"],
         capped=False,
-        owed=is_owed(row["template"], row["facts"].get("via")),
+        owed=owed_as(row["template"], row["facts"].get("via")),
     )
     return None if choice.withheld or choice.channel is None else choice
 

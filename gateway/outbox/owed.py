@@ -3,13 +3,21 @@
 From life: Ana booked Tuesday at nine. That the technician is ill is no reminder that she may have stopped.
 """
 
+from typing import Literal
+
 DATE_BOOKED = "date_booked"
 DATE_CANCELLED = "date_cancelled"
-OWED = frozenset({DATE_BOOKED, DATE_CANCELLED})
-"""Templates; what becomes of a case, or of consent, withdraws none of them."""
+PAGE_LINK = "page_link"
 WELCOME = "welcome"
+OWED = frozenset({DATE_BOOKED, DATE_CANCELLED, PAGE_LINK})
+"""Templates; what becomes of a case, or of consent, withdraws none of them."""
 
 
-def is_owed(template: str, via: str | None) -> bool:
-    """Tell whether a message needs no consent; ``via``: the channel of what they just did, which it answers."""
-    return template in OWED or (template == WELCOME and via is not None)
+def owed_as(template: str, via: str | None) -> Literal["now", "waits"] | None:
+    """Tell whether a message needs no consent, and whether it answers what they do just now, or may wait till morning.
+
+    ``via``: the channel on which they did it.
+    """
+    if template == PAGE_LINK or (template == WELCOME and via is not None):
+        return "now"
+    return "waits" if template in OWED else None

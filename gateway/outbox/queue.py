@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -15,7 +15,7 @@ from gateway.outbox.caps import is_capped, within_caps
 from gateway.outbox.channels import configured_channels
 from gateway.outbox.learning import learner_for, left_out
 from gateway.outbox.muted import muted_by_themselves
-from gateway.outbox.owed import OWED, is_owed
+from gateway.outbox.owed import OWED, owed_as
 from gateway.outbox.reachability import shut_channels
 from gateway.outbox.unread import after_unread
 from gateway.people.proven import proven_channels
@@ -70,7 +70,7 @@ def enqueue(
         device_id=notify.device_id,
         via=via,
         capped=is_capped(notify.template),
-        owed=is_owed(notify.template, via),
+        owed=owed_as(notify.template, via),
     )
     muted = muted_by_themselves(tx, notify, text)
     if muted is not None and not choice.withheld:
@@ -174,7 +174,7 @@ def choose_now(
     device_id: str | None,
     via: str | None = None,
     capped: bool = True,
-    owed: bool = False,
+    owed: Literal["now", "waits"] | None = None,
 ) -> Choice:
     """Choose channel and time as things stand now.
 
@@ -188,7 +188,7 @@ def choose_now(
         device_id: What it is about.
         via: Where the customer wrote last.
         capped: Whether it counts among the messages that a customer gets only so many of.
-        owed: Whether they asked for it, so that it needs no consent.
+        owed: Whether they asked for it, so that it needs no consent, and are there for the answer.
     """
     settings = tx.config.notifiers
     shut = shut_channels(tx, customer)

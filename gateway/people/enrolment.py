@@ -17,6 +17,7 @@ from device_models.registry import Customer, Device, Origin
 from gateway.commands import CommandRefused, SetConsent
 from gateway.commands.enrolment import MakeClaimCodes, MakeLinkCode, SaveSettings, SendCheck, StartClaim
 from gateway.outbox.checking import ADDRESS_ADDED, enqueue_to
+from gateway.outbox.owed import PAGE_LINK
 from gateway.outbox.queue import enqueue
 from gateway.people import checks
 from gateway.people.consent import set_consent
@@ -274,6 +275,23 @@ def revoke_links(tx: Transaction, customer_id: str, by: str) -> None:
     customer = _customer(tx, customer_id)
     _put_settings(tx, customer.id, links_from=tx.now)
     tx.audit(by, "customer.links_revoked", customer.id)
+
+
+def send_link(tx: Transaction, customer_id: str) -> None:
+    """Send a new link to where a customer is reached already; whoever holds an old one learns nothing by it."""
+    notify = Notify(
+        key=f"link:{_customer(tx, customer_id).id}:{tx.now:%Y-%m-%d}",
+        template=PAGE_LINK,
+        customer_id=customer_id,
+        device_id="",
+        case_id=None,
+        purpose=Purpose.FAULT,
+        severity=Severity.INFO,
+        facts={},
+        mode="auto",
+        expires_at=tx.now + timedelta(hours=1),
+    )
+    enqueue(tx, notify)
 
 
 def plain_address(channel: str, address: str) -> str:

@@ -14,6 +14,7 @@ from gateway.commands.enrolment import (
     RevokeLinks,
     SaveSettings,
     SendCheck,
+    SendLink,
     StartClaim,
 )
 from gateway.people import checks, enrolment
@@ -46,6 +47,8 @@ def run(tx: Transaction, devices: Devices, command: EnrolmentCommand) -> Any:
             return enrolment.save_settings(tx, command)
         case RevokeLinks():
             return enrolment.revoke_links(tx, command.customer_id, command.by)
+        case SendLink():
+            return enrolment.send_link(tx, command.customer_id)
         case ForgetChecks():
             return checks.forget(tx)
         case _:

@@ -7,7 +7,7 @@ from gateway.web.api import devices as device_deeds
 from gateway.web.api import openapi, reads, redemptions, writes
 from gateway.web.auth import Role
 from gateway.web.case_forms import CASE_COMMANDS
-from gateway.web.customer import app, claim, dates, desk, inbox, settings
+from gateway.web.customer import app, claim, dates, desk, inbox, session, settings
 from gateway.web.customer import pages as customer
 from gateway.web.forms import MESSAGE_COMMANDS
 from gateway.web.pages import (
@@ -101,6 +101,7 @@ PUBLIC = (
     Route("GET", "/p/{token}/app.webmanifest", app.manifest, None),
     Route("GET", "/sw.js", app.service_worker, None),
     Route("GET", "/offline/{language}", app.offline, None),
+    Route("POST", "/p/{token}/renew", session.renew, None),
     Route("POST", "/p/{token}/call", desk.call, None),
     Route("POST", "/p/{token}/date", dates.hold_date, None),
     Route("GET", "/p/{token}/date.ics", dates.date_file, None),

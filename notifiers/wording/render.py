@@ -47,6 +47,7 @@ TEMPLATES: dict[str, Purpose | None] = {
     "maintenance_confirmed": Purpose.MAINTENANCE,
     "maintenance_due": Purpose.MAINTENANCE,
     "offer": Purpose.OFFER,
+    "page_link": None,
     "start_confirmed": None,
     "stop_confirmed": None,
     "survey": Purpose.FAULT,

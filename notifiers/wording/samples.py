@@ -55,6 +55,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
         "shop": {"name": "Shop 1", "address": "1", "distance_m": 348.0},
         "offer": {"title": "−20 %", "text": "1", "code": "SEAL-4711", "valid_until": "2025-03-10T22:00:00+00:00"},
     },
+    "page_link": {},
     "start_confirmed": {"purpose": "offer"},
     "stop_confirmed": {"purpose": "offer"},
     "survey": _FREEZER,

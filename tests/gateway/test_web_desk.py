@@ -222,7 +222,13 @@ async def test_what_is_on_the_home_screen_outlives_the_case_and_the_product(tmp_
         start = (await (await web.get(f"{page}/app.webmanifest")).json(content_type=None))["start_url"]
         assert "I know about it" not in await web.page(start)
         web.town.do(TransferDevice("f-brown", "c-lumen", by="Mia"))
-        assert (await web.get(page)).status == 410
+        gone = await web.get(page)
+        assert gone.status == 410
+        assert "Send me a new link" in await gone.text()
+        for _ in range(2):
+            assert "on its way" in await (await send(web, f"{page}/renew")).text()
+        [sent] = web.town.rows(schema.notifications, template="page_link")
+        assert (sent["customer_id"], sent["state"], sent["case_id"]) == ("c-brown", "queued", None)
         text = await web.page(start)
         assert "Ask for a call" in text
         assert f'action="{start}/call"' in text

@@ -92,6 +92,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "stop_confirmed": {"purpose": "offer"},
     "start_confirmed": {"purpose": "offer"},
     "survey": FREEZER,
+    "page_link": {},
     "help": {},
     "welcome": FREEZER,
     "address_added": {"added_channel": "whatsapp", "added_address": "+44…67"},

@@ -136,7 +136,7 @@ def test_a_copy_on_another_channel_says_that_it_may_be_one() -> None:
         assert "You may have received this already." not in _render("fault_opened", FREEZER, channel).text
 
 
-NEVER_STOPPED = {"address_added", "check", "date_booked", "date_cancelled", "test", "stop_confirmed"}
+NEVER_STOPPED = {"address_added", "check", "date_booked", "date_cancelled", "page_link", "test", "stop_confirmed"}
 
 
 @pytest.mark.parametrize("template", sorted(set(TEMPLATES) - NEVER_STOPPED))

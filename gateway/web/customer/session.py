@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 
+from gateway.commands.enrolment import SendLink
 from gateway.web.access import read
 from gateway.web.customer.texts import TEXTS, Texts, language_of
 from gateway.web.customer.view import CustomerFacts, load
@@ -125,7 +126,21 @@ def browser_language(request: web.Request) -> str:
 def gone(request: web.Request, status: HTTPStatus) -> web.Response:
     """Say that a link does not work, in the language that the browser asks for."""
     language = browser_language(request)
-    return html(request, "customer/gone.html", {"t": TEXTS[language], "language": language}, status=status)
+    # What was ours once leads to its customer still, by a message to where they are reached.
+    was_ours = status is HTTPStatus.GONE and "token" in request.match_info
+    again = f"{base_of(request)}/renew" if was_ours else ""
+    words = {"t": TEXTS[language], "language": language, "renew": again, "renewed": False}
+    return html(request, "customer/gone.html", words, status=status)
+
+
+async def renew(request: web.Request) -> web.StreamResponse:
+    """POST /p/{token}/renew: send a new link to the customer of one that works no more, unless they revoked it."""
+    opened = await open_link(request, even_expired=True)
+    if not opened.facts.revoked:
+        await request.app[DEPS].commands.submit(SendLink(opened.customer_id))
+    language = browser_language(request)
+    words = {"t": TEXTS[language], "language": language, "renew": "", "renewed": True}
+    return html(request, "customer/gone.html", words)
 
 
 def _serializer(request: web.Request) -> URLSafeTimedSerializer:

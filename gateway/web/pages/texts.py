@@ -48,6 +48,7 @@ MEANS: Mapping[str, str] = {
     "maintenance_confirmed": N_("A service was noted"),
     "maintenance_due": N_("A service is due"),
     "offer": N_("An offer near a shop"),
+    "page_link": N_("A new link to their page"),
     "start_confirmed": N_("They agreed again"),
     "stop_confirmed": N_("They said stop"),
     "survey": N_("How was our help? Asked once it is over"),

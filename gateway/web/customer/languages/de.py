@@ -67,4 +67,6 @@ TEXTS = {
     "offline_body": "Diese Seite zeigt, was jetzt gilt, und braucht dafür eine Verbindung. "
     "Sie öffnet sich von selbst, sobald es eine gibt.",
     "again": "Noch einmal versuchen",
+    "renew": "Neuen Link schicken",
+    "renewed": "Ein neuer Link ist unterwegs, dorthin, wo wir Sie erreichen.",
 }

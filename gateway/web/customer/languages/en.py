@@ -65,4 +65,6 @@ TEXTS = {
     "offline_title": "No connection",
     "offline_body": "This page shows what is true now, so it needs a connection. It opens by itself once there is one.",
     "again": "Try again",
+    "renew": "Send me a new link",
+    "renewed": "A new link is on its way to where we reach you.",
 }

@@ -67,4 +67,6 @@ TEXTS = {
     "offline_body": "Esta página muestra lo que pasa ahora, por eso necesita conexión. "
     "Se abrirá sola en cuanto la haya.",
     "again": "Intentar de nuevo",
+    "renew": "Enviarme un enlace nuevo",
+    "renewed": "Un enlace nuevo va en camino, a donde solemos escribirle.",
 }

@@ -67,4 +67,6 @@ TEXTS = {
     "offline_body": "Cette page montre ce qui est vrai maintenant et a donc besoin d’une connexion. "
     "Elle s’ouvrira d’elle-même.",
     "again": "Réessayer",
+    "renew": "M’envoyer un nouveau lien",
+    "renewed": "Un nouveau lien est en route, là où nous vous joignons.",
 }

@@ -67,4 +67,6 @@ TEXTS = {
     "offline_body": "Halaman ini menunjukkan keadaan sekarang, jadi perlu koneksi. "
     "Halaman terbuka sendiri begitu koneksi ada.",
     "again": "Coba lagi",
+    "renew": "Kirim tautan baru",
+    "renewed": "Tautan baru sedang dikirim ke tempat kami biasa menghubungi Anda.",
 }

@@ -67,4 +67,6 @@ TEXTS = {
     "offline_body": "Esta página mostra o que vale agora e por isso precisa de conexão. "
     "Ela abre sozinha assim que houver.",
     "again": "Tentar de novo",
+    "renew": "Enviar um novo link",
+    "renewed": "Um novo link está a caminho, para onde costumamos escrever.",
 }
