@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.store import schema
+from gateway.web.auth import token_hash
 from gateway.web.case_forms import CASE_COMMANDS
 from gateway.web.forms import MESSAGE_COMMANDS
 from tests.gateway.web_fleet import NOW, TOKENS
@@ -235,3 +236,22 @@ def test_every_command_of_a_person_has_its_form() -> None:
     working = {"snooze", "merge", "unmerge", "split", "link", "escalate", "field", "step", "wait", "route"}
     assert set(CASE_COMMANDS) == answering | working
     assert set(MESSAGE_COMMANDS) == {"approve", "discard", "resend"}
+
+
+async def test_an_admin_reads_the_audit_log_tokens_and_invitations_without_what_lets_in(tmp_path: Path) -> None:
+    async with visit(tmp_path, None, empty=True) as web:
+        invited = await web.api("POST", "/api/users/invite", json={"name": "Noor", "role": "agent"})
+        link = (await invited.json())["url"].rpartition("/")[2]
+        made = await web.api("POST", "/api/tokens", json={"name": "crm", "role": "viewer"})
+        secret = (await made.json())["token"]
+        tokens = await (await web.api("GET", "/api/tokens")).json()
+        [crm] = [one for one in tokens["items"] if one["name"] == "crm"]
+        invitations = await (await web.api("GET", "/api/users/invitations")).text()
+        assert '"Noor"' in invitations
+        assert token_hash(link) not in invitations
+        assert token_hash(secret) not in str(tokens)
+        assert (await web.api("POST", "/api/tokens/end", json={"id": crm["id"]})).status == 200
+        deeds = [one["action"] for one in await whole(web, "/api/audit?action=token.", 1)]
+        assert deeds[0] == "token.end"
+        assert set(deeds[1:]) == {"token.save"}
+        assert (await web.api("GET", "/api/audit", "lead")).status == 403

@@ -215,6 +215,7 @@ QUERY: Mapping[str, Mapping[str, Schema]] = {
     "/api/unjoined": {"cursor": _PAGE["cursor"]},
     "/api/fleet/health": {"by": {"enum": list(BYS), "default": "firmware"}},
     "/api/review": {"since": {**_TEXT, "default": "30d"}},
+    "/api/audit": {**_PAGE, "who": _TEXT, "action": _TEXT},
     "/api/customers": {**_PAGE, "q": _TEXT},
     "/api/customers/{id}/export": {"format": {"enum": ["json", "zip"], "default": "json"}},
     "/api/devices/{id}/explain": {"at": _TIME, "rule": _TEXT},

@@ -38,7 +38,7 @@ async def list_cases(request: web.Request) -> web.StreamResponse:
         on_arrival=_truth(query.get("on_arrival")),
         opened_since=_time("opened_since", query.get("opened_since")),
     )
-    lines = await read(request, cases.page, wanted, _cursor(request), limit + 1)
+    lines = await read(request, cases.page, wanted, cursor_of(request), limit + 1)
     return present.listed([present.case(line) for line in lines], limit)
 
 
@@ -130,7 +130,7 @@ async def list_messages(request: web.Request) -> web.StreamResponse:
         request,
         _messages,
         [state] if state else None,
-        _cursor(request),
+        cursor_of(request),
         limit + 1,
         _number("case_id", case_id) if case_id else None,
         request.query.get("customer_id"),
@@ -150,14 +150,14 @@ async def get_message(request: web.Request) -> web.StreamResponse:
 async def list_decisions(request: web.Request) -> web.StreamResponse:
     """GET /api/offers/decisions: each visit, the newest first; ``made=1|0`` narrows it."""
     limit, made = limit_of(request), _truth(request.query.get("made"))
-    lines = await read(request, visits.decisions, made, _cursor(request), limit + 1)
+    lines = await read(request, visits.decisions, made, cursor_of(request), limit + 1)
     return present.listed([present.decision(line) for line in lines], limit)
 
 
 async def list_rejections(request: web.Request) -> web.StreamResponse:
     """GET /api/rejections: the newest first."""
     limit = limit_of(request)
-    rows = await read(request, visits.rejected, _cursor(request), limit + 1)
+    rows = await read(request, visits.rejected, cursor_of(request), limit + 1)
     return present.listed([present.rejection(row) for row in rows], limit)
 
 
@@ -193,7 +193,8 @@ def limit_of(request: web.Request) -> int:
     return PAGE if asked is None else max(1, min(_number("limit", asked), LARGEST_PAGE))
 
 
-def _cursor(request: web.Request) -> int | None:
+def cursor_of(request: web.Request) -> int | None:
+    """Read ``cursor``, the number of an entry. Raises FieldError."""
     cursor = request.query.get("cursor")
     return None if cursor is None else _number("cursor", cursor)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 
 from aiohttp import web
 
@@ -19,7 +20,8 @@ from gateway.commands.accounts import (
 )
 from gateway.web import forms
 from gateway.web.access import IDENTITY, fields, is_api, read, wants_json
-from gateway.web.api.present import answer, plain
+from gateway.web.api.present import answer, listed, plain
+from gateway.web.api.reads import cursor_of, limit_of
 from gateway.web.auth import SHORTEST_PASSWORD, Role, hash_password, new_token, token_hash
 from gateway.web.deps import DEPS
 from gateway.web.errors import FieldError
@@ -184,6 +186,31 @@ async def list_users(request: web.Request) -> web.StreamResponse:
     users = await read(request, people.all_users)
     items = [{**plain(u), "created_at": rfc3339(u["created_at"])} for u in users]
     return answer({"items": await read(request, with_etags, "user", items, "name"), "next": None})
+
+
+async def list_tokens(request: web.Request) -> web.StreamResponse:
+    """GET /api/tokens: ``id``, ``name``, ``role``, ``created_at``; the tokens themselves nobody keeps."""
+    return answer({"items": [plain(row) for row in await read(request, people.all_tokens)], "next": None})
+
+
+async def list_invitations(request: web.Request) -> web.StreamResponse:
+    """GET /api/users/invitations: who was invited and has not come yet; the links themselves nobody keeps."""
+    rows = await read(request, people.open_invitations, request.app[DEPS].clock.now())
+    told = ("user_name", "role", "created_by", "created_at", "expires_at")
+    return answer({"items": [{name: row[name] for name in told} for row in rows], "next": None})
+
+
+async def list_deeds(request: web.Request) -> web.StreamResponse:
+    """GET /api/audit?who=&action=&cursor=&limit=: who changed what and when, the newest first."""
+    query, limit = request.query, limit_of(request)
+    asked = partial(
+        people.deeds,
+        who=query.get("who", ""),
+        action=query.get("action", ""),
+        before_id=cursor_of(request),
+        limit=limit + 1,
+    )
+    return listed([plain(row) for row in await read(request, asked)], limit)
 
 
 async def _open_link(

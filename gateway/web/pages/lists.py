@@ -147,5 +147,5 @@ def _admin(connection: sa.Connection, is_admin: bool, now: datetime) -> dict[str
         "users": with_etags(connection, "user", [plain(row) for row in people.all_users(connection)], "name"),
         "invitations": people.open_invitations(connection, now),
         "tokens": people.all_tokens(connection),
-        "deeds": people.last_deeds(connection),
+        "deeds": people.deeds(connection),
     }

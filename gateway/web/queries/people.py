@@ -188,9 +188,18 @@ def all_tokens(connection: sa.Connection) -> list[sa.RowMapping]:
     return list(connection.execute(sa.select(*columns).order_by(api_tokens.c.created_at).limit(LISTED)).mappings())
 
 
-def last_deeds(connection: sa.Connection, limit: int = 100) -> list[sa.RowMapping]:
-    """List the newest entries of the audit log."""
-    return list(connection.execute(sa.select(audit).order_by(audit.c.id.desc()).limit(limit)).mappings())
+def deeds(
+    connection: sa.Connection, *, who: str = "", action: str = "", before_id: int | None = None, limit: int = 100
+) -> list[sa.RowMapping]:
+    """List entries of the audit log, the newest first; ``action`` may be the beginning of one, such as ``case.``."""
+    query = sa.select(audit)
+    if who:
+        query = query.where(audit.c.who == who)
+    if action:
+        query = query.where(audit.c.action.startswith(action, autoescape=True))
+    if before_id is not None:
+        query = query.where(audit.c.id < before_id)
+    return list(connection.execute(query.order_by(audit.c.id.desc()).limit(limit)).mappings())
 
 
 def last_consents(connection: sa.Connection, customer_id: str, limit: int = 10) -> list[sa.RowMapping]:
