@@ -4,7 +4,9 @@ These are read from CSV, JSON and the API (``gateway import``), so they are pyda
 field raises ``pydantic.ValidationError`` naming it.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime, time
+from types import MappingProxyType
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,11 +20,16 @@ from pydantic import (
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from device_models.purpose import Purpose
 
+STORED: Mapping[str, bool] = MappingProxyType({"stored": True})
+"""Validation context of what the store holds already: what was taken in once is not refused later."""
+_BY_NUMBER = frozenset({"sms", "voice", "whatsapp"})
 IMPORTED = "import"
 """The source of what the company's file says without a source."""
 
@@ -58,11 +65,16 @@ def _locale(tag: str) -> str:
     return tag
 
 
-def _phone(number: str) -> str:
+def _number(number: str, info: ValidationInfo) -> str:
+    """Return a number in E.164; one without a + is of the customer's country."""
+    if info.context is STORED:
+        return number
+    country = info.data.get("country")
     try:
-        parsed = phonenumbers.parse(number)
+        parsed = phonenumbers.parse(number, country)
     except phonenumbers.NumberParseException as error:
-        raise ValueError("is no phone number in E.164, such as +491511234567") from error
+        hint = "" if country else ", or name the customer's country"
+        raise ValueError(f"is no phone number; write it in E.164, such as +491511234567{hint}") from error
     if not phonenumbers.is_possible_number(parsed):
         raise ValueError("is no possible phone number; write it in E.164, such as +491511234567")
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
@@ -189,7 +201,8 @@ class Customer(Record):
     tier: OptionalText = None
     """Of their contract: ``gold``. Service levels look at both."""
     email: Annotated[Kept, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)] | None = None
-    phone: Annotated[str, AfterValidator(_phone)] | None = None
+    phone: Kept | None = None
+    """In E.164, as are the numbers among ``addresses``; one without a + is of ``country``."""
     preferred_channel: OptionalText = None
     addresses: Annotated[dict[Kept, Kept], BeforeValidator(_addresses)] = Field(default_factory=dict)
     """Address by channel, beyond e-mail and phone: ``{"whatsapp": "+49…", "telegram": "123"}``."""
@@ -209,6 +222,17 @@ class Customer(Record):
     """By purpose (its consent or objection), channel (the address there) or field (a setting)."""
     left_at: AwareDatetime | None = None
     """When they stopped being a customer, as the company has it; for the report of churn, messages do not go by it."""
+
+    @field_validator("phone")
+    @classmethod
+    def _phone_in_e164(cls, phone: str | None, info: ValidationInfo) -> str | None:
+        return None if phone is None else _number(phone, info)
+
+    @field_validator("addresses")
+    @classmethod
+    def _numbers_in_e164(cls, addresses: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        # What comes back from a provider is E.164: written otherwise, a STOP from there would find nobody.
+        return {channel: _number(own, info) if channel in _BY_NUMBER else own for channel, own in addresses.items()}
 
     def allows(self, purpose: Purpose) -> bool:
         """Tell whether this person may be contacted for ``purpose`` at all."""

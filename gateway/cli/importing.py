@@ -34,6 +34,9 @@ def import_(
     file_format: Annotated[
         str | None, typer.Option("--format", help="csv, json, jsonl or geojson; default: by the file's suffix.")
     ] = None,
+    encoding: Annotated[
+        str, typer.Option("--encoding", help="What a file that is not UTF-8 is written in, such as cp1252 (Excel's).")
+    ] = "utf-8-sig",
     config: ConfigOption = None,
 ) -> None:
     """Write a file's records by id; nothing is deleted, and nothing is written while a row is wrong."""
@@ -46,10 +49,13 @@ def import_(
     if file_format not in (None, "csv", "json", "jsonl", "geojson"):
         raise typer.BadParameter(f"'{file_format}' is none of csv, json, jsonl, geojson", param_hint="--format")
     with plain_errors(OSError, ValueError):
-        result = read_records(file, cast("Kind", kind), _mapping(mapping or []), cast("Format | None", file_format))
+        result = read_records(
+            file, cast("Kind", kind), _mapping(mapping or []), cast("Format | None", file_format), encoding
+        )
     _show_errors(result)
     if result.errors and not keep_going:
-        stderr.print(f"Nothing was imported: {len(result.errors)} mistakes. --keep-going imports the other rows.")
+        count = f"{len(result.errors)} mistake{'' if len(result.errors) == 1 else 's'}"
+        stderr.print(f"Nothing was imported: {count}. --keep-going imports the other rows.")
         raise typer.Exit(1)
     if dry_run:
         typer.echo(f"{len(result.records)} {kind} are right; nothing was imported.")

@@ -42,7 +42,7 @@ def redeem(
     for error in errors[:50]:
         typer.echo(str(error), err=True)
     if errors:
-        stderr.print(f"Nothing was taken in: {len(errors)} mistakes.")
+        stderr.print(f"Nothing was taken in: {len(errors)} mistake{'' if len(errors) == 1 else 's'}.")
         raise typer.Exit(1)
     if dry_run:
         typer.echo(f"{len(rows)} purchases are right; nothing was taken in.")

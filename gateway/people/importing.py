@@ -71,7 +71,11 @@ class _Row:
 
 
 def read_records(
-    path: Path, kind: Kind, mapping: Mapping[str, str] | None = None, file_format: Format | None = None
+    path: Path,
+    kind: Kind,
+    mapping: Mapping[str, str] | None = None,
+    file_format: Format | None = None,
+    encoding: str = "utf-8-sig",
 ) -> ImportResult:
     """Read a file.
 
@@ -82,15 +86,19 @@ def read_records(
             mapping, columns that are neither mapped nor fields are ignored; without one they are mistakes.
         file_format: ``csv`` (also with semicolons or tabs), ``json`` (an array, or one object), ``jsonl`` or
             ``geojson`` (points).
-    Raises OSError where the file cannot be read, ValueError for a format that cannot be told.
+        encoding: as Python calls it; UTF-8 with or without a byte order mark unless the company's is another.
+    Raises OSError where the file cannot be read, ValueError for a format that cannot be told or no known encoding.
     """
     file_format = file_format or _FORMATS.get(path.suffix.lower())
     if file_format is None:
         raise ValueError(f"{path}: the suffix tells no format; say --format csv, json, jsonl or geojson")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode(encoding)
+    except LookupError as error:
+        raise ValueError(f"'{encoding}' is no encoding known here, such as cp1252") from error
     except UnicodeDecodeError as error:
-        message = f"is not UTF-8 (byte {error.start + 1}); save it as UTF-8"
+        wanted = "UTF-8" if encoding == "utf-8-sig" else encoding
+        message = f"is not {wanted} (byte {error.start + 1}); save it as UTF-8, or name its --encoding"
         return ImportResult((), (FileError(str(path), error.object.count(b"\n", 0, error.start) + 1, 1, "", message),))
     return _Reader(str(path), text, kind, dict(mapping or {})).read(file_format)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from device_models.contact import Contact
 from device_models.purpose import Purpose
-from device_models.registry import Customer, Device, Offer, Record, Shop
+from device_models.registry import STORED, Customer, Device, Offer, Record, Shop
 from gateway.commands import CommandRefused
 from gateway.people.consent_log import log_changes
 from gateway.people.contacts import load_contacts
@@ -96,7 +96,7 @@ def load_registry(connection: sa.Connection) -> Registry:
     for kind, (table, model) in _TABLES.items():
         records = registry.of_kind(kind)
         for row in connection.execute(sa.select(table)).mappings():
-            records[row["id"]] = model.model_validate(dict(row))
+            records[row["id"]] = model.model_validate(dict(row), context=STORED)
     registry.contacts = load_contacts(connection)
     s = customer_settings.c
     registry.no_location = set(connection.execute(sa.select(s.customer_id).where(s.location.is_(False))).scalars())

@@ -57,6 +57,38 @@ def test_customers_come_with_consents_addresses_and_quiet_hours(read: Any) -> No
     assert (customer.name, customer.quiet_hours) == ("Lena Kühn", "22:00-07:00")
 
 
+def test_numbers_are_kept_in_one_form_whatever_their_channel_and_way_of_writing(read: Any) -> None:
+    # As in a JSON file or from the API, where an address may hold spaces.
+    people = [
+        {"country": None, "phone": "+49 151 12345678", "addresses": {"whatsapp": "+49 151 12345678"}},
+        {"country": "DE", "phone": "0151 12345678", "addresses": "whatsapp=0151/12345678 telegram=0151"},
+        {"country": "DE", "phone": "004915112345678", "addresses": {"voice": "0151-12345678"}},
+    ]
+    rows = [{"id": str(number), "name": "A", **person} for number, person in enumerate(people)]
+    found = read("c.json", json.dumps(rows), "customers")
+    assert found.errors == ()
+    assert {customer.phone for customer in found.records} == {"+4915112345678"}
+    assert [customer.addresses for customer in found.records] == [
+        {"whatsapp": "+4915112345678"},
+        {"whatsapp": "+4915112345678", "telegram": "0151"},
+        {"voice": "+4915112345678"},
+    ]
+
+
+@pytest.mark.parametrize("address", ["whatsapp=notanumber", "whatsapp=0151", "sms=+49"])
+def test_an_address_that_is_no_number_where_one_is_meant_is_named_with_its_place(read: Any, address: str) -> None:
+    [error] = _errors(read("c.csv", f"id,name,addresses\n1,A,{address}\n", "customers"))
+    assert error.startswith("c.csv:2:5: addresses: is no ")
+
+
+def test_a_table_in_another_encoding_is_read_as_it_says(read: Any) -> None:
+    text = "id;name\n1;Lena Kühn\n".encode("cp1252")
+    assert read("c.csv", text, "customers").errors != ()
+    assert read("c.csv", text, "customers", encoding="cp1252").records[0].name == "Lena Kühn"
+    with pytest.raises(ValueError, match="'klingon' is no encoding known here"):
+        read("c.csv", text, "customers", encoding="klingon")
+
+
 def test_offers_and_shops_come_from_json_and_json_lines(read: Any) -> None:
     offers = [{"id": "o-1", "title": "Seal", "text": "New door seal", "shops": "s-1 s-2", "budget": 5}]
     (offer,) = read("o.json", json.dumps(offers), "offers").records
@@ -161,7 +193,11 @@ def test_a_column_that_is_no_field_is_said_once_with_what_to_do(read: Any) -> No
         ("d.csv", 'id\n"a', "d.csv:2:1: a quoted cell does not end"),
         ("d.csv", 'id\n"a"b', "d.csv:2:4: a quote must be doubled inside a quoted cell"),
         ("d.csv", "id,id\na,b", "d.csv:1:4: id: names a second column so"),
-        ("d.csv", b"id\n\xff", "d.csv:2:1: is not UTF-8 (byte 4); save it as UTF-8"),
+        (
+            "d.csv",
+            b"id\n\xff",
+            "d.csv:2:1: is not UTF-8 (byte 4); save it as UTF-8, or name its --encoding",
+        ),
         ("d.json", "[1,", "d.json:1:4: is no JSON: Expecting value"),
         ("d.json", '{"id": NaN}', "d.json:1:1: is no JSON: NaN is no JSON number"),
         ("d.json", "5", "d.json:1:1: is no object"),

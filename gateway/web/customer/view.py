@@ -9,7 +9,7 @@ from babel.dates import format_timedelta
 
 from device_models.profile import GENERIC, DeviceProfile
 from device_models.purpose import Purpose
-from device_models.registry import Customer
+from device_models.registry import STORED, Customer
 from gateway.store.enrolment import customer_settings
 from gateway.web.customer.texts import TEXTS, Texts, language_of
 from gateway.web.links import CustomerLink
@@ -165,16 +165,8 @@ def view_of(
 
 def person_of(card: CustomerCard) -> Customer:
     """The customer behind a card: who they are, how they read, and where they are reached."""
-    return Customer(
-        id=card.id,
-        name=card.name,
-        country=card.country,
-        locale=card.locale,
-        timezone=card.timezone,
-        email=card.email,
-        phone=card.phone,
-        addresses=dict(card.addresses),
-    )
+    known = {name: getattr(card, name) for name in ("id", "name", "country", "locale", "timezone", "email", "phone")}
+    return Customer.model_validate({**known, "addresses": dict(card.addresses)}, context=STORED)
 
 
 def formats_of(customer: CustomerCard, now: datetime) -> Formats:
