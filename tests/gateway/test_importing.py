@@ -59,7 +59,7 @@ def test_customers_come_with_consents_addresses_and_quiet_hours(read: Any) -> No
 
 def test_numbers_are_kept_in_one_form_whatever_their_channel_and_way_of_writing(read: Any) -> None:
     # As in a JSON file or from the API, where an address may hold spaces.
-    people = [
+    people: list[dict[str, Any]] = [
         {"country": None, "phone": "+49 151 12345678", "addresses": {"whatsapp": "+49 151 12345678"}},
         {"country": "DE", "phone": "0151 12345678", "addresses": "whatsapp=0151/12345678 telegram=0151"},
         {"country": "DE", "phone": "004915112345678", "addresses": {"voice": "0151-12345678"}},
