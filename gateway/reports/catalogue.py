@@ -11,6 +11,7 @@ from gateway.reports.channels import channels
 from gateway.reports.churn import churn
 from gateway.reports.drivers import contacts_by_rule, drivers
 from gateway.reports.offers import offers
+from gateway.reports.precision import precision
 from gateway.reports.proactive import proactive
 from gateway.reports.report import Period, Report
 from gateway.reports.satisfaction import comments, satisfaction
@@ -54,6 +55,7 @@ REPORTS: Mapping[str, Make] = {
     "speed": lambda sources: speed(sources.cases, sources.cases_before),
     "service_levels": lambda sources: service_levels(sources.connection, sources.period),
     "drivers": _drivers,
+    "precision": lambda sources: precision(sources.connection, sources.period),
     "self_help": lambda sources: self_help(sources.connection, sources.period),
     "satisfaction": lambda sources: satisfaction(sources.connection, sources.period),
     "comments": lambda sources: comments(sources.connection, sources.period),

@@ -1,8 +1,11 @@
 """New names for teams and service levels: all that refers to the old one goes on with the new."""
 
+from urllib.parse import parse_qsl, urlencode
+
 import sqlalchemy as sa
 
 from gateway.commands import CommandRefused
+from gateway.store.case_work import saved_views
 from gateway.store.schema import cases
 from gateway.store.staff import rotas, scopes, sla_policies, team_members, teams
 from gateway.transaction import Transaction
@@ -13,6 +16,9 @@ def rename_team(tx: Transaction, old: str, new: str, by: str) -> None:
     _rename(tx, teams, old, new, "team")
     for column in (team_members.c.team, teams.c.fallback, rotas.c.team, cases.c.team):
         _follow(tx, column, old, new)
+    for view in tx.connection.execute(sa.select(saved_views).where(saved_views.c.query.contains("team="))).all():
+        said = [(name, new if (name, value) == ("team", old) else value) for name, value in parse_qsl(view.query)]
+        tx.connection.execute(sa.update(saved_views).where(saved_views.c.id == view.id).values(query=urlencode(said)))
     for row in tx.connection.execute(sa.select(scopes)).all():
         if old in row.teams:
             bounds = sorted({new, *row.teams} - {old})

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.commands import CustomerWrote, Reply, Resolve
+from gateway.commands import CustomerWrote, GiveVerdict, Reply, Resolve
 from gateway.reports.case_facts import CaseFacts, load
+from gateway.reports.precision import precision
 from gateway.reports.proactive import ENOUGH, proactive
 from gateway.reports.report import Column, Figure, Period, Report, Unit, quantile_s
 from gateway.reports.speed import speed
@@ -50,6 +51,23 @@ def case(number: int = 1, *, told_min: float | None = None, wrote_min: float | N
 
 def figure(report: Report, name: str) -> Figure:
     return next(f for f in report.figures if f.name == name)
+
+
+async def test_precision_is_of_the_judged_cases_and_says_how_sure_it_is(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        opened = [row for row in web.town.rows(schema.cases) if not row["on_arrival"]]
+        real, false, double = opened[:3]
+        web.town.do(GiveVerdict(real["id"], "real", "Mia"))
+        web.town.do(GiveVerdict(false["id"], "false_alarm", "Mia"))
+        web.town.do(GiveVerdict(double["id"], "duplicate", "Mia", duplicate_of=real["id"]))
+        with web.town.deps.store.read() as connection:
+            report = precision(connection, DAY)
+        assert (figure(report, "precision").value, figure(report, "precision").of) == (0.5, 2)
+        assert figure(report, "judged").value == 3 / len(opened)
+        row = next(row for row in report.rows if row[0] == false["rule"])
+        assert (row[4], report.rows[0]) == (1, row)
+        assert sum(int(row[1] or 0) for row in report.rows) == len(opened)
+        assert "How right are the rules?" in await web.page("/reports?span=7d")
 
 
 def test_who_spoke_first_is_who_was_heard_first() -> None:

@@ -27,6 +27,7 @@ from gateway.staff.owners import possible_owners
 from gateway.staff.routing import Member, Need, Team, route, with_one_more
 from gateway.staff.sla import OF_TEAM, Policy, Target
 from gateway.store import schema, staff
+from gateway.store.case_work import saved_views
 from gateway.web.wording import routed_text
 from tests.gateway.making import T0, Gateway, gateway
 from tests.gateway.web_visit import log_in, visit
@@ -256,7 +257,9 @@ def test_a_team_called_otherwise_keeps_its_people_cases_and_bounds(running: Gate
     running.submit(berlin(fallback="Tokyo"))
     number = opened(running)
     running.submit(SetScope("mia", ("Berlin", "Tokyo"), (), "ada"))
+    running.submit(w.SaveView("Ours", {"view": "open", "team": "Berlin"}, "mia"))
     running.submit(replace(berlin(fallback="Tokyo"), name="Spree", was="Berlin"))
+    assert running.rows(saved_views)[0]["query"] == "team=Spree&view=open"
     running.submit(replace(tokyo(), name="Edo", was="Tokyo"))
     assert case(running, number)["team"] == "Spree"
     assert {row["name"]: row["fallback"] for row in running.rows(staff.teams)} == {"Spree": "Edo", "Edo": None}
