@@ -12,7 +12,7 @@ from gateway.subscriptions.entries import Entry
 
 TOLD = frozenset(
     {"opened", "reopened", "firing", "recovered", "resolved", "acknowledged", "assigned", "note", "message_out"}
-    | {"message_in", "unresolved"}
+    | {"message_in", "unresolved", "merged", "unmerged"}
 )
 """Kinds of entries that a ticket tells; the others are the gateway's own business."""
 _STATUS: dict[str, Status] = {"resolved": "solved", "reopened": "open", "unresolved": "open"}
@@ -49,7 +49,7 @@ class TicketSink:
             if entry.kind == "opened":
                 return
         mark = f"[{self._installation} {entry.id}]"
-        status = _STATUS.get(entry.kind)
+        status = _status_of(entry)
         await self._desk.comment(ticket_id, words(entry), mark, status=status, repeated=repeated)
         if status is not None:
             await self._commands.submit(TicketStatusSet(self.name, case_id, status))
@@ -74,6 +74,15 @@ class TicketSink:
         )
 
 
+def _status_of(entry: Entry) -> Status | None:
+    """What an entry makes of the ticket; None: it stays. One that is worked on within another is solved there."""
+    if entry.kind == "merged" and entry.body.get("into"):
+        return "solved"
+    if entry.kind == "unmerged" and entry.body.get("from"):
+        return "open" if entry.case["state"] == "open" else None
+    return _STATUS.get(entry.kind)
+
+
 def words(entry: Entry) -> str:
     """Say an entry in a sentence, for staff."""
     who, said = entry.author, entry.text
@@ -82,6 +91,16 @@ def words(entry: Entry) -> str:
             return f"The fault fires: {entry.case['severity']}."
         case "reopened":
             return "The fault is back; the case is open again."
+        case "merged":
+            into = entry.body.get("into")
+            return (
+                f"{who} merged it into case #{into}."
+                if into
+                else f"{who} merged case #{entry.body.get('from')} into it."
+            )
+        case "unmerged":
+            source = entry.body.get("from")
+            return f"{who} parted it from #{source}." if source else f"{who} parted #{entry.body.get('case')} from it."
         case "unresolved":
             return f"{who} took the resolving back; the case is open as before."
         case "recovered":

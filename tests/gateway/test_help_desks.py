@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.commands import AddNote, CustomerWrote, Reopen, Resolve
+from gateway.commands import AddNote, CustomerWrote, MergeCase, OpenCase, Reopen, Resolve, UnmergeCase
 from gateway.config import Config, ConfigError, load_config
 from gateway.help_desks.hook import HelpDeskHook
 from gateway.help_desks.opening import open_help_desks
@@ -116,6 +116,24 @@ async def test_the_end_and_the_return_of_a_fault_set_the_status(there: HelpDeskS
         pair.made.submit(Reopen(1, by="Mia"))
         await pair.told()
         assert pair.ticket.status == "open"
+
+
+async def test_the_ticket_of_a_merged_case_is_solved_and_opens_again_when_they_part(
+    there: HelpDeskServer, tmp_path: Path
+) -> None:
+    async with paired(there, tmp_path) as pair:
+        happen(pair.made)
+        await pair.told()
+        kept = pair.made.submit(OpenCase("It hums", "Mia", "f1"))
+        pair.made.submit(MergeCase(1, kept, "Mia"))
+        await pair.told()
+        ticket = next(one for one in there.tickets if "is too warm (f1)" in one.fields["subject"])
+        assert ticket.status == "solved"
+        assert any(f"merged it into case #{kept}" in text for text in texts(ticket))
+        assert [one.status for one in there.tickets if one is not ticket] == ["open"]
+        pair.made.submit(UnmergeCase(1, "Mia"))
+        await pair.told()
+        assert ticket.status == "open"
 
 
 async def test_what_is_written_there_reaches_the_customer_or_the_case_once(
