@@ -16,7 +16,10 @@ def configure_logs(level: str, log_format: str) -> None:
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Its own default prints what each frame of a traceback holds: secrets, addresses, half a minute's worth.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     finish = [structlog.processors.format_exc_info, renderer] if log_format == "json" else [renderer]
     structlog.configure(

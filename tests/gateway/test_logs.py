@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
+
+from gateway.logs import configure_logs
 
 SCRIPT = """
 import os, sys, structlog
@@ -33,3 +36,20 @@ def test_a_log_that_nobody_reads_any_more_stops_nothing(tmp_path: Path, form: st
     said = tmp_path / "said"
     done = subprocess.run([sys.executable, "-c", SCRIPT, form, str(said)], check=False, timeout=60)
     assert (done.returncode, said.read_text()) == (0, "went on")
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_traceback_shows_no_value_that_a_frame_holds(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    def trip() -> None:
+        address = "ana@" + "example.com"
+        raise ValueError(f"{len(address)} letters")
+
+    configure_logs("info", form)
+    try:
+        trip()
+    except ValueError:
+        structlog.get_logger().exception("pipeline.command_failed")
+    logged = capsys.readouterr().err
+    assert "15 letters" in logged
+    assert "in trip" in logged
+    assert "ana@example.com" not in logged
