@@ -80,6 +80,10 @@ def _own_logging() -> Iterator[None]:
     """Give the log back as it was: a test that runs a command configures it for the whole process."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
+    # As structlog begins it, but for the values of each frame in a traceback: to print them may take half a minute.
+    *before, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*before, plain])
     yield
     structlog.reset_defaults()
     root.handlers[:] = handlers
