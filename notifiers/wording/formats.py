@@ -117,9 +117,9 @@ class Formats:
         """Write the local date as briefly as is clear."""
         return self._digits(format_date(self._local(at), "medium", locale=self.locale))
 
-    def span(self, begins: datetime, ends: datetime) -> str:
-        """Write a date of some hours: its day, and from when until when."""
-        return f"{self.long_date(begins)}, {self.time(begins)}–{self.time(ends)}"
+    def span(self, begins: datetime, ends: datetime, joined: str = "%(day)s, %(time)s") -> str:
+        """Write a date of some hours: its day, and from when until when; ``joined`` as its language joins them."""
+        return joined % {"day": self.long_date(begins), "time": f"{self.time(begins)}–{self.time(ends)}"}
 
     def moment(self, at: datetime) -> tuple[str | None, str]:
         """Write a moment not long ago as (day, time): the day None today, a weekday within the week, else a date."""
