@@ -46,6 +46,7 @@ async def twilio_inbound(request: web.Request) -> web.StreamResponse:
         answers=inbound.answers,
         opt_out=inbound.opt_out,
         media=inbound.media,
+        keyword=inbound.keyword,
     )
     try:
         await request.app[DEPS].commands.submit(command)

@@ -7,13 +7,14 @@ Source: Twilio, "Webhooks security" (signature), "Message status callbacks", "In
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import parse_qsl
 
 from notifiers.inbound import Inbound, Media
 from notifiers.receipts import Receipt, SendState
-from notifiers.replies import Intent
+from notifiers.replies import Intent, read_reply
 
 Form = Sequence[tuple[str, str]]
 """The fields of a form post as received, in order; a name may come twice."""
@@ -71,7 +72,7 @@ def parse_receipt(form: Form, at: datetime) -> Receipt | None:
 
 
 def parse_inbound(form: Form) -> Inbound | None:
-    """Read an incoming message; None where it is none. A tapped button is its text."""
+    """Read an incoming message; None where it is none. A tapped button is its text, and its id the keyword."""
     fields = _fields(form)
     sid, from_ = fields.get("MessageSid") or fields.get("SmsSid"), fields.get("From")
     if not sid or not from_ or "Body" not in fields:
@@ -86,8 +87,15 @@ def parse_inbound(form: Form) -> Inbound | None:
         to=fields.get("To", "").rpartition(":")[2],
         opt_out=_OPT_OUTS.get(fields.get("OptOutType", "")),
         media=tuple(_media(fields)),
+        keyword=_tapped(fields.get("ButtonPayload", "")),
         answers=fields.get("OriginalRepliedMessageSid") or None,
     )
+
+
+def _tapped(payload: str) -> str | None:
+    """A quick reply's id where it is one of ours; of any other that the content was given the label says more."""
+    ours = read_reply(payload).intent is not Intent.TEXT or _OF_SURVEY.fullmatch(payload)
+    return payload if ours else None
 
 
 def _media(fields: Mapping[str, str]) -> Iterator[Media]:
@@ -97,6 +105,7 @@ def _media(fields: Mapping[str, str]) -> Iterator[Media]:
         yield Media(_KINDS.get(of_type, "document"), fields.get(f"MediaUrl{index}", ""))
 
 
+_OF_SURVEY = re.compile(r"(rating|effort|helped)_[1-5]")
 _MOST_MEDIA = 10
 _KINDS = {"image": "photo", "audio": "voice message", "video": "video"}
 _OPT_OUTS = {"STOP": Intent.STOP, "START": Intent.START, "HELP": Intent.HELP}

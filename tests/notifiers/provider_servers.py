@@ -16,14 +16,23 @@ CHAT, LINE_USER, NUMBER = "987654321", "U" + "0123456789abcdef" * 2, "+551198765
 
 @dataclass
 class TelegramApi:
-    """``sendMessage`` of one bot."""
+    """``sendMessage`` of one bot, and ``getFile`` with what it was sent."""
 
     blocked_by: set[str] = field(default_factory=set)
     chats: set[str] = field(default_factory=lambda: {CHAT})
+    files: dict[str, bytes] = field(default_factory=dict)
+    """By ``file_id``."""
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     def __call__(self, request: Request) -> Answer:
         """Answer one request as api.telegram.org does."""
+        if request.path == f"/bot{TELEGRAM_TOKEN}/getFile":
+            file_id = json.loads(request.body)["file_id"]
+            if file_id not in self.files:
+                return _telegram_error(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+            return json_answer(200, {"ok": True, "result": {"file_id": file_id, "file_path": f"photos/{file_id}"}})
+        if request.path.startswith(there := f"/file/bot{TELEGRAM_TOKEN}/photos/"):
+            return Answer(200, self.files[request.path.removeprefix(there)])
         if request.path != f"/bot{TELEGRAM_TOKEN}/sendMessage" or request.method != "POST":
             return _telegram_error(404, "Not Found")
         if request.headers.get("content-type") != "application/json":

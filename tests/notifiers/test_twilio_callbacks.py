@@ -103,17 +103,28 @@ def test_a_reply_by_sms_is_read() -> None:
     assert "works" not in repr(inbound)
 
 
-def test_a_button_on_whatsapp_is_its_text() -> None:
+def test_a_button_on_whatsapp_is_its_text_and_its_id() -> None:
     body = (
-        b"MessageSid=SM3&From=whatsapp%3A%2B971501234567&To=whatsapp%3A%2B14155238886&Body=x&ButtonText=Done"
-        b"&OriginalRepliedMessageSid=SM2"
+        b"MessageSid=SM3&From=whatsapp%3A%2B971501234567&To=whatsapp%3A%2B14155238886&Body=x&ButtonText=Erledigt"
+        b"&ButtonPayload=done&OriginalRepliedMessageSid=SM2"
     )
 
     inbound = parse_inbound(parse_form(body))
 
     assert inbound is not None
     assert (inbound.channel, inbound.address, inbound.to) == ("whatsapp", "+971501234567", "+14155238886")
-    assert (inbound.text, inbound.answers) == ("Done", "SM2")
+    assert (inbound.text, inbound.keyword, inbound.answers) == ("Erledigt", "done", "SM2")
+
+
+@pytest.mark.parametrize(
+    ("payload", "keyword"), [("later", "later"), ("rating_4", "rating_4"), ("btn-7", None), ("", None)]
+)
+def test_only_an_id_of_ours_says_more_than_a_buttons_label(payload: str, keyword: str | None) -> None:
+    form = [("MessageSid", "SM5"), ("From", "whatsapp:+971501234567"), ("Body", "x"), ("ButtonPayload", payload)]
+    inbound = parse_inbound(form)
+
+    assert inbound is not None
+    assert inbound.keyword == keyword
 
 
 def test_an_opt_out_that_twilio_has_obeyed_is_known() -> None:

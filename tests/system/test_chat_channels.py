@@ -147,6 +147,22 @@ def test_line_and_telegram_through_their_outages(tmp_path: Path, mail: MailServe
                 assert post(gateway, "telegram", update) == 200
             [written] = gateway.rows("SELECT * FROM timeline WHERE kind = 'message_in'")
             assert "The door was open" in written["body"]
+            telegram.files["large"] = b"\xff\xd8\xff the door"
+            for number, file_id in ((8, "large"), (9, "lost")):
+                photo = {
+                    "message_id": number,
+                    "from": {"id": 1},
+                    "chat": {"id": int(CHAT)},
+                    "photo": [{"file_id": file_id}],
+                }
+                assert post(gateway, "telegram", {"update_id": number, "message": photo}) == 200
+            wait_for(lambda: not _waiting(gateway), "the photos", within_s=60)
+            files = gateway.rows("SELECT name, kind, size, failed FROM attachments ORDER BY id")
+            assert [(file["name"], file["kind"], file["size"]) for file in files] == [
+                ("photo.jpg", "image/jpeg", len(telegram.files["large"])),
+                ("photo", "", 0),
+            ]
+            assert "gives it out no longer" in files[1]["failed"]
             log = gateway.log.read_text(encoding="utf-8")
             assert not [secret for secret in (TELEGRAM_TOKEN, LINE_TOKEN, CHAT, LINE_USER, SECRET) if secret in log]
 
@@ -183,6 +199,10 @@ def test_whatsapp_is_unknown_until_its_status_tells_and_receipts_come_in_any_ord
             wait_for(lambda: "We come on Friday." in str(api.messages[1:]), "the agent's answer", within_s=60)
             assert {message["type"] for message in api.messages[1:]} <= {"text", "interactive"}
             assert mail.mails == []
+
+
+def _waiting(gateway: GatewayProcess) -> list[dict[str, Any]]:
+    return gateway.rows("SELECT id FROM attachments WHERE fetch_at IS NOT NULL")
 
 
 def _change(**value: Any) -> dict[str, Any]:
