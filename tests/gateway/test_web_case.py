@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.profile import DeviceProfile
-from gateway.commands import AskForCall, Resolve
+from gateway.commands import AskForCall, Resolve, Upsert
 from gateway.store import schema
 from gateway.web.message_text import without_links, words_to_edit
 from gateway.web.upkeep import upkeep_of
@@ -289,3 +289,11 @@ async def test_a_warranty_that_ended_is_said_in_the_case(tmp_path: Path) -> None
             told = await web.api("POST", "/api/import/devices", json={"records": [record]})
             assert told.status == 200, await told.text()
             assert words in await web.page(f"/cases/{case}")
+
+
+async def test_a_consent_is_shown_with_where_and_when_it_was_given(tmp_path: Path) -> None:
+    async with visit(tmp_path) as web:
+        given = {"consents": ["offer", "news"], "origins": {"news": {"source": "app", "at": "2026-01-12T09:30:00Z"}}}
+        web.town.do(Upsert("customers", ({"id": "c-lumen", "name": "Café Lumen", **given},), by="test"))
+        text = await web.page("/customers/c-lumen")
+        assert '<span class="hint">(app, 2026-01-12)</span>' in text
