@@ -12,6 +12,7 @@ import structlog
 
 from device_models.profile import DeviceProfile
 from gateway.cases.crowds import FORGET_AFTER
+from gateway.cases.device_commands import unanswered
 from gateway.clock import Clock
 from gateway.commands import (
     Commands,
@@ -23,7 +24,7 @@ from gateway.commands import (
     Sweep,
     WatchSteps,
 )
-from gateway.commands.cases import WakeCases
+from gateway.commands.cases import GiveUpCommands, WakeCases
 from gateway.commands.desk import OfferSlots
 from gateway.commands.enrolment import ForgetChecks
 from gateway.commands.offers import ForgetVisits
@@ -97,6 +98,7 @@ class Jobs:
         scheduler.every(timedelta(hours=1), "sweep", self.sweep)
         scheduler.every(timedelta(seconds=30), "ladder", self.climb)
         scheduler.every(timedelta(seconds=20), "wake", self.wake)
+        scheduler.every(timedelta(seconds=30), "commands", self.give_up_commands)
         scheduler.every(timedelta(seconds=20), "sla", self.watch_sla)
         scheduler.every(timedelta(minutes=1), "reroute", self.reroute)
         scheduler.every(timedelta(seconds=10), "alerts", self.tell_staff)
@@ -134,6 +136,11 @@ class Jobs:
         snoozed = schema.cases.c.snoozed_until
         if await self._read(lambda c, now: c.execute(sa.select(sa.true()).where(snoozed <= now).limit(1)).first()):
             await self._commands.submit(WakeCases())
+
+    async def give_up_commands(self) -> None:
+        """Say of commands to devices that nobody answered them."""
+        if await self._read(unanswered):
+            await self._commands.submit(GiveUpCommands())
 
     async def watch_sla(self) -> None:
         """Say of cases whose time runs out that it does."""

@@ -1,10 +1,11 @@
 """Commands to devices: only what the profile allows, with who sent it, and confirmed by what the device says next."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from device_models.profile import GENERIC
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry
 from gateway.commands import CommandRefused
@@ -12,6 +13,9 @@ from gateway.commands.cases import DeviceCommandSent, SendDeviceCommand
 from gateway.store.case_work import device_commands
 from gateway.transaction import Transaction
 
+_AT_LEAST = timedelta(minutes=10)
+_INTERVALS = 3
+_UNANSWERED = "the device has not spoken since it was sent"
 _PUBLISHED = sa.select(device_commands).where(device_commands.c.state == "published")
 
 
@@ -57,7 +61,8 @@ def record_sent(tx: Transaction, command: DeviceCommandSent) -> None:
     row = tx.connection.execute(sa.select(d).where(d.c.id == command.command_id)).mappings().first()
     if row is None or row["state"] != "queued":
         return
-    published = {"published_at": tx.now} if command.outcome == "published" else {}
+    waits = {"published_at": tx.now, "answer_by": tx.now + _patience(tx, row["device_id"])}
+    published = waits if command.outcome == "published" else {}
     tx.connection.execute(
         sa.update(d).where(d.c.id == row["id"]).values(state=command.outcome, reason=command.reason, **published)
     )
@@ -65,6 +70,32 @@ def record_sent(tx: Transaction, command: DeviceCommandSent) -> None:
         kind = "command_published" if command.outcome == "published" else "command_failed"
         add_entry(tx, row["case_id"], kind, body={"name": row["name"], "reason": command.reason})
     tx.changed("device", row["device_id"])
+
+
+def unanswered(connection: sa.Connection, now: datetime) -> list[sa.RowMapping]:
+    """Read the commands whose device should have spoken by ``now``."""
+    d = device_commands.c
+    return list(connection.execute(_PUBLISHED.where(d.answer_by <= now).order_by(d.id)).mappings())
+
+
+def give_up(tx: Transaction) -> int:
+    """Let commands fail whose device has not spoken in its time; return how many."""
+    silent = unanswered(tx.connection, tx.now)
+    d = device_commands
+    for row in silent:
+        values = {"state": "failed", "reason": _UNANSWERED}
+        tx.connection.execute(sa.update(d).where(d.c.id == row["id"]).values(values))
+        if row["case_id"] is not None:
+            add_entry(tx, row["case_id"], "command_failed", body={"name": row["name"], "reason": _UNANSWERED})
+        tx.changed("device", row["device_id"])
+    return len(silent)
+
+
+def _patience(tx: Transaction, device_id: str) -> timedelta:
+    """For how long its word is waited for: one that reports once an hour is not expected to speak within minutes."""
+    device = tx.registry.devices.get(device_id)
+    profile = tx.profiles.get(device.profile, GENERIC) if device is not None else GENERIC
+    return max(_AT_LEAST, profile.reporting_interval * _INTERVALS)
 
 
 def confirm(tx: Transaction, heard: Mapping[str, datetime]) -> None:

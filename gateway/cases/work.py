@@ -52,6 +52,8 @@ def run(tx: Transaction, command: c.CaseCommand) -> Any:
             return device_commands.send(tx, command)
         case c.DeviceCommandSent():
             return device_commands.record_sent(tx, command)
+        case c.GiveUpCommands():
+            return device_commands.give_up(tx)
         case c.SaveMacro():
             return views.save_macro(tx, command)
         case c.TeachPhrase():

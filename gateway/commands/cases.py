@@ -222,6 +222,11 @@ class DeviceCommandSent:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveUpCommands:
+    """Say of commands whose device has not spoken in its time that they went unanswered. Its result is how many."""
+
+
+@dataclass(frozen=True, slots=True)
 class SaveMacro:
     """Keep an answer under a name; ``text`` None deletes it."""
 
@@ -287,6 +292,7 @@ CaseCommand = (
     | OpenCase
     | SendDeviceCommand
     | DeviceCommandSent
+    | GiveUpCommands
     | SaveMacro
     | TeachPhrase
     | DropPhrase

@@ -208,7 +208,8 @@ IMPERSONAL: Mapping[str, frozenset[str]] = {
         "staff_alert_keys": "rota key alert_id",
         "case_links": "case_id other_id",
         "case_steps": "case_id step done_by done_at",
-        "device_commands": "id device_id case_id name payload state reason sent_by asked_at published_at confirmed_at",
+        "device_commands": "id device_id case_id name payload state reason sent_by asked_at published_at answer_by "
+        "confirmed_at",
         # Written by staff for many customers.
         "macros": "name text sends saved_by saved_at",
         "phrases": "id words text language intent said_by at",

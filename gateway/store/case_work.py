@@ -36,10 +36,12 @@ device_commands = Table(
     Column("sent_by", sa.Text, nullable=False),
     Column("asked_at", UtcTime, nullable=False),
     Column("published_at", UtcTime),
+    Column("answer_by", UtcTime),
     Column("confirmed_at", UtcTime),
     sa.Index("ix_device_commands_state", "state"),
 )
-"""``state``: queued | published | confirmed | failed. Confirmed by the device's next message after it was published."""
+"""``state``: queued | published | confirmed | failed. Confirmed by the device's next message after it was
+published; failed where none came until ``answer_by``."""
 
 macros = Table(
     "macros",

@@ -254,6 +254,20 @@ def test_a_command_is_confirmed_by_what_the_device_says_next(running: Gateway) -
     assert running.rows(schema.audit, action="device.command")[0]["detail"]["name"] == "defrost"
 
 
+def test_a_command_that_its_device_does_not_answer_in_its_time_fails(running: Gateway) -> None:
+    with_commands(running)
+    number = opened(running)
+    sent = running.submit(w.SendDeviceCommand("f1", "defrost", "mia", number))
+    running.submit(w.DeviceCommandSent(sent, "published"))
+    # It reports every five minutes, so a quarter of an hour is its time.
+    running.now = T0 + timedelta(minutes=14)
+    assert running.submit(w.GiveUpCommands()) == 0
+    running.now = T0 + timedelta(minutes=15)
+    assert running.submit(w.GiveUpCommands()) == 1
+    assert running.rows(device_commands)[0]["state"] == "failed"
+    assert kinds(running, number)[-1] == "command_failed"
+
+
 def test_another_devices_word_confirms_nothing(running: Gateway) -> None:
     with_commands(running)
     sent = running.submit(w.SendDeviceCommand("f2", "defrost", "mia"))

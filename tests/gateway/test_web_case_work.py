@@ -137,6 +137,9 @@ async def test_a_command_that_the_profile_allows_is_offered_and_sent(tmp_path: P
         assert (await answer.json())["command"] == 1
         assert web.town.rows(device_commands)[0]["payload"] == {"cmd": "restart"}
         assert "on its way" in await web.page(f"/cases/{case}")
+        # Its own page offers the same, of no case.
+        assert 'action="/devices/f-souza/command"' in await web.page("/devices/f-souza")
+        assert "on its way" in await web.page("/devices/f-souza")
         refused = await web.script("/devices/f-souza/command", {"name": "explode"})
         assert refused.status == 409
 

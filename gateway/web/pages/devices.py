@@ -16,6 +16,7 @@ from gateway.web.evidence import RANGES, draw_field
 from gateway.web.language import N_
 from gateway.web.pages.shell import show, viewer_zone
 from gateway.web.queries import cases, devices
+from gateway.web.queries.case_work import sent_to
 from gateway.web.queries.devices import DeviceFilter, DeviceLine, PersonLine
 from gateway.web.queries.presence import presence_of
 from gateway.web.twin import fields_of, twin_of
@@ -85,6 +86,8 @@ async def show_device(request: web.Request) -> web.StreamResponse:
         device=line,
         presence=await read(request, presence_of, line),
         profile=profile,
+        device_commands=profile.commands if profile is not None else {},
+        sent_commands=await read(request, sent_to, line.id),
         twin=fields_of(twin_of(line.state), profile, now),
         explained=standings(rules, profile, now, deps.devices),
         upkeep=upkeep_of(rules, profile, now),

@@ -41,12 +41,6 @@ def work_on(connection: sa.Connection, case: CaseLine) -> CaseWork:
     linked = sa.select(other).where(sa.or_(case_links.c.case_id == case.id, case_links.c.other_id == case.id))
     merged = sa.select(cases.c.id).where(cases.c.merged_into == case.id).order_by(cases.c.id)
     steps = sa.select(case_steps).where(case_steps.c.case_id == case.id)
-    sent = (
-        sa.select(device_commands)
-        .where(device_commands.c.device_id == case.device_id)
-        .order_by(device_commands.c.id.desc())
-        .limit(_SHOWN_COMMANDS)
-    )
     tried = sa.select(sa.func.count()).select_from(tried_steps).where(tried_steps.c.case_id == case.id)
     causes, fixes = shares(connection, case.rule)
     return CaseWork(
@@ -54,11 +48,18 @@ def work_on(connection: sa.Connection, case: CaseLine) -> CaseWork:
         merged=load(connection, connection.execute(merged).scalars().all()),
         steps={row.step: (row.done_by, row.done_at) for row in connection.execute(steps)},
         tried=connection.execute(tried).scalar_one(),
-        commands=connection.execute(sent).mappings().all() if case.device_id else (),
+        commands=sent_to(connection, case.device_id) if case.device_id else (),
         causes=causes,
         fixes=fixes,
         macros=all_macros(connection),
     )
+
+
+def sent_to(connection: sa.Connection, device_id: str) -> Sequence[sa.RowMapping]:
+    """List the newest commands to a device."""
+    d = device_commands.c
+    newest = sa.select(device_commands).where(d.device_id == device_id).order_by(d.id.desc()).limit(_SHOWN_COMMANDS)
+    return connection.execute(newest).mappings().all()
 
 
 def shares(connection: sa.Connection, rule: str) -> tuple[dict[str, int], dict[str, int]]:
