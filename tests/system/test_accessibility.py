@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from gateway.commands import Resolve, Upsert
 from gateway.commands.desk import OfferSlots
 from gateway.commands.enrolment import MakeClaimCodes, SendCheck
+from gateway.commands.texts import SaveTextDraft
 from gateway.store import schema
 from gateway.store.desk import bookings, survey_answers, tasks
 from gateway.store.self_help import tried_steps
@@ -90,6 +91,7 @@ async def test_a_checker_finds_nothing_on_the_consoles_pages(desk: Opening) -> N
         page = await at.open("Ada", "/", reduced_motion="reduce", bypass_csp=True)
         found += await findings_in_both_schemes(page)
         case = at.town.case_of("f-souza", "freezer-compressor-stopped")["id"]
+        at.town.do(SaveTextDraft("article", "freezer-door-open", "de", "---\nrules: [x]\ntitle: T\n---\n\n1. A", "Lea"))
         for path in (
             f"/cases/{case}",
             "/messages",
@@ -103,6 +105,7 @@ async def test_a_checker_finds_nothing_on_the_consoles_pages(desk: Opening) -> N
             "/sla",
             "/rules",
             "/drafts/new?rule=freezer-door-open",
+            "/suggestions",
             "/versions",
             "/texts",
             "/texts/messages/fault_opened?language=ar&channel=sms",
