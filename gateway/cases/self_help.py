@@ -16,6 +16,7 @@ from device_models.event import rfc3339
 from device_models.profile import GENERIC
 from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
+from gateway.cases.causes import shares
 from gateway.cases.record import load_case
 from gateway.cases.timeline import add_entry
 from gateway.commands import CommandRefused, StepTried, WatchSteps
@@ -27,7 +28,7 @@ from gateway.store.self_help import tried_steps, watches
 from gateway.texts.own import NOTHING, OwnTexts
 from gateway.transaction import Transaction
 from gateway.web.twin import twin_of
-from notifiers.wording.article import Article, Articles, first_untried, load_articles
+from notifiers.wording.article import Article, Articles, load_articles
 from rules.respond import Notify, device_facts
 from rules.response.improving import Watch, advance, begin, is_improving
 
@@ -71,12 +72,12 @@ class Help:
 
     article: Article
     steps: Sequence[Step]
+    """In the order to try them: what it oftenest was stands first among those that look for a cause."""
 
     @property
     def next_step(self) -> Step | None:
         """The first that nobody tried."""
-        index = first_untried(self.article, [step.index for step in self.steps if step.tried])
-        return self.steps[index] if index is not None else None
+        return next((step for step in self.steps if not step.tried), None)
 
 
 def help_of_case(config: Config, registry: Registry, connection: sa.Connection, case: Any, locale: str) -> Help | None:
@@ -89,7 +90,8 @@ def help_of_case(config: Config, registry: Registry, connection: sa.Connection, 
     if article is None:
         return None
     tried = set(connection.execute(sa.select(tried_steps.c.step).where(tried_steps.c.case_id == case.id)).scalars())
-    return Help(article, [Step(i, text, i in tried) for i, text in enumerate(article.steps)])
+    order = article.in_order(shares(connection, case.rule)[0] if article.causes else {})
+    return Help(article, [Step(index, article.steps[index], index in tried) for index in order])
 
 
 def step_tried(tx: Transaction, command: StepTried) -> bool:

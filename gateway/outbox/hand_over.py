@@ -16,6 +16,7 @@ from device_models.purpose import Purpose, Severity
 from device_models.registry import Customer
 from gateway.cases import date_messages
 from gateway.cases.attachments import to_send
+from gateway.cases.causes import shares
 from gateway.cases.record import load_case
 from gateway.cases.self_help import articles_of
 from gateway.cases.timeline import add_entry, touch
@@ -225,7 +226,10 @@ def _steps(tx: Transaction, row: Mapping[str, Any], customer: Customer) -> dict[
     article = articles_of(tx.config, tx.registry.texts).find(
         case["rule"], case["fault"], device.profile, customer.locale, advice
     )
-    return {"advice": {article.language: "\n".join(article.steps)}} if article is not None else {}
+    if article is None:
+        return {}
+    order = article.in_order(shares(tx.connection, case["rule"])[0] if article.causes else {})
+    return {"advice": {article.language: "\n".join(article.steps[index] for index in order)}}
 
 
 def record_sent(tx: Transaction, command: Sent) -> None:

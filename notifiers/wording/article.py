@@ -7,7 +7,7 @@ on the page. A company's own directory goes before what ships here: the same nam
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -28,6 +28,7 @@ class _Front(BaseModel):
     rules: tuple[str, ...] = Field(min_length=1)
     profiles: tuple[str, ...] = ()
     title: str = Field(min_length=1)
+    causes: dict[int, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Article:
     steps: tuple[str, ...]
     """Plain text, in order."""
     markdown: str
+    causes: Mapping[int, str] = field(default_factory=dict)
+    """By a step's index: the cause in its rule's list that it looks for. Other steps keep their places."""
     shipped: bool = False
     """Whether it came with the product: then a rule's own advice goes before it."""
 
@@ -51,6 +54,12 @@ class Article:
     def html(self) -> str:
         """The whole article as HTML: markup of its author's is shown as text, links lead to the web, mail or phone."""
         return str(_renderer().render(self.markdown))
+
+    def in_order(self, found: Mapping[str, int]) -> list[int]:
+        """Return the steps' indexes in the order to try them, given how often each cause was ``found``: those that look
+        for a cause by how often it was that, among themselves; of equals as written."""
+        looking = iter(sorted(sorted(self.causes), key=lambda index: -found.get(self.causes[index], 0)))
+        return [next(looking) if index in self.causes else index for index in range(len(self.steps))]
 
     def fits(self, rule: str, fault: str, profile: str) -> bool:
         """Tell whether it is about this fault of a device of this profile."""
@@ -100,12 +109,6 @@ def _says_the_same(article: Article, advice: object) -> bool:
     return not said or any(" ".join(article.steps[0].split()) in text for text in said)
 
 
-def first_untried(article: Article | None, tried: Sequence[int]) -> int | None:
-    """Return the index of the first step nobody tried, None where none is left."""
-    steps = range(len(article.steps)) if article is not None else ()
-    return next((index for index in steps if index not in tried), None)
-
-
 def read_article(text: str, name: str, language: str, filename: str) -> Article:
     """Read one file. Raises ValueError naming the file and what is wrong with it."""
     parts = text[:_LARGEST].replace("\r\n", "\n").split("---\n", 2)
@@ -124,7 +127,10 @@ def read_article(text: str, name: str, language: str, filename: str) -> Article:
     steps = _steps(body)
     if not steps:
         raise ValueError(f"{filename}: has no steps; write them as a numbered list")
-    return Article(name, language, read.title, read.rules, read.profiles, steps, body.strip())
+    if unknown := [number for number in read.causes if not 1 <= number <= len(steps)]:
+        raise ValueError(f"{filename}:1: causes: there is no step {unknown[0]}; it has {len(steps)}")
+    causes = {number - 1: cause for number, cause in read.causes.items()}
+    return Article(name, language, read.title, read.rules, read.profiles, steps, body.strip(), causes)
 
 
 def load_articles(directories: Sequence[Path] = (), *, shipped: bool = True) -> Articles:

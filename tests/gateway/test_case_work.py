@@ -9,11 +9,11 @@ import pytest
 from device_models.profile import DeviceProfile
 from device_models.purpose import Severity
 from gateway import commands as c
+from gateway.cases.causes import shares
 from gateway.commands import cases as w
 from gateway.store import schema
 from gateway.store.case_work import case_links, case_steps, device_commands, macros, saved_views
 from gateway.store.verdicts import verdicts
-from gateway.web.queries.case_work import shares
 from gateway.web.queries.cases import history_of
 from tests.gateway.making import FREEZER, T0, Gateway, gateway
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from gateway import commands as c
 from gateway.cases.self_help import help_of_case
@@ -100,3 +101,36 @@ def test_the_message_offers_the_articles_steps(warm: Gateway) -> None:
     outgoing = warm.submit(c.HandOver(row["id"]))
 
     assert "Passe um dedo pela borracha" in outgoing.rendered.text
+
+
+def test_what_it_oftenest_was_stands_first_on_the_page_and_in_the_message(tmp_path: Path) -> None:
+    (tmp_path / "own" / "warm").mkdir(parents=True)
+    text = """---
+rules: [freezer-too-warm]
+title: It is too warm
+causes: {1: seal, 2: ice}
+---
+
+1. Wipe the seal.
+2. Defrost it.
+"""
+    (tmp_path / "own" / "warm" / "en.md").write_text(text)
+    email = {"url": "smtp://127.0.0.1:1", "sender": "help@acme.example"}
+    settings = {"mode": "auto", "email": email, "articles": [tmp_path / "own"]}
+    with gateway(f"sqlite:///{tmp_path / 'g.sqlite'}", tmp_path, notifiers=settings) as made:
+        for celsius, minutes in ((-18, 0), (-8, 5), (-7, 10), (-6, 16)):
+            made.temperature(celsius, minutes)
+        number = case_id(made)
+        # An earlier episode of the rule turned out to be ice.
+        with made.store.write() as connection:
+            connection.execute(sa.update(schema.cases).values(cause="ice"))
+        with made.store.read() as connection:
+            case = cases.one(connection, number)
+            found = help_of_case(made.committer._config, made.committer._registry, connection, case, "en")
+        assert found is not None
+        assert [step.index for step in found.steps] == [1, 0]
+        assert found.next_step is not None
+        assert found.next_step.text == "Defrost it."
+        [message] = made.rows(schema.notifications, template="fault_opened")
+        said = made.submit(c.HandOver(message["id"]))
+        assert said.rendered.text.index("Defrost it.") < said.rendered.text.index("Wipe the seal.")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from notifiers.wording.article import first_untried, load_articles, read_article
+from notifiers.wording.article import load_articles, read_article
 from notifiers.wording.catalogue import load_catalogues
 from rules.schema import parse_rules
 
@@ -98,8 +98,11 @@ def test_a_wrong_article_says_what_to_mend(text: str, says: str) -> None:
         read_article(text, "x", "en", "x/en.md")
 
 
-def test_the_first_step_nobody_tried_is_next_and_after_the_last_there_is_none() -> None:
-    article = read_article(FRONT + "1. a\n2. b\n3. c\n", "x", "en", "x")
-
-    assert [first_untried(article, tried) for tried in ([], [0], [1], [0, 1], [0, 1, 2])] == [0, 1, 0, 2, None]
-    assert first_untried(None, []) is None
+def test_steps_that_look_for_a_cause_stand_by_how_often_it_was_that_and_others_stay() -> None:
+    causes = "causes: {2: seal, 4: relay}\n"
+    text = f"---\nrules: [r]\ntitle: T\n{causes}---\n\n1. Shut it.\n2. Wipe the seal.\n3. Wait.\n4. Unplug it.\n"
+    article = read_article(text, "a", "en", "a.md")
+    assert article.in_order({}) == [0, 1, 2, 3]
+    assert article.in_order({"relay": 3, "seal": 1}) == [0, 3, 2, 1]
+    with pytest.raises(ValueError, match="there is no step 5; it has 4"):
+        read_article(text.replace("4: relay", "5: relay"), "a", "en", "a.md")

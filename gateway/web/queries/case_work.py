@@ -6,13 +6,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from gateway.cases.causes import shares
 from gateway.store.case_work import case_links, case_steps, device_commands, macros
 from gateway.store.schema import cases
 from gateway.store.self_help import tried_steps
 from gateway.web.queries.cases import CaseLine, load
 
-_LEARNED_FROM = 500
-"""Resolved cases of a rule, the newest, whose causes are counted."""
 _SHOWN_COMMANDS = 5
 
 
@@ -60,23 +59,6 @@ def sent_to(connection: sa.Connection, device_id: str) -> Sequence[sa.RowMapping
     d = device_commands.c
     newest = sa.select(device_commands).where(d.device_id == device_id).order_by(d.id.desc()).limit(_SHOWN_COMMANDS)
     return connection.execute(newest).mappings().all()
-
-
-def shares(connection: sa.Connection, rule: str) -> tuple[dict[str, int], dict[str, int]]:
-    """Count what the newest resolved cases of a rule turned out to be, and what fixed them."""
-    found = (
-        sa.select(cases.c.cause, cases.c.fix)
-        .where(cases.c.rule == rule, cases.c.cause.is_not(None))
-        .order_by(cases.c.id.desc())
-        .limit(_LEARNED_FROM)
-    )
-    causes: dict[str, int] = {}
-    fixes: dict[str, int] = {}
-    for cause, fix in connection.execute(found):
-        causes[cause] = causes.get(cause, 0) + 1
-        if fix:
-            fixes[fix] = fixes.get(fix, 0) + 1
-    return causes, fixes
 
 
 def all_macros(connection: sa.Connection) -> Sequence[sa.RowMapping]:
