@@ -91,7 +91,7 @@ class Recorder:
                         wait_s = self._first_wait_s
                 return
             except HistoryUnavailable as error:
-                # Nothing is held in memory meanwhile: the same messages are read again from the log.
+                # Memory is bounded meanwhile: what the tail had to let go is read again from the log.
                 log.warning("history.unavailable", reason=str(error), recorded_to=reached, retry_after_s=wait_s)
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
