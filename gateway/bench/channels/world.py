@@ -152,7 +152,7 @@ def _person(world: World, number: int, habits: Habits, chance: random.Random) ->
         country=country,
         locale=locale,
         email=f"c{number}@example.com",
-        addresses=dict.fromkeys(CHANNELS[1:], f"c{number}"),
+        addresses=dict.fromkeys(CHANNELS[1:], f"+4930{10_000_000 + number}"),
     )
     segment = segment_of(profile, customer)
     answers = _answers(world, country, segment, habits, chance)
