@@ -72,7 +72,7 @@ QUICK = Size(
     samples=5_000,
     cases=200,
     requests=20,
-    consoles=5,
+    consoles=20,
     changes_per_s=200.0,
     watched_s=1.0,
 )

@@ -159,7 +159,7 @@ async def test_the_customers_page_is_walked_by_keyboard_alone(desk: Opening) -> 
 
 async def test_nothing_on_the_customers_pages_is_cut_off_at_320_pixels(desk: Opening) -> None:
     async with desk() as at:
-        page = await at.open(None, width=320)
+        page = await at.open(None, width=320, service_workers="block")
         for path in customer_pages(at.town):
             await page.goto(at.base + path)
             wide = await page.evaluate("document.documentElement.scrollWidth")
