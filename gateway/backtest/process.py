@@ -46,8 +46,21 @@ def serve(pipe: Connection, do: Callable[[Tell], Mapping[str, Any]]) -> None:
         pipe.close()
 
 
-async def in_a_process(work: Callable[[T, Connection], None], job: T, tell: Tell) -> dict[str, Any]:
-    """Let ``work(job, pipe)``, which serves the pipe, run; return its outcome. Raises Failed."""
+async def in_a_process(
+    work: Callable[[T, Connection], None], job: T, tell: Tell, *, longest_s: float
+) -> dict[str, Any]:
+    """Let ``work(job, pipe)``, which serves the pipe, run for ``longest_s`` seconds at most; return its outcome.
+
+    Raises Failed, also where it takes longer.
+    """
+    try:
+        async with asyncio.timeout(longest_s):
+            return await _run(work, job, tell)
+    except TimeoutError:
+        raise Failed(f"took longer than {longest_s:g} s; try a shorter span") from None
+
+
+async def _run(work: Callable[[T, Connection], None], job: T, tell: Tell) -> dict[str, Any]:
     ours, theirs = _PROCESSES.Pipe(duplex=False)
     process = _PROCESSES.Process(target=work, args=(job, theirs), name=work.__module__, daemon=True)
     try:

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 from gateway.backtest.job import Job, work
@@ -88,10 +89,8 @@ class Backtests:
         try:
             async with self.turn:
                 running.state = "running"
-                async with asyncio.timeout(self._longest_s):
-                    outcome = await in_a_process(work, job, lambda share: setattr(running, "share", share))
-        except TimeoutError:
-            running.state, running.error = "failed", f"took longer than {self._longest_s:g} s; try a shorter span"
+                tell = partial(setattr, running, "share")
+                outcome = await in_a_process(work, job, tell, longest_s=self._longest_s)
         except Failed as failed:
             running.state, running.error = "failed", str(failed)
         else:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
@@ -106,10 +107,8 @@ class Suggestions:
         try:
             async with self._turn:
                 found.state = "running"
-                async with asyncio.timeout(self._longest_s):
-                    outcome = await in_a_process(work, search, lambda share: setattr(found, "share", share))
-        except TimeoutError:
-            found.state, found.error = "failed", f"took longer than {self._longest_s:g} s; try a shorter span"
+                tell = partial(setattr, found, "share")
+                outcome = await in_a_process(work, search, tell, longest_s=self._longest_s)
         except Failed as failed:
             found.state, found.error = "failed", str(failed)
         else:

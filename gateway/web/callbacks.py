@@ -75,19 +75,25 @@ def _command(item: Item) -> Command:
             purposes = tuple(sorted(item.purposes))
             return ChannelBlocked(item.provider, item.channel, item.address, item.blocked, purposes)
         case Inbound():
-            return CustomerWrote(
-                item.provider,
-                item.provider_id,
-                item.channel,
-                item.address,
-                item.text or named(item.media),
-                keyword=item.keyword,
-                answers=item.answers,
-                link_code=item.link_code,
-                media=item.media,
-            )
+            return wrote(item)
 
 
-def named(media: Sequence[Media]) -> str:
+def wrote(item: Inbound) -> CustomerWrote:
+    """Take what a provider says that somebody wrote."""
+    return CustomerWrote(
+        item.provider,
+        item.provider_id,
+        item.channel,
+        item.address,
+        item.text or _named(item.media),
+        answers=item.answers,
+        opt_out=item.opt_out,
+        media=item.media,
+        keyword=item.keyword,
+        link_code=item.link_code,
+    )
+
+
+def _named(media: Sequence[Media]) -> str:
     """What stands for the words of a message without any: ``[photo]``."""
     return " ".join(f"[{one.kind}]" for one in media)

@@ -3,9 +3,9 @@
 import structlog
 from aiohttp import web
 
-from gateway.commands import CommandRefused, CustomerWrote, ReceiptArrived
+from gateway.commands import CommandRefused, ReceiptArrived
 from gateway.web.body import read_body
-from gateway.web.callbacks import named
+from gateway.web.callbacks import wrote
 from gateway.web.deps import DEPS
 from gateway.web.links import read_status_key
 from notifiers.transports.twilio_callbacks import Form, parse_form, parse_inbound, parse_receipt
@@ -37,19 +37,8 @@ async def twilio_inbound(request: web.Request) -> web.StreamResponse:
     if inbound is None:
         log.info("webhook.not_understood", provider="twilio", kind="inbound")
         return _twiml()
-    command = CustomerWrote(
-        inbound.provider,
-        inbound.provider_id,
-        inbound.channel,
-        inbound.address,
-        inbound.text or named(inbound.media),
-        answers=inbound.answers,
-        opt_out=inbound.opt_out,
-        media=inbound.media,
-        keyword=inbound.keyword,
-    )
     try:
-        await request.app[DEPS].commands.submit(command)
+        await request.app[DEPS].commands.submit(wrote(inbound))
     except CommandRefused as refused:
         # Twilio would only repeat what will be refused again.
         log.warning("webhook.refused", provider="twilio", reason=str(refused))

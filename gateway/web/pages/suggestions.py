@@ -71,9 +71,8 @@ async def stop(request: web.Request) -> web.StreamResponse:
 async def take(request: web.Request) -> web.StreamResponse:
     """POST /suggestions/{id}/draft and its twin under /api: begin a draft with it; ``try`` runs a backtest of it."""
     rule_id, by, desk = request.match_info["id"], request[IDENTITY].name, desk_of(request)
-    sent, found = await fields(request), desk.suggestions.last
-    proposed = _proposed(found, rule_id)
-    assert found is not None  # noqa: S101 - _proposed has found something in it
+    sent = await fields(request)
+    found, proposed = _proposed(desk.suggestions.last, rule_id)
     beginning, text = await desk.with_settings(rule_id, {c["field"]: str(c["after"]) for c in proposed["changes"]})
     kept = await request.app[DEPS].commands.submit(BeginDraft(text, (rule_id,), beginning.text, by))
     draft = await read(request, load_draft, kept["id"])
@@ -94,11 +93,11 @@ def _last(request: web.Request) -> Found | None:
     return desk_of(request).suggestions.last
 
 
-def _proposed(found: Found | None, rule_id: str) -> Any:
-    answers = found.answers if found is not None else ()
-    for answer in answers:
-        if answer["rule"] == rule_id and answer["proposes"]:
-            return answer
+def _proposed(found: Found | None, rule_id: str) -> tuple[Found, Mapping[str, Any]]:
+    if found is not None:
+        for answer in found.answers:
+            if answer["rule"] == rule_id and answer["proposes"]:
+                return found, answer
     raise web.HTTPNotFound(text="Nothing better is proposed for this rule.")
 
 
